@@ -1,0 +1,39 @@
+/** Merges the rows of several frames into one list of steps. */
+import type { Steps } from './steps.ts';
+
+/** Rows that take part: their times ascend. Earlier sources go first at equal times. */
+export type StepSource = {
+  readonly participant: number;
+  readonly time: Float64Array;
+  readonly n: number;
+};
+
+/** One totally ordered list: by time, then by the order of `sources`, then by row. */
+export function mergeSteps(sources: readonly StepSource[]): Steps {
+  const live = sources.filter((source) => source.n > 0);
+  let n = 0;
+  for (const source of live) n += source.n;
+  const time = new Float64Array(n);
+  const participant = new Int32Array(n);
+  const row = new Int32Array(n);
+  const at = new Int32Array(live.length);
+  const head = Float64Array.from(live, (source) => source.time[0]!);
+  for (let i = 0; i < n; i++) {
+    let best = 0;
+    let bestTime = head[0]!;
+    for (let s = 1; s < head.length; s++) {
+      if (head[s]! < bestTime) {
+        best = s;
+        bestTime = head[s]!;
+      }
+    }
+    const source = live[best]!;
+    const position = at[best]!;
+    time[i] = bestTime;
+    participant[i] = source.participant;
+    row[i] = position;
+    at[best] = position + 1;
+    head[best] = position + 1 < source.n ? source.time[position + 1]! : Number.POSITIVE_INFINITY;
+  }
+  return { n, time, participant, row };
+}

@@ -1,0 +1,120 @@
+/** Rules about the source itself, checked by reading it. */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const root = path.resolve(import.meta.dirname, '..');
+const layers = ['dsl', 'compiler', 'operators', 'runtime'] as const;
+
+type Source = { readonly file: string; readonly text: string; readonly imports: readonly string[] };
+
+function sourcesOf(folder: string): Source[] {
+  return readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+    .map((name) => {
+      const file = `${folder}/${name}`;
+      const text = readFileSync(path.join(root, file), 'utf8');
+      const imports = [...text.matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(
+        (match) => match[1]!,
+      );
+      return { file, text, imports };
+    });
+}
+
+const sources = layers.flatMap(sourcesOf);
+const tests = sourcesOf('test');
+
+describe('layers', () => {
+  it('imports point left: dsl <- compiler <- operators <- runtime', () => {
+    const wrong = sources.flatMap(({ file, imports }) => {
+      const layer = layers.findIndex((name) => file.startsWith(`${name}/`));
+      return imports
+        .filter((name) => name.startsWith('.'))
+        .map((name) => path.posix.join(path.posix.dirname(file), name))
+        .filter(
+          (target) =>
+            layers.findIndex((name) => target.startsWith(`${name}/`)) > layer ||
+            target.startsWith('test/'),
+        )
+        .map((target) => `${file} -> ${target}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('operators know of the compiler only the plan, and of the language only types and built-ins', () => {
+    const allowed = new Set(['compiler/plan.ts', 'dsl/types.ts', 'dsl/builtins.ts']);
+    const wrong = sources
+      .filter(({ file }) => file.startsWith('operators/'))
+      .flatMap(({ file, imports }) =>
+        imports
+          .filter((name) => name.startsWith('.'))
+          .map((name) => path.posix.join(path.posix.dirname(file), name))
+          .filter((target) => !target.startsWith('operators/') && !allowed.has(target))
+          .map((target) => `${file} -> ${target}`),
+      );
+    expect(wrong).toEqual([]);
+  });
+
+  it('each third-party library is imported by one file', () => {
+    const importers = new Map<string, string[]>();
+    for (const { file, imports } of sources) {
+      for (const name of new Set(
+        imports.filter((each) => !each.startsWith('.') && !each.startsWith('node:')),
+      )) {
+        importers.set(name, [...(importers.get(name) ?? []), file]);
+      }
+    }
+    expect([...importers].filter(([, files]) => files.length > 1)).toEqual([]);
+  });
+});
+
+describe('text', () => {
+  it('has no loose ends', () => {
+    const banned =
+      /\bas any\b|: any\b|@ts-ignore|@ts-expect-error|\bTODO\b|\bFIXME\b|console\.debug/;
+    const wrong = [...sources, ...tests]
+      .filter(({ file }) => file !== 'test/tidy.test.ts')
+      .flatMap(({ file, text }) =>
+        text
+          .split('\n')
+          .flatMap((line, index) =>
+            banned.test(line) ? [`${file}:${index + 1} ${line.trim()}`] : [],
+          ),
+      );
+    expect(wrong).toEqual([]);
+  });
+
+  it('skips no test and singles none out', () => {
+    const wrong = tests
+      .filter(({ file }) => file !== 'test/tidy.test.ts')
+      .filter(({ text }) => /\b(?:it|test|describe)\.(?:skip|only|todo)\b/.test(text));
+    expect(wrong.map(({ file }) => file)).toEqual([]);
+  });
+
+  it('names no file utils, helpers, common or manager', () => {
+    const wrong = [...sources, ...tests].filter(({ file }) =>
+      /utils|helpers|common|manager|(^|\/)index\.ts/i.test(file),
+    );
+    expect(wrong.map(({ file }) => file)).toEqual([]);
+  });
+
+  it('exports nothing that nobody imports', () => {
+    const everything = [...sources, ...tests].map(({ text }) => text).join('\n');
+    const dead = sources.flatMap(({ file, text }) =>
+      [
+        ...text.matchAll(
+          /^export (?:async )?(?:function\*?|const|let|class|type|interface) (\w+)/gm,
+        ),
+      ]
+        .map((match) => match[1]!)
+        .filter((name) => (everything.match(new RegExp(`\\b${name}\\b`, 'g')) ?? []).length < 2)
+        .map((name) => `${file}: ${name}`),
+    );
+    expect(dead).toEqual([]);
+  });
+
+  it('keeps files at a size one can read', () => {
+    const long = sources.filter(({ text }) => text.split('\n').length > 400);
+    expect(long.map(({ file, text }) => `${file}: ${text.split('\n').length}`)).toEqual([]);
+  });
+});
