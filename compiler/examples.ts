@@ -1,0 +1,51 @@
+/** Example sets: their anchor, columns, labels and checks. */
+import type { ExamplesDecl } from '../dsl/ast.ts';
+import * as say from '../dsl/messages-examples.ts';
+import { checkChecks } from './check-checks.ts';
+import { exampleColumns } from './example-columns.ts';
+import { exampleLabels } from './example-labels.ts';
+import type { ItemContext } from './items.ts';
+import type { LogicalExamples } from './logical.ts';
+import { streamNamed } from './streams.ts';
+
+/** Every example set, by name; those without a usable anchor are checked as far as possible and left out. */
+export function resolveExamples(context: ItemContext): LogicalExamples[] {
+  const found: LogicalExamples[] = [];
+  for (const name of [...context.symbols.examples.keys()].sort()) {
+    const resolved = resolveSet(context.symbols.examples.get(name)!, context);
+    if (resolved !== null) found.push(resolved);
+  }
+  return found;
+}
+
+function resolveSet(decl: ExamplesDecl, context: ItemContext): LogicalExamples | null {
+  const { streams, symbols, report } = context;
+  const view = streamNamed(decl.anchor, { views: streams.views, symbols, report });
+  const anchor = view === undefined || view.broken ? null : view;
+  if (anchor !== null && streams.bases.get(anchor.base)!.own.id === null) {
+    report.add(say.anchorWithoutId(decl.anchor));
+  }
+  const { features, broken } = exampleColumns(decl, anchor, context);
+  const labels = exampleLabels(decl, anchor, context);
+  const checks = checkChecks({ decl, columns: features, broken, report });
+  const sampleNegatives = share(decl.sampleNegatives, 'a sampling rate', context);
+  const audit = share(decl.audit, 'an audit', context);
+  if (anchor === null) return null;
+  return {
+    name: decl.name.text,
+    anchor: { name: anchor.name, stream: anchor.base, where: streams.where(anchor.name) },
+    topic: decl.topic?.text ?? null,
+    features,
+    labels,
+    sampleNegatives: sampleNegatives ?? 1,
+    audit: audit ?? 0,
+    checks,
+    span: decl.span,
+  };
+}
+
+function share(node: ExamplesDecl['audit'], what: string, { report }: ItemContext): number | null {
+  if (node === null) return null;
+  if (!(node.value > 0 && node.value <= 1)) report.add(say.shareRange(node.span, what));
+  return node.value;
+}

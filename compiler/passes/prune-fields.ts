@@ -1,0 +1,23 @@
+import { rewrite } from '../graph.ts';
+import type { Graph, NodeId } from '../ir.ts';
+
+/**
+ * Scans keep the fields that something reads, their id and their time; the rest is never decoded.
+ * In: any graph. Out: each field of a scan has a reader.
+ */
+export function pruneFields(graph: Graph): Graph {
+  const read = new Map<NodeId, Set<string>>();
+  for (const node of graph.nodes) {
+    if (node.kind !== 'field') continue;
+    const names = read.get(node.frame) ?? new Set();
+    read.set(node.frame, names.add(node.name));
+  }
+  return rewrite(graph, (node, builder, old) => {
+    if (node.kind !== 'scan') return builder.add(node);
+    const names = read.get(old) ?? new Set();
+    const kept = node.fields.filter(
+      ({ name }) => names.has(name) || name === node.idField || name === node.timeField,
+    );
+    return builder.add({ ...node, fields: kept });
+  });
+}

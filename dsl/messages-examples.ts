@@ -1,0 +1,171 @@
+/** What the author is told about example sets: anchors, columns, policies, checks; and about models. */
+import type { Name, Span } from './ast.ts';
+import type { Diagnostic } from './diagnostic.ts';
+import { error, suggest, warning } from './messages-names.ts';
+
+export function anchorWithoutId(name: Name): Diagnostic {
+  return error(
+    'anchor-without-id',
+    name.span,
+    `\`${name.text}\` has no id field, so its events cannot be anchors`,
+    'write `id` before the field that names an event',
+  );
+}
+
+export function noLabels(span: Span, set: string): Diagnostic {
+  return warning(
+    'no-labels',
+    span,
+    `example set \`${set}\` has no label, so it emits nothing`,
+    'write `label clicked wait horizon`',
+  );
+}
+
+/** An anchor that has not the field by which a feature is looked up. */
+export function anchorLacksKey(
+  span: Span,
+  of: { readonly anchor: string; readonly field: string; readonly feature: string },
+): Diagnostic {
+  return error(
+    'anchor-lacks-key',
+    span,
+    `anchor \`${of.anchor}\` has no field \`${of.field}\`, which \`${of.feature}\` is looked up by`,
+    `\`enrich ${of.anchor} from …\` to carry it, or count \`by ${of.field} as\` the name it has there`,
+  );
+}
+
+export function anchorKeyType(
+  span: Span,
+  of: { readonly anchor: string; readonly field: string; readonly feature: string },
+  types: { readonly got: string; readonly needed: string },
+): Diagnostic {
+  return error(
+    'key-type',
+    span,
+    `\`${of.anchor}.${of.field}\` is ${types.got}, but \`${of.feature}\` is looked up by ${types.needed}`,
+    null,
+  );
+}
+
+export function anchorLacksField(
+  span: Span,
+  of: { readonly anchor: string; readonly field: string; readonly feature: string },
+): Diagnostic {
+  return error(
+    'anchor-lacks-field',
+    span,
+    `anchor \`${of.anchor}\` has no field \`${of.field}\`, which \`${of.feature}\` reads`,
+    `\`enrich ${of.anchor} from …\` to carry it`,
+  );
+}
+
+/** A feature of anchors of one stream, in an example set for another. */
+export function otherAnchors(span: Span, feature: string, tie: string, anchor: string): Diagnostic {
+  return error(
+    'other-anchors',
+    span,
+    `\`${feature}\` reads fields of \`${tie}\`, but the anchors here are \`${anchor}\``,
+    `\`enrich ${anchor} from ${tie} on …\` to carry them, or write \`anchor.field\``,
+  );
+}
+
+/** The same, where the other stream's events come after the anchor: they make its labels. */
+export function readsFuture(
+  span: Span,
+  of: { readonly feature: string; readonly stream: string; readonly label: string },
+): Diagnostic {
+  return error(
+    'reads-future',
+    span,
+    `\`${of.feature}\` reads \`${of.stream}\`, whose events come after the anchor and decide label \`${of.label}\``,
+    'a feature knows only what was there at the anchor: aggregate over earlier events',
+  );
+}
+
+export function labelTwice(name: Name, firstPlace: string): Diagnostic {
+  return error(
+    'label-twice',
+    name.span,
+    `label \`${name.text}\` has a policy already at ${firstPlace}`,
+    'keep one of them',
+  );
+}
+
+export function waitBelowHorizon(
+  span: Span,
+  of: { readonly label: string; readonly wait: string; readonly horizon: string },
+): Diagnostic {
+  return warning(
+    'wait-below-horizon',
+    span,
+    `\`${of.label}\` may still turn 1 for ${of.horizon}, but is emitted for good after ${of.wait}`,
+    '`wait horizon`, or add `then late positives`',
+  );
+}
+
+export function waitBeyondHorizon(
+  span: Span,
+  of: { readonly label: string; readonly wait: string; readonly horizon: string },
+): Diagnostic {
+  return warning(
+    'wait-beyond-horizon',
+    span,
+    `\`${of.label}\` is final after ${of.horizon}: waiting for ${of.wait} only delays it`,
+    'write `wait horizon`',
+  );
+}
+
+export function nothingAfterWait(
+  span: Span,
+  of: { readonly label: string; readonly wait: string; readonly horizon: string },
+): Diagnostic {
+  return error(
+    'nothing-after-wait',
+    span,
+    `\`${of.label}\` is final after ${of.horizon}, so nothing can follow a wait of ${of.wait}`,
+    'wait for less, or write `wait horizon`',
+  );
+}
+
+export function shareRange(span: Span, what: string): Diagnostic {
+  return error('share-range', span, `${what} is a share above 0% and up to 100%`, null);
+}
+
+export function unknownCheck(name: Name, known: readonly string[]): Diagnostic {
+  return error(
+    'unknown-check',
+    name.span,
+    `there is no check \`${name.text}\``,
+    suggest(name.text, known),
+  );
+}
+
+export function checkForm(span: Span, usage: string): Diagnostic {
+  return error('check-form', span, `this check is written \`${usage}\``, null);
+}
+
+export function checkUnknownColumn(
+  span: Span,
+  column: string,
+  columns: readonly string[],
+): Diagnostic {
+  return error(
+    'unknown-column',
+    span,
+    `the example set has no column \`${column}\``,
+    suggest(column, columns),
+  );
+}
+
+export function checkNever(span: Span, reason: string): Diagnostic {
+  return error('check-never-holds', span, reason, null);
+}
+
+export function checkType(span: Span, check: string, column: string, type: string): Diagnostic {
+  return error(
+    'check-type',
+    span,
+    `\`${check}\` compares numbers, but column \`${column}\` is ${type}`,
+    null,
+  );
+}

@@ -1,0 +1,254 @@
+/**
+ * Where running sums live in a key's record, computed from the plan alone.
+ *
+ * A *chain* is a set of columns whose feeds have the same delay and head, with windows whose hops divide one another
+ * (each the next one's). Its section of the record, in words:
+ *
+ *   0          block of the slice log (int32, 0: none), its capacity in slices (int32)
+ *   1          physical index of the next slice (int32), slices held (int32)
+ *   2          start of the newest slice (-inf: there was none)
+ *   3          its end; its start again when an event of that slice must open another one
+ *   4          earliest time at which some window loses a slice; +inf: never
+ *   5 ..       per window: when it loses its oldest slice (+inf: it holds none)
+ *   then       per window (two to a word): physical index of its oldest slice (int32)
+ *   then       totals: what each lane has summed up since ever
+ *   then       per window, per lane it is read for: the total before its oldest slice
+ *
+ * A window's sum is the total less the total before its oldest slice, so an event adds to one word a lane, however
+ * many windows there are. A chain without windows (only `over all`) has totals alone.
+ *
+ * A count has one lane. A sum has two, low and high (in units of 2^52), exact up to 2^105.
+ */
+import type { CounterColumn, CounterGroup, KeyspacePlan, Plan } from '../compiler/plan.ts';
+import { assert } from './assert.ts';
+
+/** Unit of a sum's high lane. */
+export const LIMB = 2 ** 52;
+
+export type CounterLayout = {
+  /** Words of all chains. */
+  readonly words: number;
+  readonly chains: readonly Chain[];
+  /** By probe: its counter views. */
+  readonly views: readonly (readonly CounterView[])[];
+};
+
+export type Chain = {
+  /** Offset of the section in the record, in words. */
+  readonly at: number;
+  readonly columns: readonly ChainColumn[];
+  /** Ascending by ms; empty: totals only. */
+  readonly windows: readonly ChainWindow[];
+  /** The finest hop: the width of new slices, ms. */
+  readonly hopMs: number;
+  /** Offset of the first total. */
+  readonly totals: number;
+  readonly lanes: number;
+  /** By lane: whether it is a low lane, which carries into the next. */
+  readonly carries: readonly boolean[];
+};
+
+export type ChainColumn = {
+  readonly plan: CounterColumn;
+  readonly lane: number;
+};
+
+export type ChainWindow = {
+  readonly ms: number;
+  readonly hopMs: number;
+  /** Offset of its expiry word. */
+  readonly expiry: number;
+  /** Offset of its oldest slice's index, in int32s. */
+  readonly tail: number;
+  /** Lanes it is read for, and the offsets of their totals before its oldest slice. */
+  readonly lanes: readonly number[];
+  readonly before: readonly number[];
+};
+
+/** A sum is record[total] - record[before] (+ LIMB times the same of the next word when `wide`), over `scale`. */
+export type CounterView = {
+  readonly view: number;
+  readonly chain: number;
+  readonly total: number;
+  /** -1: `over all`. */
+  readonly before: number;
+  readonly wide: boolean;
+  readonly scale: number;
+};
+
+/** Sections for what some view reads, from word `at` of the record on; unread columns and windows keep no state. */
+export function counterLayout(plan: Plan, keyspace: KeyspacePlan, at: number): CounterLayout {
+  const drafts = keyspace.counters.flatMap((group, index) =>
+    draftChains(plan, keyspace, group, readsOf(keyspace, index)),
+  );
+  let end = at;
+  const chains = drafts.map((draft) => {
+    const chain = placeChain(draft, end);
+    end += chainWords(chain);
+    return chain;
+  });
+  return { words: end - at, chains, views: placeViews(keyspace, drafts, chains) };
+}
+
+export const BLOCK = 0;
+export const CAPACITY = 1;
+export const HEAD = 2;
+export const SIZE = 3;
+/** Offsets in words of the section. */
+export const NEWEST_START = 2;
+export const NEWEST_END = 3;
+export const NEXT_EXPIRY = 4;
+const WINDOWS_AT = 5;
+
+type Read = { readonly column: number; readonly window: number };
+type Window = { readonly ms: number; readonly hopMs: number };
+
+type ChainDraft = {
+  readonly group: CounterGroup;
+  readonly windows: readonly Window[];
+  readonly columns: readonly CounterColumn[];
+  readonly reads: (column: CounterColumn, window: Window) => boolean;
+};
+
+function readsOf(keyspace: KeyspacePlan, group: number): Read[] {
+  return keyspace.probes
+    .flatMap((probe) => probe.views)
+    .flatMap((view) => (view.kind === 'counter' && view.group === group ? [view] : []));
+}
+
+function draftChains(
+  plan: Plan,
+  keyspace: KeyspacePlan,
+  group: CounterGroup,
+  reads: readonly Read[],
+): ChainDraft[] {
+  const isRead = (column: CounterColumn, window: Window) =>
+    reads.some((r) => group.columns[r.column] === column && group.windows[r.window] === window);
+  const drafts: ChainDraft[] = [];
+  const push = (windows: readonly Window[], columns: readonly CounterColumn[]) => {
+    if (columns.length > 0) drafts.push({ group, windows, columns, reads: isRead });
+  };
+  for (const columns of byFeedClass(plan, keyspace, group.columns)) {
+    const timed = group.windows.filter(
+      (w): w is Window & { ms: number } => w.ms !== null && columns.some((c) => isRead(c, w as Window)),
+    );
+    const placed = new Set<CounterColumn>();
+    for (const windows of byDividingHops(timed)) {
+      const read = columns.filter((column) => windows.some((window) => isRead(column, window)));
+      push(windows, read);
+      for (const column of read) placed.add(column);
+    }
+    const all = group.windows.filter((window) => window.ms === null) as unknown as Window[];
+    push([], columns.filter((c) => !placed.has(c) && all.some((window) => isRead(c, window))));
+  }
+  return drafts;
+}
+
+/** Columns whose events become visible at the same distance from their own time: their slices come in order. */
+function byFeedClass(
+  plan: Plan,
+  keyspace: KeyspacePlan,
+  columns: readonly CounterColumn[],
+): CounterColumn[][] {
+  const classes = new Map<string, CounterColumn[]>();
+  for (const column of columns) {
+    const feed = plan.feeds[keyspace.feeds[column.feed]!.feed]!;
+    const name = `${feed.delayMs}/${feed.headMs}`;
+    const members = classes.get(name);
+    if (members === undefined) classes.set(name, [column]);
+    else members.push(column);
+  }
+  return [...classes.values()];
+}
+
+/** Runs of ascending windows in which each hop is a multiple of the one before: slices can then be coarsened in place. */
+function byDividingHops(windows: readonly Window[]): Window[][] {
+  const chains: Window[][] = [];
+  for (const window of [...windows].sort((a, b) => a.ms - b.ms || a.hopMs - b.hopMs)) {
+    const chain = chains.find((members) => window.hopMs % members[members.length - 1]!.hopMs === 0);
+    if (chain === undefined) chains.push([window]);
+    else chain.push(window);
+  }
+  return chains;
+}
+
+function placeChain(draft: ChainDraft, at: number): Chain {
+  const carries: boolean[] = [];
+  const columns = draft.columns.map((plan) => {
+    const lane = carries.length;
+    if (plan.value === null) carries.push(false);
+    else carries.push(true, false);
+    return { plan, lane };
+  });
+  const count = draft.windows.length;
+  const expiries = at + WINDOWS_AT;
+  const tails = expiries + count;
+  const totals = count === 0 ? at : tails + Math.ceil(count / 2);
+  let before = totals + carries.length;
+  const windows = draft.windows.map((window, w): ChainWindow => {
+    const lanes = columns
+      .filter((column) => draft.reads(column.plan, window))
+      .flatMap(({ plan, lane }) => (plan.value === null ? [lane] : [lane, lane + 1]));
+    const first = before;
+    before += lanes.length;
+    return {
+      ms: window.ms,
+      hopMs: window.hopMs,
+      expiry: expiries + w,
+      tail: tails * 2 + w,
+      lanes,
+      before: lanes.map((_, i) => first + i),
+    };
+  });
+  const hopMs = count === 0 ? 0 : draft.windows[0]!.hopMs;
+  return { at, columns, windows, hopMs, totals, lanes: carries.length, carries };
+}
+
+function chainWords(chain: Chain): number {
+  const befores = chain.windows.reduce((sum, window) => sum + window.before.length, 0);
+  return chain.totals + chain.lanes + befores - chain.at;
+}
+
+function placeViews(
+  keyspace: KeyspacePlan,
+  drafts: readonly ChainDraft[],
+  chains: readonly Chain[],
+): CounterView[][] {
+  return keyspace.probes.map((probe) =>
+    probe.views.flatMap((view, index) => {
+      if (view.kind !== 'counter') return [];
+      const group = keyspace.counters[view.group]!;
+      const column = group.columns[view.column]!;
+      const window = group.windows[view.window]!;
+      const chain = drafts.findIndex(
+        (draft) =>
+          draft.group === group &&
+          draft.columns.includes(column) &&
+          (window.ms === null || draft.windows.includes(window as Window)),
+      );
+      assert(chain >= 0, `no chain for counter view ${index} of keyspace ${keyspace.name}`);
+      return [placeView(index, chain, { draft: drafts[chain]!, placed: chains[chain]!, column, window })];
+    }),
+  );
+}
+
+function placeView(
+  view: number,
+  chain: number,
+  of: {
+    draft: ChainDraft;
+    placed: Chain;
+    column: CounterColumn;
+    window: CounterGroup['windows'][number];
+  },
+): CounterView {
+  const { draft, placed, column, window } = of;
+  const { lane } = placed.columns.find((candidate) => candidate.plan === column)!;
+  let before = -1;
+  if (window.ms !== null) {
+    const placedWindow = placed.windows[draft.windows.indexOf(window as Window)]!;
+    before = placedWindow.before[placedWindow.lanes.indexOf(lane)]!;
+  }
+  const wide = column.value !== null;
+  return { view, chain, total: placed.totals + lane, before, wide, scale: column.scale };
+}

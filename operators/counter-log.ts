@@ -1,0 +1,423 @@
+/**
+ * The slice log of one chain (see counter-layout.ts): a circular block of slices per key, oldest first. A slice is
+ * [start, total of each lane before it]; all windows of the chain read the same log, each from its own oldest slice.
+ *
+ * Slices are as wide as the finest hop. When a block is full, slices that only coarser windows still hold are
+ * coarsened to those windows' hop and merged; only then does the block grow. So a busy key is bounded by the slots of
+ * its windows, a quiet one by its events.
+ *
+ * A window loses a slice that starts before floor(t - ms, hop), that is once t >= floor(start, hop) + hop + ms; that
+ * time is kept per window, so a look-up usually compares one number. Own times may step back among feeds that share
+ * a chain (two streams under one `head`): such an event finds its place from the newest end (`push` says so, `settle`
+ * follows once it has been added to the totals).
+ */
+import { assert } from './assert.ts';
+import {
+  BLOCK,
+  CAPACITY,
+  type Chain,
+  type ChainWindow,
+  HEAD,
+  LIMB,
+  NEWEST_END,
+  NEWEST_START,
+  NEXT_EXPIRY,
+  SIZE,
+} from './counter-layout.ts';
+import { PAGE_SHIFT, type Slab } from './slab.ts';
+
+/** Logs of fewer slices grow without a look at what could be merged. */
+const COARSEN_FROM = 12;
+
+export class CounterLog {
+  readonly #chain: Chain;
+  readonly #records: Slab;
+  readonly #logs: Slab;
+  /** Words of a slice. */
+  readonly #width: number;
+  readonly #smallestClass: number;
+  /** Totals and position of an event that came out of order, between `push` and `settle`. */
+  readonly #totals: Float64Array;
+  #settleFrom = 0;
+  /** Scratch of `#makeRoom`: the slices, oldest first; logical index of each window's oldest, before and after. */
+  #slices = new Float64Array(64);
+  readonly #tails: Int32Array;
+  readonly #movedTails: Int32Array;
+
+  constructor(chain: Chain, records: Slab, logs: Slab) {
+    this.#chain = chain;
+    this.#records = records;
+    this.#logs = logs;
+    this.#width = 1 + chain.lanes;
+    this.#smallestClass = sizeClass(2 * this.#width);
+    this.#totals = new Float64Array(chain.lanes);
+    this.#tails = new Int32Array(chain.windows.length);
+    this.#movedTails = new Int32Array(chain.windows.length);
+  }
+
+  /** The first state of a zeroed record. */
+  init(record: number): void {
+    const { f64 } = this.#records;
+    if (this.#chain.windows.length === 0) return;
+    f64[record + this.#chain.at + NEWEST_START] = Number.NEGATIVE_INFINITY;
+    f64[record + this.#chain.at + NEWEST_END] = Number.NEGATIVE_INFINITY;
+    f64[record + this.#chain.at + NEXT_EXPIRY] = Number.POSITIVE_INFINITY;
+    for (const window of this.#chain.windows) f64[record + window.expiry] = Number.POSITIVE_INFINITY;
+  }
+
+  /** Lets every window go of what an anchor at `time` no longer sees. */
+  expire(record: number, time: number): void {
+    const { f64 } = this.#records;
+    const chain = this.#chain;
+    let next = Number.POSITIVE_INFINITY;
+    for (let w = 0; w < chain.windows.length; w++) {
+      const window = chain.windows[w]!;
+      if (time >= f64[record + window.expiry]!) {
+        const moved = this.#advance(record, window, time);
+        if (w === chain.windows.length - 1) this.#shrink(record, moved);
+      }
+      const expiry = f64[record + window.expiry]!;
+      if (expiry < next) next = expiry;
+    }
+    f64[record + chain.at + NEXT_EXPIRY] = next;
+    this.#records.dirty[record >> PAGE_SHIFT] = 1;
+  }
+
+  /**
+   * Makes the newest slice one that holds own time `time`; call it when that is not so already. True: the event is
+   * older than the newest slice; add it to the totals and then call `settle`.
+   */
+  push(record: number, time: number): boolean {
+    const chain = this.#chain;
+    const header = (record + chain.at) * 2;
+    const start = Math.floor(time / chain.hopMs) * chain.hopMs;
+    const { f64, i32 } = this.#records;
+    if (i32[header + SIZE]! > 0 && start < f64[record + chain.at + NEWEST_START]!) {
+      this.#insert(record, start, time);
+      return true;
+    }
+    if (i32[header + SIZE] === i32[header + CAPACITY]) this.#makeRoom(record, time);
+    this.#append(record, start);
+    return false;
+  }
+
+  /** Second half of an event out of order: newer slices, and windows past it, begin after what it added. */
+  settle(record: number): void {
+    const chain = this.#chain;
+    const { f64, i32 } = this.#records;
+    const header = (record + chain.at) * 2;
+    for (let lane = 0; lane < chain.lanes; lane++) {
+      const added = f64[record + chain.totals + lane]! - this.#totals[lane]!;
+      if (added === 0) continue;
+      const add = chain.carries[lane] ? addWide : addNarrow;
+      for (let j = this.#settleFrom; j < i32[header + SIZE]!; j++) {
+        add(this.#logs.f64, this.#slotAt(header, j) + 1 + lane, added);
+      }
+      for (const window of chain.windows) {
+        const index = window.lanes.indexOf(lane);
+        if (index >= 0 && this.#tailOf(record, window) >= this.#settleFrom) {
+          add(f64, record + window.before[index]!, added);
+        }
+      }
+    }
+  }
+
+  /** Moves a window's oldest slice on; answers by how many slices. */
+  #advance(record: number, window: ChainWindow, time: number): number {
+    const { f64, i32 } = this.#records;
+    const logs = this.#logs.f64;
+    const header = (record + this.#chain.at) * 2;
+    const block = i32[header + BLOCK]!;
+    const capacity = i32[header + CAPACITY]!;
+    const head = i32[header + HEAD]!;
+    let tail = i32[record * 2 + window.tail]!;
+    let expiry: number;
+    let moved = 0;
+    do {
+      moved++;
+      if (++tail === capacity) tail = 0;
+      if (tail === head) {
+        this.#empty(record, window);
+        return moved;
+      }
+      expiry = expiryOf(window, logs[block + tail * this.#width]!);
+    } while (time >= expiry);
+    const slot = block + tail * this.#width + 1;
+    for (let i = 0; i < window.lanes.length; i++) {
+      f64[record + window.before[i]!] = logs[slot + window.lanes[i]!]!;
+    }
+    f64[record + window.expiry] = expiry;
+    i32[record * 2 + window.tail] = tail;
+    return moved;
+  }
+
+  /** The window holds nothing. The next event must open a slice, or it would not be seen to enter the window. */
+  #empty(record: number, window: ChainWindow): void {
+    const { f64 } = this.#records;
+    for (let i = 0; i < window.lanes.length; i++) {
+      f64[record + window.before[i]!] = f64[record + this.#chain.totals + window.lanes[i]!]!;
+    }
+    f64[record + window.expiry] = Number.POSITIVE_INFINITY;
+    f64[record + this.#chain.at + NEWEST_END] = f64[record + this.#chain.at + NEWEST_START]!;
+  }
+
+  /** The log lost its `moved` oldest slices. */
+  #shrink(record: number, moved: number): void {
+    const { i32 } = this.#records;
+    const header = (record + this.#chain.at) * 2;
+    const size = i32[header + SIZE]! - moved;
+    i32[header + SIZE] = size;
+    if (size === 0) this.emptied(record);
+  }
+
+  /** The log holds nothing any more. A block of more than the smallest size is given back. */
+  emptied(record: number): void {
+    const { i32 } = this.#records;
+    const header = (record + this.#chain.at) * 2;
+    i32[header + HEAD] = 0;
+    const block = i32[header + BLOCK]!;
+    const kept = this.#classOf(i32[header + CAPACITY]!);
+    if (kept === this.#smallestClass) return;
+    this.#logs.free(block, kept);
+    i32[header + BLOCK] = 0;
+    i32[header + CAPACITY] = 0;
+  }
+
+  #append(record: number, start: number): void {
+    const chain = this.#chain;
+    const { f64, i32 } = this.#records;
+    const header = (record + chain.at) * 2;
+    const head = i32[header + HEAD]!;
+    const slot = i32[header + BLOCK]! + head * this.#width;
+    this.#writeSlot(slot, start, record + chain.totals);
+    i32[header + HEAD] = head + 1 === i32[header + CAPACITY]! ? 0 : head + 1;
+    i32[header + SIZE]!++;
+    f64[record + chain.at + NEWEST_START] = start;
+    f64[record + chain.at + NEWEST_END] = start + chain.hopMs;
+    let next = f64[record + chain.at + NEXT_EXPIRY]!;
+    for (let w = 0; w < chain.windows.length; w++) {
+      const window = chain.windows[w]!;
+      if (f64[record + window.expiry] !== Number.POSITIVE_INFINITY) continue;
+      const expiry = expiryOf(window, start);
+      f64[record + window.expiry] = expiry;
+      i32[record * 2 + window.tail] = head;
+      if (expiry < next) next = expiry;
+    }
+    f64[record + chain.at + NEXT_EXPIRY] = next;
+  }
+
+  #writeSlot(slot: number, start: number, totals: number): void {
+    const logs = this.#logs;
+    const { f64 } = this.#records;
+    logs.f64[slot] = start;
+    for (let lane = 0; lane < this.#chain.lanes; lane++) {
+      logs.f64[slot + 1 + lane] = f64[totals + lane]!;
+    }
+    logs.dirty[slot >> PAGE_SHIFT] = 1;
+    logs.dirty[(slot + this.#width - 1) >> PAGE_SHIFT] = 1;
+  }
+
+  /** First half of an event out of order: finds or makes its slice and remembers the totals. */
+  #insert(record: number, start: number, time: number): void {
+    const chain = this.#chain;
+    const header = (record + chain.at) * 2;
+    const records = this.#records;
+    if (records.i32[header + SIZE] === records.i32[header + CAPACITY]) this.#makeRoom(record, time);
+    const size = records.i32[header + SIZE]!;
+    let at = size;
+    while (at > 0 && this.#startAt(header, at - 1) > start) at--;
+    for (let lane = 0; lane < chain.lanes; lane++) {
+      this.#totals[lane] = records.f64[record + chain.totals + lane]!;
+    }
+    if (at === 0 || this.#startAt(header, at - 1) !== start) {
+      this.#shiftIn(record, at, start);
+      at++;
+    }
+    this.#settleFrom = at;
+    for (let j = at; j < records.i32[header + SIZE]!; j++) {
+      this.#logs.mark(this.#slotAt(header, j), this.#width);
+    }
+  }
+
+  /** A new slice at logical index `at`; windows whose oldest slice was there begin with it. */
+  #shiftIn(record: number, at: number, start: number): void {
+    const chain = this.#chain;
+    const header = (record + chain.at) * 2;
+    const { f64, i32 } = this.#records;
+    const logs = this.#logs;
+    const size = i32[header + SIZE]!;
+    const tails = chain.windows.map((window) => this.#tailOf(record, window));
+    const oldest = this.#oldest(header);
+    const head = i32[header + HEAD]!;
+    const capacity = i32[header + CAPACITY]!;
+    i32[header + HEAD] = head + 1 === capacity ? 0 : head + 1;
+    i32[header + SIZE] = size + 1;
+    for (let j = size; j > at; j--) {
+      const from = this.#slotAt(header, j - 1);
+      logs.f64.copyWithin(this.#slotAt(header, j), from, from + this.#width);
+    }
+    const slot = this.#slotAt(header, at);
+    if (at === size) this.#writeSlot(slot, start, record + chain.totals);
+    else logs.f64[slot] = start;
+    logs.mark(slot, this.#width);
+    for (const [w, window] of chain.windows.entries()) {
+      if (f64[record + window.expiry] === Number.POSITIVE_INFINITY) continue;
+      const tail = tails[w]! > at ? tails[w]! + 1 : tails[w]!;
+      i32[record * 2 + window.tail] = (oldest + tail) % capacity;
+      if (tail !== at) continue;
+      const expiry = expiryOf(window, start);
+      f64[record + window.expiry] = expiry;
+      const next = record + chain.at + NEXT_EXPIRY;
+      if (expiry < f64[next]!) f64[next] = expiry;
+    }
+  }
+
+  /** Room for one more slice: expire, then coarsen and merge, then a block with half as much again to spare. */
+  #makeRoom(record: number, time: number): void {
+    const chain = this.#chain;
+    const header = (record + chain.at) * 2;
+    const { f64, i32 } = this.#records;
+    if (time >= f64[record + chain.at + NEXT_EXPIRY]!) this.expire(record, time);
+    const capacity = i32[header + CAPACITY]!;
+    if (i32[header + SIZE]! < capacity * 0.75) return;
+    const tails = this.#tails;
+    for (let w = 0; w < tails.length; w++) tails[w] = this.#tailOf(record, chain.windows[w]!);
+    const kept = this.#gather(header, capacity >= COARSEN_FROM);
+    this.#fit(header, Math.max(2, Math.ceil(kept * 1.5) + 1));
+    const block = i32[header + BLOCK]!;
+    const words = kept * this.#width;
+    const logs = this.#logs;
+    for (let i = 0; i < words; i++) logs.f64[block + i] = this.#slices[i]!;
+    logs.mark(block, words + 1);
+    i32[header + SIZE] = kept;
+    i32[header + HEAD] = kept;
+    for (let w = 0; w < tails.length; w++) i32[record * 2 + chain.windows[w]!.tail] = tails[w]!;
+  }
+
+  /**
+   * Copies the slices to scratch, oldest first; `coarsen` merges those that no window tells apart. `#tails` (logical
+   * indexes) move along. Answers how many are left.
+   */
+  #gather(header: number, coarsen: boolean): number {
+    const { windows } = this.#chain;
+    const width = this.#width;
+    const tails = this.#tails;
+    const size = this.#records.i32[header + SIZE]!;
+    if (this.#slices.length < size * width) this.#slices = new Float64Array(size * width * 2);
+    const slices = this.#slices;
+    const logs = this.#logs.f64;
+    let kept = 0;
+    let lastHop = 0;
+    for (let j = 0; j < size; j++) {
+      const from = this.#slotAt(header, j);
+      let start = logs[from]!;
+      let isTail = false;
+      let hop = 0;
+      for (let w = tails.length - 1; w >= 0; w--) {
+        if (tails[w]! <= j) hop = windows[w]!.hopMs;
+        if (tails[w] === j) isTail = true;
+      }
+      assert(hop > 0, 'the widest window holds every slice of the log');
+      if (coarsen) start = Math.floor(start / hop) * hop;
+      const merges = coarsen && !isTail && hop === lastHop && start === slices[(kept - 1) * width];
+      if (!merges) {
+        const to = kept * width;
+        slices[to] = start;
+        for (let lane = 1; lane < width; lane++) slices[to + lane] = logs[from + lane]!;
+        kept++;
+      }
+      if (isTail) this.#moved(j, kept - 1);
+      lastHop = hop;
+    }
+    this.#tails.set(this.#movedTails);
+    return kept;
+  }
+
+  #moved(from: number, to: number): void {
+    for (let w = 0; w < this.#tails.length; w++) if (this.#tails[w] === from) this.#movedTails[w] = to;
+  }
+
+  /** A block for at least `slices`. */
+  #fit(header: number, slices: number): void {
+    const { i32 } = this.#records;
+    const wanted = Math.max(this.#smallestClass, sizeClass(slices * this.#width));
+    const capacity = i32[header + CAPACITY]!;
+    if (capacity > 0) {
+      const held = this.#classOf(capacity);
+      if (held === wanted) return;
+      this.#logs.free(i32[header + BLOCK]!, held);
+    }
+    i32[header + BLOCK] = this.#logs.alloc(wanted);
+    i32[header + CAPACITY] = Math.floor(2 ** wanted / this.#width);
+  }
+
+  #oldest(header: number): number {
+    const { i32 } = this.#records;
+    const at = i32[header + HEAD]! - i32[header + SIZE]!;
+    return at < 0 ? at + i32[header + CAPACITY]! : at;
+  }
+
+  /** Word of the slice at logical index j (0: oldest). */
+  #slotAt(header: number, j: number): number {
+    const { i32 } = this.#records;
+    const capacity = i32[header + CAPACITY]!;
+    let at = this.#oldest(header) + j;
+    if (at >= capacity) at -= capacity;
+    return i32[header + BLOCK]! + at * this.#width;
+  }
+
+  #startAt(header: number, j: number): number {
+    return this.#logs.f64[this.#slotAt(header, j)]!;
+  }
+
+  /** Logical index of a window's oldest slice; the log's size when it holds none. */
+  #tailOf(record: number, window: ChainWindow): number {
+    const { f64, i32 } = this.#records;
+    const header = (record + this.#chain.at) * 2;
+    if (f64[record + window.expiry] === Number.POSITIVE_INFINITY) return i32[header + SIZE]!;
+    const at = i32[record * 2 + window.tail]! - this.#oldest(header);
+    return at < 0 ? at + i32[header + CAPACITY]! : at;
+  }
+
+  #classOf(capacity: number): number {
+    return sizeClass(capacity * this.#width);
+  }
+}
+
+/**
+ * Adds a quantised value to the two lanes at `word` (low, high). Beyond ±2^104 it counts as ±2^104, which keeps an
+ * infinite product from poisoning the key.
+ */
+export function addWide(f64: Float64Array, word: number, value: number): void {
+  if (value < LIMB && value > -LIMB) {
+    f64[word]! += value;
+  } else {
+    const bounded = Math.max(-(LIMB ** 2), Math.min(LIMB ** 2, value));
+    const high = Math.trunc(bounded / LIMB);
+    f64[word + 1]! += high;
+    f64[word]! += bounded - high * LIMB;
+  }
+  carryInto(f64, word);
+}
+
+function addNarrow(f64: Float64Array, word: number, value: number): void {
+  f64[word]! += value;
+}
+
+/** Brings |low| below LIMB. */
+function carryInto(f64: Float64Array, word: number): void {
+  const low = f64[word]!;
+  if (low < LIMB && low > -LIMB) return;
+  const high = Math.trunc(low / LIMB);
+  f64[word] = low - high * LIMB;
+  f64[word + 1]! += high;
+}
+
+/** When a window loses a slice of that start. */
+function expiryOf(window: ChainWindow, start: number): number {
+  return Math.floor(start / window.hopMs) * window.hopMs + window.hopMs + window.ms;
+}
+
+function sizeClass(words: number): number {
+  return 32 - Math.clz32(words - 1);
+}

@@ -1,0 +1,60 @@
+/** Rows that one example set emits, in columns. */
+import type { Column, TextColumn } from './column.ts';
+
+/** What a row is, by code. */
+export const ROW_KINDS = ['example', 'shown', 'audit'] as const;
+export type RowKind = (typeof ROW_KINDS)[number];
+export const ROW_EXAMPLE = 0;
+export const ROW_SHOWN = 1;
+export const ROW_AUDIT = 2;
+
+/** How a label's value came to be, by code. `absent`: the label is not due in this row. */
+export const LABEL_KINDS = [
+  'absent',
+  'observed',
+  'late_positive',
+  'matured',
+  'confirmed_negative',
+  'cancelled',
+  'unknown',
+  'audit',
+] as const;
+export type LabelKindName = (typeof LABEL_KINDS)[number];
+export const LABEL_ABSENT = 0;
+export const LABEL_OBSERVED = 1;
+export const LABEL_LATE_POSITIVE = 2;
+export const LABEL_MATURED = 3;
+export const LABEL_CONFIRMED_NEGATIVE = 4;
+export const LABEL_CANCELLED = 5;
+export const LABEL_UNKNOWN = 6;
+export const LABEL_AUDIT = 7;
+
+/** One label of the set, by row. Values are 0, 1, or 2 for none. */
+export type LabelColumns = {
+  /** Audit rows: the final value. */
+  readonly value: Uint8Array;
+  /** Index into LABEL_KINDS. */
+  readonly kind: Uint8Array;
+  /** ms; NaN where the label is absent. As known when the row is emitted. */
+  readonly deadline: Float64Array;
+  /** Emitted minus the anchor's time, ms; NaN where absent. */
+  readonly elapsed: Float64Array;
+  /** Audit rows, else 2. Null where the set has no audit. */
+  readonly audit: { readonly atWait: Uint8Array; readonly ever: Uint8Array } | null;
+};
+
+/** Sorted by (emitted, time, id bytes); rows equal in all three keep the order of the emission table. */
+export type EmissionBatch = {
+  readonly n: number;
+  readonly emitted: Float64Array;
+  readonly time: Float64Array;
+  readonly id: TextColumn;
+  /** Index into ROW_KINDS. */
+  readonly kind: Uint8Array;
+  /** In the order of the set's labels. */
+  readonly labels: readonly LabelColumns[];
+  /** In (0, 1]. `shown` and `audit` rows: the audited share. */
+  readonly sampleRate: Float64Array;
+  /** In the order of the set's columns. */
+  readonly features: readonly Column[];
+};

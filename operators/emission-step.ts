@@ -1,0 +1,253 @@
+/**
+ * One step of one anchor: everything that is due for it at one time, after the outcomes of that time are in. Labels due
+ * together share a row. A label that is due twice at one time (`now` and a late positive, a wait that ends at the
+ * deadline) has its second value in a second row.
+ *
+ * A label whose streams are silent is held: it goes out alone when they speak again, or as `unknown` after `hold`.
+ */
+import type { Plan } from '../compiler/plan.ts';
+import { LABEL_WORDS, RECORD_WORDS } from './emission-anchors.ts';
+import {
+  LABEL_CANCELLED,
+  LABEL_CONFIRMED_NEGATIVE,
+  LABEL_LATE_POSITIVE,
+  LABEL_MATURED,
+  LABEL_OBSERVED,
+  LABEL_UNKNOWN,
+} from './emission-batch.ts';
+import { deadlines } from './emission-deadlines.ts';
+import {
+  AT_WAIT,
+  CLOSED,
+  CREDITED,
+  DEADLINE_HELD,
+  DEADLINE_PENDING,
+  EVER,
+  LATE,
+  POSITIVE,
+  WAIT_HELD,
+  WAIT_PENDING,
+} from './emission-flags.ts';
+import type { EmissionRules, TrackedLabel } from './emission-rules.ts';
+import type { Slab } from './slab.ts';
+
+/** Later than anything that is due: a timer at it is not taken. */
+export const NEVER = Number.MAX_VALUE;
+
+export type Frontiers = {
+  /** Every row with a step time below it is in; +infinity once every partition has ended. */
+  readonly frontier: number;
+  /**
+   * How far event time has come: the frontier; at the end of a run that is not complete, where the last stream ended.
+   * What a silent stream holds beyond it is pending: the end of a file does not elapse waits.
+   */
+  readonly reached: number;
+  /** How far a stream's labels are known (S15); +infinity where it ended for good. */
+  readonly labelFrontier: (stream: number) => number;
+};
+
+export class EmissionStep {
+  /** What the step emits, in order: label, value (2: none), kind and row (0 or 1) of each entry. */
+  entries = 0;
+  readonly label: Int32Array;
+  readonly value: Uint8Array;
+  readonly kind: Uint8Array;
+  readonly row: Uint8Array;
+  /** Of the followed labels, as of this step. */
+  readonly deadlines: Float64Array;
+  readonly #rules: EmissionRules;
+  readonly #holdMs: readonly number[];
+  readonly #streamFrontier: Float64Array;
+  #reached = Number.NEGATIVE_INFINITY;
+  readonly #waitsFor: readonly number[];
+  readonly #used: Uint8Array;
+
+  constructor(plan: Plan, rules: EmissionRules) {
+    const entries = rules.emitted * 3;
+    this.label = new Int32Array(entries);
+    this.value = new Uint8Array(entries);
+    this.kind = new Uint8Array(entries);
+    this.row = new Uint8Array(entries);
+    this.deadlines = new Float64Array(rules.labels.length);
+    this.#rules = rules;
+    this.#holdMs = plan.streams.map((stream) => stream.holdMs);
+    this.#streamFrontier = new Float64Array(plan.streams.length).fill(Number.NaN);
+    this.#waitsFor = [...new Set(rules.labels.flatMap((label) => label.waitsFor))];
+    this.#used = new Uint8Array(rules.emitted);
+  }
+
+  /** Takes the frontiers of a batch; true: a stream that was silent at `before` may speak again. */
+  advance(frontiers: Frontiers, before: number): boolean {
+    this.#reached = frontiers.reached;
+    let woke = false;
+    for (const stream of this.#waitsFor) {
+      const now = frontiers.labelFrontier(stream);
+      const was = this.#streamFrontier[stream];
+      // NaN: the first batch of this run, what held labels were held by is not known.
+      if (Number.isNaN(was) || (was < before && now > was)) woke = true;
+      this.#streamFrontier[stream] = now;
+    }
+    return woke;
+  }
+
+  /** Runs the labels of `record` at time `at`; what is emitted is then in `entries`. */
+  run(slab: Slab, record: number, at: number): void {
+    this.entries = 0;
+    this.#used.fill(0);
+    deadlines(this.#rules, slab, record, this.deadlines);
+    for (let l = 0; l < this.#rules.emitted; l++) {
+      const word = record + RECORD_WORDS + l * LABEL_WORDS;
+      const flags = slab.i32[word * 2 + 1];
+      slab.i32[word * 2 + 1] = this.#label(slab, word, {
+        l,
+        flags,
+        at,
+        time: slab.f64[record + 2],
+      });
+    }
+  }
+
+  /** Works out `deadlines` alone. */
+  findDeadlines(slab: Slab, record: number): void {
+    deadlines(this.#rules, slab, record, this.deadlines);
+  }
+
+  /** Whether the label's streams have passed `deadline`. */
+  isComplete(l: number, deadline: number): boolean {
+    for (const stream of this.#rules.labels[l].waitsFor) {
+      if (this.#streamFrontier[stream] <= deadline) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Until when the label is held at `deadline`: as long as the most patient of its silent streams says, NEVER where
+   * event time does not get there. The deadline itself where the label is complete.
+   */
+  heldUntil(l: number, deadline: number): number {
+    let hold = -1;
+    for (const stream of this.#rules.labels[l].waitsFor) {
+      if (this.#streamFrontier[stream] <= deadline) hold = Math.max(hold, this.#holdMs[stream]);
+    }
+    if (hold < 0) return deadline;
+    return deadline + hold < this.#reached ? deadline + hold : NEVER;
+  }
+
+  /** When the label's `everything` row is due: at its deadline, and not before its wait. */
+  settledAt(l: number, time: number): number {
+    return Math.max(this.deadlines[l], time + (this.#rules.labels[l].waitMs ?? 0));
+  }
+
+  #label(
+    slab: Slab,
+    word: number,
+    step: { l: number; flags: number; at: number; time: number },
+  ): number {
+    const rule = this.#rules.labels[step.l];
+    const isOne = slab.i32[word * 2] > 0;
+    const rose = isOne && (step.flags & CREDITED) !== 0;
+    let flags = step.flags & ~CREDITED;
+    if (isOne) flags |= EVER;
+    if ((flags & CLOSED) !== 0) return flags;
+    const waits = (flags & WAIT_PENDING) !== 0;
+    flags = this.#wait(slab, word, { ...step, flags, rule, isOne });
+    const waited = !waits || (rule.isNow && (flags & WAIT_PENDING) === 0);
+    if (rule.emitsLate && (flags & POSITIVE) === 0 && waited && (rose || (waits && isOne))) {
+      this.#emit(step.l, 1, LABEL_LATE_POSITIVE);
+      flags |= POSITIVE | LATE;
+    }
+    if ((flags & POSITIVE) !== 0 && !isOne) {
+      this.#emit(step.l, 0, LABEL_CANCELLED);
+      return (flags | CLOSED) & ~(WAIT_HELD | DEADLINE_PENDING | DEADLINE_HELD);
+    }
+    return this.#deadline(slab, word, { ...step, flags, isOne });
+  }
+
+  /** The emission at the wait, or when what held it is over. */
+  #wait(
+    slab: Slab,
+    word: number,
+    step: {
+      l: number;
+      flags: number;
+      at: number;
+      time: number;
+      rule: TrackedLabel;
+      isOne: boolean;
+    },
+  ): number {
+    const { l, at, rule, isOne } = step;
+    let { flags } = step;
+    if ((flags & WAIT_PENDING) !== 0) {
+      const due = this.waitDue(l, step.time);
+      if (due > at) return flags;
+      flags &= ~WAIT_PENDING;
+      if (isOne && !rule.isNow) flags |= AT_WAIT;
+      if (!rule.isNow && !this.isComplete(l, due)) {
+        slab.f64[word + 2] = due;
+        return flags | WAIT_HELD;
+      }
+      return this.#observe(l, flags, isOne);
+    }
+    if ((flags & WAIT_HELD) === 0) return flags;
+    const due = slab.f64[word + 2];
+    if (this.isComplete(l, due)) return this.#observe(l, flags & ~WAIT_HELD, isOne);
+    if (at < this.heldUntil(l, due)) return flags;
+    this.#emit(l, 2, LABEL_UNKNOWN);
+    return flags & ~WAIT_HELD;
+  }
+
+  /** The value at the wait, 0 if it was taken back since. */
+  #observe(l: number, flags: number, isOne: boolean): number {
+    const positive = (flags & AT_WAIT) !== 0 && isOne;
+    this.#emit(l, positive ? 1 : 0, LABEL_OBSERVED);
+    return positive ? flags | POSITIVE : flags;
+  }
+
+  /** `everything`: the emission at the deadline, or when what held it is over. */
+  #deadline(
+    slab: Slab,
+    word: number,
+    step: { l: number; flags: number; at: number; time: number; isOne: boolean },
+  ): number {
+    const { l, at, isOne } = step;
+    let { flags } = step;
+    if ((flags & DEADLINE_PENDING) !== 0) {
+      const due = this.settledAt(l, step.time);
+      if (due > at) return flags;
+      flags &= ~DEADLINE_PENDING;
+      if ((flags & LATE) !== 0) return flags;
+      if (!this.isComplete(l, due)) {
+        slab.f64[word + 3] = due;
+        return flags | DEADLINE_HELD;
+      }
+      return this.#settle(l, flags, isOne);
+    }
+    if ((flags & DEADLINE_HELD) === 0) return flags;
+    if ((flags & LATE) !== 0) return flags & ~DEADLINE_HELD;
+    const due = slab.f64[word + 3];
+    if (this.isComplete(l, due)) return this.#settle(l, flags & ~DEADLINE_HELD, isOne);
+    if (at < this.heldUntil(l, due)) return flags;
+    this.#emit(l, 2, LABEL_UNKNOWN);
+    return flags & ~DEADLINE_HELD;
+  }
+
+  #settle(l: number, flags: number, isOne: boolean): number {
+    this.#emit(l, isOne ? 1 : 0, isOne ? LABEL_MATURED : LABEL_CONFIRMED_NEGATIVE);
+    return isOne ? flags | POSITIVE : flags;
+  }
+
+  /** When the first emission is due; a chained `wait horizon` may move later. */
+  waitDue(l: number, time: number): number {
+    const { waitMs } = this.#rules.labels[l];
+    return waitMs === null ? this.deadlines[l] : time + waitMs;
+  }
+
+  #emit(l: number, value: number, kind: number): void {
+    const entry = this.entries++;
+    this.label[entry] = l;
+    this.value[entry] = value;
+    this.kind[entry] = kind;
+    this.row[entry] = this.#used[l]++;
+  }
+}

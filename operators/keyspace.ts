@@ -1,0 +1,242 @@
+/**
+ * All stores under one key on one shard: one key table, one record per key, one look-up per (event, key).
+ *
+ * A batch goes through in passes: resolve every step's record, touch the records (cache misses then overlap), run the
+ * counter kernel, run each value store. Every pass sees the steps in their order, so passes do not see each other.
+ *
+ * A record, in words: 0 key hash (lo, hi); 1 step time of the latest update; then the counters' chains; then the value
+ * stores' sections. Records never cross a page: page p >= 1 of their slab holds floor(PAGE_WORDS / words) of them.
+ * Slabs of keyspace i: `k<i>.table`, `k<i>.records`, `k<i>.logs`, and `k<i>.v<j>…` for value store j.
+ */
+import type { KeyspacePlan, Plan } from '../compiler/plan.ts';
+import type { Answers } from './answers.ts';
+import { assert } from './assert.ts';
+import type { HashColumn } from './column.ts';
+import { counterCodegen } from './counter-codegen.ts';
+import { CounterInterpreter } from './counter-interpreter.ts';
+import type { CounterKernel } from './counter-kernel.ts';
+import { type CounterLayout, counterLayout } from './counter-layout.ts';
+import { CounterLog } from './counter-log.ts';
+import type { Frame } from './frame.ts';
+import { KeyTable } from './key-table.ts';
+import { PAGE_SHIFT, PAGE_WORDS, ROOT_USER, ROOT_WORDS, type Slab, type SlabSet } from './slab.ts';
+import type { Steps } from './steps.ts';
+import { valueFamilies } from './value-families.ts';
+import { type PlacedStore, runValueStore } from './value-store.ts';
+
+export type KeyspaceOptions = {
+  /** False: the interpreter runs the counters. */
+  readonly codegen: boolean;
+  /** Keys to make room for at the start. */
+  readonly expectedKeys?: number;
+};
+
+/** Words of a record before its stores: the hash and the last touch. */
+export const RECORD_HEADER = 2;
+/** Word of a record: step time of its latest update, ms. For eviction. */
+export const LAST_TOUCH = 1;
+/** Root word of the records' slab: how many there are. */
+const RECORDS = ROOT_USER;
+const NO_HASHES = new Int32Array(0);
+
+export class Keyspace {
+  readonly #plan: KeyspacePlan;
+  readonly #records: Slab;
+  readonly #slabs: readonly Slab[];
+  readonly #table: KeyTable;
+  readonly #layout: CounterLayout;
+  readonly #logs: readonly CounterLog[];
+  readonly #kernel: CounterKernel | null;
+  readonly #stores: readonly PlacedStore[];
+  readonly #recordWords: number;
+  readonly #perPage: number;
+  /** Record of each step of the batch at hand. */
+  #found = new Int32Array(0);
+  /** What the touch pass read: kept so that its reads cannot be optimised away. */
+  #touched = 0;
+
+  /** Over a fresh slab set, or over restored pages of one. `shard` names the instance in messages only. */
+  constructor(plan: Plan, index: number, slabs: SlabSet, shard: number, options: KeyspaceOptions) {
+    const keyspace = plan.keyspaces[index];
+    assert(keyspace !== undefined, `shard ${shard}: there is no keyspace ${index}`);
+    this.#plan = keyspace;
+    const expected = options.expectedKeys ?? 0;
+    const open = (part: string) => slabs.open(`k${index}.${part}`);
+    this.#records = open('records');
+    this.#layout = counterLayout(plan, keyspace, RECORD_HEADER);
+    const logs = open('logs');
+    this.#logs = this.#layout.chains.map((chain) => new CounterLog(chain, this.#records, logs));
+    let words = RECORD_HEADER + this.#layout.words;
+    this.#stores = keyspace.values.map((store, j): PlacedStore => {
+      const family = valueFamilies[store.family];
+      assert(family !== undefined, `there is no value family ${store.family}`);
+      const name = `k${index}.v${j}`;
+      const operator = family({ plan, keyspace, store, records: this.#records, slabs, name });
+      const offset = words;
+      words += operator.recordWords;
+      return { plan: store, operator, offset, views: viewsOf(keyspace, j) };
+    });
+    assert(words <= PAGE_WORDS, `a record of ${words} words in ${keyspace.name} exceeds a page`);
+    this.#recordWords = words;
+    this.#perPage = Math.floor(PAGE_WORDS / words);
+    this.#records.ensure((1 + Math.ceil(expected / this.#perPage)) * PAGE_WORDS);
+    const table = open('table');
+    this.#table = new KeyTable(table, this.#records, expected);
+    this.#kernel = this.#counterKernel(options.codegen, logs);
+    this.#slabs = [...slabs.all()].filter((slab) => slab.name.startsWith(`k${index}.`));
+  }
+
+  /** Keys held. */
+  get keys(): number {
+    return this.#table.size;
+  }
+
+  /** Bytes of every slab of this keyspace, room to grow included. */
+  get bytes(): number {
+    return this.#slabs.reduce((sum, slab) => sum + slab.bytes, 0);
+  }
+
+  /** Bytes in use over the keys held; 0 without keys. */
+  get bytesPerKey(): number {
+    const used = this.#slabs.reduce((sum, slab) => sum + slab.used * 8, 0);
+    return this.keys === 0 ? 0 : used / this.keys;
+  }
+
+  /** Words of one key's record. */
+  get recordWords(): number {
+    return this.#recordWords;
+  }
+
+  /** Step time of a key's latest update, ms; null: never seen. */
+  lastTouch(lo: number, hi: number): number | null {
+    const record = this.#table.find(lo, hi);
+    return record === 0 ? null : this.#records.f64[record + LAST_TOUCH]!;
+  }
+
+  /**
+   * Applies one batch: `feedFrames` by keyspace feed (key, masks and values evaluated), `probeFrames` by probe (key
+   * evaluated). Look-ups answer into `answers`, each in the row of its anchor.
+   */
+  run(
+    steps: Steps,
+    feedFrames: readonly (Frame | null)[],
+    probeFrames: readonly (Frame | null)[],
+    answers: Answers,
+  ): void {
+    if (this.#found.length < steps.n) this.#found = new Int32Array(Math.max(steps.n, 4096));
+    this.#resolve(steps, feedFrames, probeFrames);
+    this.#touch(steps);
+    const records = this.#found;
+    this.#kernel?.run({ steps, records, feedFrames, probeFrames, answers });
+    const feeds = this.#plan.feeds.length;
+    for (const store of this.#stores) {
+      runValueStore(store, { steps, records, feeds, feedFrames, probeFrames, answers });
+    }
+  }
+
+  #counterKernel(codegen: boolean, logs: Slab): CounterKernel | null {
+    if (this.#layout.chains.length === 0) return null;
+    const records = this.#records;
+    if (codegen) return counterCodegen(this.#plan, this.#layout, this.#logs, { records, logs });
+    return new CounterInterpreter(this.#layout, this.#logs, records);
+  }
+
+  /** Record of every step's key: updates make one, look-ups of unknown keys get 0, null keys -1. */
+  #resolve(
+    steps: Steps,
+    feedFrames: readonly (Frame | null)[],
+    probeFrames: readonly (Frame | null)[],
+  ): void {
+    const { n, participant, row } = steps;
+    const found = this.#found;
+    const table = this.#table;
+    const feeds = this.#plan.feeds.length;
+    const keys = [
+      ...this.#plan.feeds.map(({ key }, i) => hashOf(feedFrames[i]!, key)),
+      ...this.#plan.probes.map(({ key }, i) => hashOf(probeFrames[i]!, key)),
+    ];
+    const los = keys.map((key) => key?.lo ?? NO_HASHES);
+    const his = keys.map((key) => key?.hi ?? NO_HASHES);
+    // An anchor that is counted under the same key comes right after its look-up: one look-up serves both.
+    let lastLo = 0;
+    let lastHi = 0;
+    let last = -1;
+    for (let i = 0; i < n; i++) {
+      const who = participant[i]!;
+      const at = row[i]!;
+      const lo = los[who]![at]!;
+      const hi = his[who]![at]!;
+      if (lo !== lastLo || hi !== lastHi) {
+        last = (lo | hi) === 0 ? -1 : table.find(lo, hi);
+        lastLo = lo;
+        lastHi = hi;
+      }
+      if (last === 0 && who < feeds) last = this.#insert(lo, hi);
+      found[i] = last;
+    }
+  }
+
+  /** Reads a word of every cache line of every record ahead of the kernel, and dates the updated ones. */
+  #touch(steps: Steps): void {
+    const { n, participant, time } = steps;
+    const found = this.#found;
+    const { f64, dirty } = this.#records;
+    const feeds = this.#plan.feeds.length;
+    const words = this.#recordWords;
+    let sum = 0;
+    for (let i = 0; i < n; i++) {
+      const record = found[i]!;
+      if (record <= 0) continue;
+      if (participant[i]! < feeds) {
+        f64[record + LAST_TOUCH] = time[i]!;
+        dirty[record >> PAGE_SHIFT] = 1;
+      }
+      for (let word = 8; word < words; word += 8) sum += f64[record + word]!;
+    }
+    this.#touched = sum;
+  }
+
+  /** Read by nobody; see `#touched`. */
+  get touched(): number {
+    return this.#touched;
+  }
+
+  #insert(lo: number, hi: number): number {
+    const records = this.#records;
+    const ordinal = records.f64[RECORDS]!;
+    const inPage = ordinal % this.#perPage;
+    if (inPage === 0) {
+      // Records begin on page 1, after what is left of the root's page.
+      if (ordinal === 0) records.bump(PAGE_WORDS - ROOT_WORDS);
+      records.bump(PAGE_WORDS);
+    }
+    const page = 1 + Math.floor(ordinal / this.#perPage);
+    const record = page * PAGE_WORDS + inPage * this.#recordWords;
+    records.f64[RECORDS] = ordinal + 1;
+    records.dirty[0] = 1;
+    records.dirty[page] = 1;
+    records.i32[record * 2] = lo;
+    records.i32[record * 2 + 1] = hi;
+    for (const log of this.#logs) log.init(record);
+    for (const store of this.#stores) store.operator.init(record + store.offset);
+    this.#table.insert(lo, hi, record);
+    return record;
+  }
+}
+
+function hashOf(frame: Frame | null, slot: number): HashColumn | null {
+  if (frame === null) return null;
+  const column = frame.columns[slot];
+  assert(column?.kind === 'hash', `slot ${slot} is a key`);
+  return column as HashColumn;
+}
+
+function viewsOf(keyspace: KeyspacePlan, store: number): PlacedStore['views'] {
+  return keyspace.probes.map(({ views }, probe) =>
+    views.flatMap((view, index) =>
+      view.kind === 'value' && view.store === store
+        ? [{ probe, view: index, window: view.window, read: view.read }]
+        : [],
+    ),
+  );
+}

@@ -1,0 +1,315 @@
+/**
+ * The engine of one process, without I/O: decoded batches in, emissions out.
+ *
+ *   accept   scan decisions per partition (malformed, duplicate, late), then the stream's reorder buffer
+ *   advance  everything with step time below the frontier, in step order:
+ *            release -> enrich -> attribute labels -> look up and update -> emit
+ *
+ * What it gives depends on the rows and their order per partition alone: never on how batches were cut, on how the
+ * frontier moved, or on the number of shards.
+ */
+import type { Plan } from '../compiler/plan.ts';
+import { assert } from './assert.ts';
+import { Attribution } from './attribute.ts';
+import type { Column, F64Column } from './column.ts';
+import type { DecodedBatch } from './decoder.ts';
+import { Emission } from './emission.ts';
+import type { EmissionBatch } from './emission-batch.ts';
+import { Enrich } from './enrich.ts';
+import { FeatureStage, type StreamFrame } from './feature-stage.ts';
+import type { Frame } from './frame.ts';
+import {
+  type PartitionRows,
+  PartitionScan,
+  type ScanCounts,
+  type ScanState,
+} from './partition-scan.ts';
+import { type Chunk, ReorderBuffer, type Spill } from './reorder.ts';
+import type { SlabSet } from './slab.ts';
+import { Slots } from './slots.ts';
+
+/** Rows released by one step of an advance, roughly: a larger release is cut at a chunk's first step time. */
+export const ADVANCE_ROWS_MAX = 32_768;
+
+export type PipelineOptions = {
+  /** One slab set per shard. */
+  readonly slabs: readonly SlabSet[];
+  /** State of the scans: the ids seen. */
+  readonly scanSlabs: SlabSet;
+  /** False: interpret expressions and counter updates (the oracle of the generated code). */
+  readonly codegen: boolean;
+  /** Null: reorder buffers stay in memory whatever their size. */
+  readonly spill: Spill | null;
+  /** Reorder buffers together hold at most this much in memory, bytes. */
+  readonly bufferBytesMax: number;
+};
+
+type Partition = { readonly scan: PartitionScan; ended: boolean; nextOffset: number };
+
+export class Pipeline {
+  readonly #plan: Plan;
+  readonly #options: PipelineOptions;
+  readonly #slots: readonly Slots[];
+  readonly #buffers: readonly ReorderBuffer[];
+  readonly #partitions: readonly Map<number, Partition>[];
+  readonly #enrichments: readonly Enrich[];
+  readonly #attribution: Attribution;
+  readonly #features: FeatureStage;
+  readonly #emissions: readonly Emission[];
+  /** The streams end where their partitions end: silence is an answer. */
+  #complete = false;
+  /** Rows below this step time are in the restored state already. */
+  #skipBelow = Number.NEGATIVE_INFINITY;
+  #frontier = Number.NEGATIVE_INFINITY;
+
+  constructor(plan: Plan, options: PipelineOptions) {
+    const { slabs, codegen } = options;
+    this.#plan = plan;
+    this.#options = options;
+    this.#slots = plan.streams.map((stream) => new Slots(stream.slots, codegen));
+    this.#buffers = plan.streams.map((stream) => {
+      const decoded = stream.slots.flatMap((slot, index) =>
+        slot.op.kind === 'field' ? [index] : [],
+      );
+      return new ReorderBuffer(stream.slots.length, decoded, options.spill);
+    });
+    this.#partitions = plan.streams.map(() => new Map());
+    this.#enrichments = plan.enrichments.map((_, index) => new Enrich(plan, index, slabs));
+    this.#attribution = new Attribution(plan, slabs);
+    this.#features = new FeatureStage(plan, slabs, codegen);
+    this.#emissions = plan.examples.map((_, example) => new Emission(plan, example, slabs));
+  }
+
+  /** Declares a partition of a stream; `state` continues an earlier scan of it. */
+  addPartition(stream: number, partition: number, state: ScanState | null = null): void {
+    const scan = new PartitionScan(this.#plan, stream, partition, this.#options.scanSlabs, state);
+    this.#partitions[stream]!.set(partition, { scan, ended: false, nextOffset: state?.next ?? 0 });
+  }
+
+  /** After a restore: rows with a step time below `step` are read again but not applied again. */
+  skipBelow(step: number): void {
+    this.#skipBelow = step;
+    this.#frontier = step;
+  }
+
+  /** Takes a batch of one partition, the next in offset order. The rows that were set aside are in the result. */
+  accept(stream: number, partition: number, batch: DecodedBatch): PartitionRows {
+    const source = this.#partition(stream, partition);
+    const rows = source.scan.accept(batch);
+    source.nextOffset = batch.firstOffset + batch.n;
+    const chunk = this.#chunk(stream, partition, batch, rows);
+    if (chunk !== null) this.#buffers[stream]!.add(chunk);
+    this.#boundBuffers();
+    return rows;
+  }
+
+  /** No more rows will come from this partition in this run. */
+  end(stream: number, partition: number): void {
+    this.#partition(stream, partition).ended = true;
+  }
+
+  /** Declares that the streams end where their partitions end: every wait elapses. */
+  complete(): void {
+    this.#complete = true;
+  }
+
+  watermark(stream: number, partition: number): number {
+    return this.#partition(stream, partition).scan.watermark;
+  }
+
+  /** Everything below may be applied: no open partition can bring an earlier step. */
+  frontier(): number {
+    let frontier = Number.POSITIVE_INFINITY;
+    for (const partitions of this.#partitions) {
+      for (const { scan, ended } of partitions.values()) {
+        if (!ended) frontier = Math.min(frontier, scan.watermark);
+      }
+    }
+    return frontier;
+  }
+
+  /**
+   * Applies every step below `frontier`, a bounded number of rows at a time; each time gives what every example set
+   * emits, in its final order. Nothing is applied beyond what the caller has taken.
+   */
+  *advance(frontier: number): Generator<readonly EmissionBatch[]> {
+    assert(frontier >= this.#frontier, `the frontier fell from ${this.#frontier} to ${frontier}`);
+    for (const cut of this.#cuts(frontier)) {
+      const emitted = this.#advanceTo(cut);
+      this.#frontier = cut;
+      yield emitted;
+    }
+  }
+
+  scanState(stream: number, partition: number): ScanState {
+    return this.#partition(stream, partition).scan.state();
+  }
+
+  /** Offset of the first row of the partition that has not been applied. */
+  lowestUnapplied(stream: number, partition: number): number {
+    const { nextOffset } = this.#partition(stream, partition);
+    return this.#buffers[stream]!.lowestOffset(partition) ?? nextOffset;
+  }
+
+  /** Rows waiting for their time, keys held, bytes of both. */
+  sizes() {
+    const sum = (of: (buffer: ReorderBuffer) => number) =>
+      this.#buffers.reduce((total, buffer) => total + of(buffer), 0);
+    return {
+      bufferedRows: sum((buffer) => buffer.rows),
+      bufferedBytes: sum((buffer) => buffer.bytes),
+      spilledBytes: sum((buffer) => buffer.spilledBytes),
+      keys: this.#features.keys(),
+      stateBytes: this.#options.slabs.reduce((total, set) => total + set.bytes, 0),
+    };
+  }
+
+  /** By example set: anchors for which a label's emission or an audit row is still due. */
+  pending() {
+    return this.#emissions.map((emission) => emission.pending());
+  }
+
+  /** What the scan of a partition has decided so far. */
+  scanCounts(stream: number, partition: number): Readonly<ScanCounts> {
+    return this.#partition(stream, partition).scan.counts;
+  }
+
+  /** Forgets event ids that no row from `state` on can repeat; `state` is the earliest the partition may be read from. */
+  forgetIds(stream: number, partition: number, state: ScanState): void {
+    const { scan } = this.#partition(stream, partition);
+    scan.forgetBefore(scan.forgetTime(state));
+  }
+
+  #partition(stream: number, partition: number): Partition {
+    const source = this.#partitions[stream]?.get(partition);
+    assert(source !== undefined, `partition ${partition} of stream ${stream} was not declared`);
+    return source;
+  }
+
+  #chunk(
+    stream: number,
+    partition: number,
+    batch: DecodedBatch,
+    scanned: PartitionRows,
+  ): Chunk | null {
+    const { timeField, slots } = this.#plan.streams[stream]!;
+    const kept = keepFrom(scanned, this.#skipBelow);
+    if (kept.n === 0) return null;
+    const columns = slots.map(({ op, physical }): Column | undefined => {
+      if (op.kind !== 'field') return undefined;
+      const decoded = batch.columns[op.field]!;
+      return physical === 'hash' ? decoded.hash! : decoded.value!;
+    });
+    const times = timeField < 0 ? null : (batch.columns[timeField]!.value as F64Column).data;
+    const time = new Float64Array(kept.n);
+    const offset = new Float64Array(kept.n);
+    for (let i = 0; i < kept.n; i++) {
+      const row = kept.rows === null ? i : kept.rows[i]!;
+      time[i] = times === null ? kept.step[i]! : times[row]!;
+      offset[i] = batch.firstOffset + row;
+    }
+    return { partition, ...kept, time, offset, columns };
+  }
+
+  /** Each buffer may hold its share; the fullest gives way first. */
+  #boundBuffers(): void {
+    let held = 0;
+    for (const buffer of this.#buffers) held += buffer.bytes;
+    if (held <= this.#options.bufferBytesMax) return;
+    const largest = this.#buffers.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+    largest.spillTo(Math.max(0, largest.bytes - (held - this.#options.bufferBytesMax)));
+  }
+
+  /** Frontiers on the way to `frontier` so that each releases about ADVANCE_ROWS_MAX rows. */
+  *#cuts(frontier: number): Generator<number> {
+    const outline: { step: number; rows: number }[] = [];
+    for (const buffer of this.#buffers) buffer.outline(outline);
+    outline.sort((a, b) => a.step - b.step);
+    let rows = 0;
+    let last = this.#frontier;
+    for (const chunk of outline) {
+      if (chunk.step >= frontier) break;
+      if (rows >= ADVANCE_ROWS_MAX && chunk.step > last) {
+        yield chunk.step;
+        last = chunk.step;
+        rows = 0;
+      }
+      rows += chunk.rows;
+    }
+    yield frontier;
+  }
+
+  #advanceTo(frontier: number): EmissionBatch[] {
+    const frames: (Frame | null)[] = this.#buffers.map((buffer) => buffer.release(frontier));
+    const column = (stream: number, frame: Frame, slot: number) =>
+      this.#slots[stream]!.column(frame, slot);
+    for (const [index, enrich] of this.#enrichments.entries()) {
+      const { source, stream } = this.#plan.enrichments[index]!;
+      enrich.run(frames[source] ?? null, frames[stream] ?? null, column);
+      enrich.expire(frontier);
+    }
+    const attributed = this.#attribution.run(frames, column);
+    for (const [stream, frame] of attributed.frames.entries()) if (frame) frames[stream] = frame;
+    const streams = frames.map((frame, stream): StreamFrame | null =>
+      frame === null ? null : { frame, slots: this.#slots[stream]! },
+    );
+    const anchors = this.#features.run(streams, frontier);
+    const frontiers = {
+      frontier,
+      reached: this.#reached(frontier),
+      labelFrontier: (stream: number) => this.#labelFrontier(stream),
+    };
+    const emitted = this.#plan.examples.map((plan, example) => {
+      const slots = this.#features.slots(plan.anchor);
+      const frame = anchors[plan.anchor] ?? null;
+      const read = (slot: number) => slots.column(frame!, slot);
+      return this.#emissions[example]!.accept(frame, read, attributed.outcomes, frontiers);
+    });
+    this.#attribution.expire(frontier);
+    return emitted;
+  }
+
+  /** How far event time has really come: the frontier, or where the last stream ended. */
+  #reached(frontier: number): number {
+    if (Number.isFinite(frontier) || this.#complete) return frontier;
+    let reached = Number.NEGATIVE_INFINITY;
+    for (const partitions of this.#partitions) {
+      for (const { scan } of partitions.values()) reached = Math.max(reached, scan.watermark);
+    }
+    return reached;
+  }
+
+  /** Up to when a stream is known to be complete; ended partitions stay where they ended, unless the run is complete. */
+  #labelFrontier(stream: number): number {
+    const partitions = [...this.#partitions[stream]!.values()];
+    const open = partitions.filter(({ ended }) => !ended);
+    if (open.length > 0) return Math.min(...open.map(({ scan }) => scan.watermark));
+    if (this.#complete) return Number.POSITIVE_INFINITY;
+    return Math.max(Number.NEGATIVE_INFINITY, ...partitions.map(({ scan }) => scan.watermark));
+  }
+}
+
+type Kept = Pick<Chunk, 'n' | 'rows' | 'step' | 'labelOnly'>;
+
+/** The accepted rows whose step time is not below `from`, in arrays of their own: the scan uses its again. */
+function keepFrom(scanned: PartitionRows, from: number): Kept {
+  const { rows, step, labelOnly } = scanned;
+  const kept = new Int32Array(scanned.n);
+  let n = 0;
+  for (let i = 0; i < scanned.n; i++) if (step[i]! >= from) kept[n++] = i;
+  if (n === scanned.n) {
+    return {
+      n,
+      rows: scanned.all ? null : rows.slice(0, n),
+      step: step.slice(0, n),
+      labelOnly: scanned.labelOnlyCount === 0 ? null : labelOnly.slice(0, n),
+    };
+  }
+  const keep = kept.subarray(0, n);
+  return {
+    n,
+    rows: Int32Array.from(keep, (i) => rows[i]!),
+    step: Float64Array.from(keep, (i) => step[i]!),
+    labelOnly: scanned.labelOnlyCount === 0 ? null : Uint8Array.from(keep, (i) => labelOnly[i]!),
+  };
+}

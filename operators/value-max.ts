@@ -1,0 +1,6 @@
+/** The greatest number of a window: a later number that is as great makes an earlier one needless. */
+import { EdgeStore } from './value-edge.ts';
+import type { ValueStoreConstructor } from './value-store.ts';
+
+export const maxStore: ValueStoreConstructor = (context) =>
+  new EdgeStore(context, { yields: (earlier, later) => earlier <= later });

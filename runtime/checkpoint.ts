@@ -1,0 +1,108 @@
+/**
+ * A checkpoint is the state as of a committed K: every page of every slab, and where to read the sources on from.
+ *
+ *  1. The task commits its outputs up to K, then asks for a checkpoint at that K.
+ *  2. Every page written since the last checkpoint and the meta record go to the store in one atomic, durable batch.
+ *  3. Only then are the pages clean. A batch that fails leaves them dirty, and the store as it was.
+ *
+ * Restore puts the pages back before any operator opens its slab, and gives the meta record.
+ */
+import type { SlabSet } from '../operators/slab.ts';
+import { Fault } from './fault.ts';
+import { fromJsonTime, type JsonTime, toJsonTime } from './json-time.ts';
+import type { SavedPage, StateStore } from './state-store.ts';
+
+export const CHECKPOINT_VERSION = 1;
+
+/** Where to read a source partition on from: a record boundary, and the decisions of its streams' scans as of it. */
+export type ScanSnapshot = {
+  /** Records of the partition before it. */
+  readonly rows: number;
+  /** The reader's own mark of the place (bytes of a plain file). */
+  readonly bytes: number;
+  /** State of each stream's partition scan, in the order of the scan's streams; JSON. */
+  readonly scans: readonly unknown[];
+};
+
+export type SourceSnapshot = ScanSnapshot & { readonly topic: string; readonly partition: number };
+
+export type CheckpointMeta = {
+  readonly planDigest: string;
+  /** All steps with time < k are in the pages. */
+  readonly k: number;
+  readonly sources: readonly SourceSnapshot[];
+};
+
+/** Slab sets by name: `shard-0` …, `scan`. */
+export type SlabSets = ReadonlyMap<string, SlabSet>;
+
+/** Writes what changed; gives the number of pages written. */
+export async function saveCheckpoint(
+  store: StateStore,
+  sets: SlabSets,
+  meta: CheckpointMeta,
+): Promise<number> {
+  const count = { pages: 0 };
+  await store.write(dirtyPages(sets, count), encodeMeta(meta));
+  for (const set of sets.values()) for (const slab of set.all()) slab.clean();
+  return count.pages;
+}
+
+/** Loads the pages into the (fresh) sets; null when nothing was ever saved. A Fault when it is not this plan's state. */
+export async function restoreCheckpoint(
+  store: StateStore,
+  sets: SlabSets,
+  planDigest: string,
+): Promise<CheckpointMeta | null> {
+  const saved = await store.meta();
+  if (saved === null) return null;
+  const meta = decodeMeta(saved);
+  if (meta.planDigest !== planDigest) {
+    throw new Fault(
+      'state_of_other_plan',
+      `the saved state belongs to another program (plan ${meta.planDigest.slice(0, 12)}, not ${planDigest.slice(0, 12)}). Start over with --fresh.`,
+    );
+  }
+  await store.load(({ set, slab, page, bytes }) => {
+    const into = sets.get(set);
+    if (into === undefined) {
+      throw new Fault('state_damaged', `the saved state has pages of an unknown shard ${set}`);
+    }
+    into.open(slab).load(page, bytes);
+  });
+  return meta;
+}
+
+function* dirtyPages(sets: SlabSets, count: { pages: number }): Generator<SavedPage> {
+  for (const [set, slabs] of sets) {
+    for (const slab of slabs.all()) {
+      for (const { page, bytes } of slab.dirtyPages()) {
+        count.pages++;
+        yield { set, slab: slab.name, page, bytes };
+      }
+    }
+  }
+}
+
+type SavedMeta = {
+  readonly version: number;
+  readonly planDigest: string;
+  readonly k: JsonTime;
+  readonly sources: readonly SourceSnapshot[];
+};
+
+function encodeMeta(meta: CheckpointMeta): Uint8Array {
+  const saved: SavedMeta = { version: CHECKPOINT_VERSION, ...meta, k: toJsonTime(meta.k) };
+  return Buffer.from(JSON.stringify(saved));
+}
+
+function decodeMeta(bytes: Uint8Array): CheckpointMeta {
+  const saved: SavedMeta = JSON.parse(Buffer.from(bytes).toString());
+  if (saved.version !== CHECKPOINT_VERSION) {
+    throw new Fault(
+      'state_version',
+      `the saved state has format ${saved.version}; this version reads ${CHECKPOINT_VERSION}. Start over with --fresh.`,
+    );
+  }
+  return { planDigest: saved.planDigest, k: fromJsonTime(saved.k), sources: saved.sources };
+}

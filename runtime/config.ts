@@ -1,0 +1,38 @@
+/** Every limit of the runtime, with its unit in its name. What happens at a limit is said where it is used. */
+
+/** Rows per batch read from a source. */
+export const READ_ROWS = 4096;
+/** Pace of output commits (flush, fsync, progress record). */
+export const COMMIT_EVERY_MS = 1_000;
+/** Pace of state checkpoints. */
+export const CHECKPOINT_EVERY_MS = 10_000;
+/** Memory for rows that wait for their event time, when `--memory` is not given. */
+export const BUFFER_BYTES = 512 * 1024 * 1024;
+/** A sink hands its buffer to the file when it is at least this full. */
+export const SINK_BUFFER_BYTES = 1024 * 1024;
+/** Rows of one example block. */
+export const BLOCK_ROWS = 512;
+/** A length-delimited block above this is taken for corruption. */
+export const BLOCK_BYTES_MAX = 256 * 1024 * 1024;
+/** Rows of one Parquet row group. */
+export const PARQUET_GROUP_ROWS = 65_536;
+/** A log segment is closed once it is this long. */
+export const SEGMENT_BYTES = 64 * 1024 * 1024;
+/** Segments of the progress log: old ones are dropped, only the last record matters. */
+export const PROGRESS_SEGMENT_BYTES = 1024 * 1024;
+/** Bytes of one batch of a log; a longer one is refused by an assertion. */
+export const LOG_BATCH_BYTES_MAX = 256 * 1024 * 1024;
+/** Bytes of log records handed out by one read. */
+export const LOG_READ_BYTES = 4 * 1024 * 1024;
+/** A lock of another host whose file was not touched for this long is taken over. */
+export const LOCK_STALE_MS = 30_000;
+/** How often the holder touches its lock. */
+export const LOCK_TOUCH_MS = 5_000;
+/** Scan snapshots kept per source partition between two checkpoints; at the bound every second one is dropped. */
+export const SNAPSHOTS_MAX = 1024;
+/** RocksDB: memory for its write buffers. Pages are written once a checkpoint, so little is gained by more. */
+export const STORE_MEMTABLE_BYTES = 64 * 1024 * 1024;
+/** Pages asked of the store in one go while restoring (64 KiB each). */
+export const RESTORE_PAGES = 128;
+/** Bytes of raw text kept of a malformed or late record. */
+export const RAW_TEXT_BYTES_MAX = 4096;

@@ -1,0 +1,90 @@
+/** `manifest.json`: what a finished run read and wrote. It says nothing of clocks, so a rerun writes the same bytes. */
+import type { Plan } from '../compiler/plan.ts';
+import type { Engine, StreamCounts } from './engine.ts';
+import type { OutputPosition } from './progress.ts';
+import { quarantineName } from './quarantine.ts';
+import { type OutputFormat, safeName, sinkName } from './sink.ts';
+
+export type Manifest = {
+  readonly version: 1;
+  readonly plan: string;
+  readonly complete: boolean;
+  readonly format: OutputFormat;
+  readonly inputs: readonly ManifestInput[];
+  /** By stream. */
+  readonly streams: Readonly<Record<string, StreamCounts>>;
+  /** Records of all inputs; a topic that several streams share counts once. */
+  readonly read: number;
+  /** Sums over the streams. */
+  readonly late: number;
+  readonly duplicate: number;
+  readonly malformed: number;
+  readonly emitted: number;
+  readonly quarantined: number;
+  /** By example set. `pending`: labels that were not due when the inputs ended. */
+  readonly examples: Readonly<
+    Record<
+      string,
+      {
+        readonly file: string;
+        readonly emitted: number;
+        readonly quarantined: number;
+        readonly pending: Readonly<Record<string, number>>;
+      }
+    >
+  >;
+};
+
+export type ManifestInput = {
+  readonly topic: string;
+  readonly partition: number;
+  readonly file: string;
+  readonly records: number;
+};
+
+/** Puts the manifest together from the engine's counts and the last commit. */
+export function makeManifest(
+  plan: Plan,
+  engine: Engine,
+  more: {
+    readonly complete: boolean;
+    readonly format: OutputFormat;
+    readonly inputs: readonly ManifestInput[];
+    readonly outputs: Readonly<Record<string, OutputPosition>>;
+  },
+): Manifest {
+  const { format, outputs } = more;
+  const streams: Record<string, StreamCounts> = {};
+  plan.streams.forEach((stream, i) => {
+    if (stream.kind !== 'label') streams[stream.name] = engine.counts(i);
+  });
+  const pending = engine.pending();
+  const examples: Record<string, Manifest['examples'][string]> = {};
+  for (const { name } of plan.examples) {
+    examples[name] = {
+      file: `${safeName(name)}.${format}`,
+      emitted: outputs[sinkName(name, format)]?.rows ?? 0,
+      quarantined: outputs[quarantineName(name)]?.rows ?? 0,
+      pending: pending[name] ?? {},
+    };
+  }
+  const sum = (key: keyof StreamCounts) =>
+    Object.values(streams).reduce((total, counts) => total + counts[key], 0);
+  const total = (key: 'emitted' | 'quarantined') =>
+    Object.values(examples).reduce((count, set) => count + set[key], 0);
+  return {
+    version: 1,
+    plan: plan.digest,
+    complete: more.complete,
+    format,
+    inputs: more.inputs,
+    streams,
+    read: more.inputs.reduce((count, input) => count + input.records, 0),
+    late: sum('late'),
+    duplicate: sum('duplicate'),
+    malformed: sum('malformed'),
+    emitted: total('emitted'),
+    quarantined: total('quarantined'),
+    examples,
+  };
+}

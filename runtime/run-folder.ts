@@ -1,0 +1,70 @@
+/** An output folder: whose it is, starting it, starting it over. */
+import { join } from 'node:path';
+import { Fault } from './fault.ts';
+import type { Files } from './files.ts';
+import { checkIdentity, type RunIdentity } from './run-identity.ts';
+
+/** What the engine keeps for itself, inside the output folder. */
+export const PRIVATE = '.millrace';
+const IDENTITY = 'run.json';
+/** Kept by --fresh: the lock is held while it works. */
+const LOCK = 'lock';
+
+/**
+ * Makes the folder ready for this run: checks that it belongs to it, or writes that it does. `outputs` are the files the
+ * run will write; in a folder that is nobody's yet, one that exists is a Fault, since it would be lost.
+ */
+export async function claimFolder(
+  folder: string,
+  identity: RunIdentity,
+  more: { files: Files; outputs: readonly string[] },
+): Promise<void> {
+  const { files, outputs } = more;
+  const path = join(folder, PRIVATE, IDENTITY);
+  const saved = await readIdentity(path, files);
+  if (saved !== null) {
+    checkIdentity(folder, saved, identity);
+    return;
+  }
+  const present = new Set(await files.list(folder));
+  const lost = outputs.find((name) => present.has(name));
+  if (lost !== undefined) {
+    throw new Fault(
+      'folder_not_ours',
+      `${join(folder, lost)} exists and was not made by a run that can go on. Give another folder with --to, or replace it with --fresh.`,
+      { context: { path: folder, file: lost } },
+    );
+  }
+  await files.replace(path, Buffer.from(`${JSON.stringify(identity, null, 2)}\n`));
+}
+
+/**
+ * Deletes what an earlier run left: first what says whose the folder is, so that a crash in between leaves no folder that
+ * could be gone on with, then state, logs and outputs. Files of others stay.
+ */
+export async function clearFolder(
+  folder: string,
+  files: Files,
+  outputs: readonly string[],
+): Promise<void> {
+  const own = join(folder, PRIVATE);
+  await files.remove(join(own, IDENTITY));
+  const known = new Set(outputs);
+  for (const name of await files.list(own)) {
+    if (name !== LOCK) await files.remove(join(own, name));
+  }
+  for (const name of known) await files.remove(join(folder, name));
+}
+
+async function readIdentity(path: string, files: Files): Promise<RunIdentity | null> {
+  const bytes = await files.read(path);
+  if (bytes === null) return null;
+  try {
+    return JSON.parse(Buffer.from(bytes).toString());
+  } catch (cause) {
+    throw new Fault('folder_damaged', `${path} is damaged. Start over with --fresh.`, {
+      cause,
+      context: { path },
+    });
+  }
+}

@@ -1,0 +1,204 @@
+/** One run over files: claims the folder, puts log, state, engine, sources and sinks together, runs the task to its end. */
+import { join } from 'node:path';
+import type { Plan } from '../compiler/plan.ts';
+import { SlabSet } from '../operators/slab.ts';
+import { type CheckpointMeta, restoreCheckpoint, type SlabSets } from './checkpoint.ts';
+import { PROGRESS_SEGMENT_BYTES } from './config.ts';
+import { DecisionLog } from './decisions.ts';
+import { EmbeddedLog } from './embedded-log.ts';
+import type { Engine } from './engine.ts';
+import { disk, type Files } from './files.ts';
+import { FolderLock } from './folder-lock.ts';
+import type { Log } from './log.ts';
+import { type Manifest, makeManifest } from './manifest.ts';
+import { NoStore } from './memory-store.ts';
+import { openSink, outputNames } from './open-sink.ts';
+import { openStateStore } from './open-store.ts';
+import { type Progress, readProgress } from './progress.ts';
+import { Quarantine, quarantineName } from './quarantine.ts';
+import { claimFolder, clearFolder, PRIVATE } from './run-folder.ts';
+import { IDENTITY_VERSION, identifyFile } from './run-identity.ts';
+import { SideRecords } from './side-records.ts';
+import { type OutputFormat, sinkName } from './sink.ts';
+import type { StateStore } from './state-store.ts';
+import { Task, type TaskOptions } from './task.ts';
+import { type SourceInput, TaskSource } from './task-source.ts';
+
+export type RunRequest = {
+  readonly plan: Plan;
+  readonly inputs: readonly SourceInput[];
+  readonly folder: string;
+  readonly format: OutputFormat;
+  readonly complete: boolean;
+  readonly shards: number;
+  /** Delete what an earlier run left in the folder. */
+  readonly fresh: boolean;
+  readonly state: 'rocksdb' | 'memory';
+  readonly commitEveryMs: number;
+  readonly checkpointEveryMs: number;
+  /** Set `requested` to stop at the next commit. */
+  readonly stop: { requested: boolean };
+  readonly makeEngine: (plan: Plan, slabs: SlabSets, shards: number) => Engine;
+  /** One line for people, now and then. */
+  readonly say: (line: string) => void;
+  readonly onBatch: (task: Task) => void;
+  /** Tests put failing ones in their place. */
+  readonly files?: Files;
+  readonly now?: () => number;
+  readonly openStore?: (folder: string, say: (line: string) => void) => Promise<StateStore>;
+};
+
+export type RunResult = {
+  /** `already_done`: an earlier run of the same command finished, and nothing was done. */
+  readonly outcome: 'done' | 'already_done' | 'stopped';
+  readonly manifest: Manifest | null;
+};
+
+/** Runs to the end of the inputs, to a stop, or throws a Fault; the same call again goes on from the last commit. */
+export async function run(request: RunRequest): Promise<RunResult> {
+  const own = join(request.folder, PRIVATE);
+  const lock = await FolderLock.take(own);
+  const closing: (() => Promise<void>)[] = [() => lock.release()];
+  try {
+    await prepareFolder(request);
+    const log = openLog(request, own);
+    closing.push(() => log.close());
+    const progressLog = await log.open('progress', 0);
+    const progress = await readProgress(progressLog);
+    if (progress?.done) return { outcome: 'already_done', manifest: null };
+    const decisions = await DecisionLog.open(await log.open('decisions', 0));
+    if (request.complete) await decisions.take('complete', new Date());
+
+    const store = await openStore(request, own);
+    closing.push(() => store.close());
+    const slabs = makeSlabs(request.shards);
+    const checkpoint = await restoreCheckpoint(store, slabs, request.plan.digest);
+    const engine = request.makeEngine(request.plan, slabs, request.shards);
+    const outputs = await openOutputs(request, progress, closing);
+    const sources = await openSources(request, engine, checkpoint, closing);
+    const task = new Task(
+      { plan: request.plan, engine, sources, ...outputs, progress: progressLog, store, slabs },
+      { progress, checkpoint },
+      taskOptions(request),
+    );
+    if ((await task.run()) === 'stopped') return { outcome: 'stopped', manifest: null };
+    return { outcome: 'done', manifest: await finish(request, task) };
+  } finally {
+    for (const close of closing.reverse()) await close().catch(() => undefined);
+  }
+}
+
+/** After the last commit: the files users see, the manifest, then the word that it is done. */
+async function finish(request: RunRequest, task: Task): Promise<Manifest> {
+  const { plan, format, complete, folder } = request;
+  const { engine, sinks, side, sources } = task.parts;
+  for (const sink of sinks) await sink.finish();
+  await side.finish(sources.flatMap((source) => source.sides));
+  const manifest = makeManifest(plan, engine, {
+    complete,
+    format,
+    inputs: sources.map((source) => ({
+      topic: source.scan.topic,
+      partition: source.input.partition,
+      file: source.input.path,
+      records: source.rows,
+    })),
+    outputs: await task.outputs(),
+  });
+  const files = request.files ?? disk;
+  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  await files.replace(join(folder, 'manifest.json'), Buffer.from(text));
+  await task.commit(true);
+  return manifest;
+}
+
+async function prepareFolder(request: RunRequest): Promise<void> {
+  const { plan, folder, format, shards, complete } = request;
+  const files = request.files ?? disk;
+  const outputs = outputNames(plan);
+  if (request.fresh) await clearFolder(folder, files, outputs);
+  const sources = await Promise.all(
+    request.inputs.map((input) =>
+      identifyFile(`${plan.scans[input.scan]!.topic}/${input.partition}`, input.path),
+    ),
+  );
+  const version = IDENTITY_VERSION;
+  const identity = { version, planDigest: plan.digest, shards, format, complete, sources };
+  await claimFolder(folder, identity, { files, outputs });
+}
+
+function openLog(request: RunRequest, own: string): Log {
+  return new EmbeddedLog(join(own, 'log'), {
+    files: request.files ?? disk,
+    segmentBytes: PROGRESS_SEGMENT_BYTES,
+  });
+}
+
+function openStore(request: RunRequest, own: string): Promise<StateStore> {
+  if (request.state === 'memory') return Promise.resolve(new NoStore());
+  return (request.openStore ?? openStateStore)(own, request.say);
+}
+
+function makeSlabs(shards: number): SlabSets {
+  const sets = new Map<string, SlabSet>([['scan', new SlabSet()]]);
+  for (let shard = 0; shard < shards; shard++) sets.set(`shard-${shard}`, new SlabSet());
+  return sets;
+}
+
+async function openOutputs(
+  request: RunRequest,
+  progress: Progress | null,
+  closing: (() => Promise<void>)[],
+) {
+  const { plan, folder, format } = request;
+  const files = request.files ?? disk;
+  const committed = progress?.outputs ?? {};
+  const sinks = [];
+  const quarantines = [];
+  for (const example of plan.examples) {
+    const at = committed[sinkName(example.name, format)] ?? null;
+    const more = { files, plan: example, planDigest: plan.digest, at };
+    const sink = await openSink(folder, format, more);
+    closing.push(() => sink.close());
+    sinks.push(sink);
+    const quarantined = committed[quarantineName(example.name)] ?? null;
+    const quarantine = await Quarantine.open(folder, example, { files, at: quarantined });
+    closing.push(() => quarantine.close());
+    quarantines.push(quarantine);
+  }
+  const side = await SideRecords.open(folder, files, committed);
+  closing.push(() => side.close());
+  return { sinks, quarantines, side };
+}
+
+async function openSources(
+  request: RunRequest,
+  engine: Engine,
+  checkpoint: CheckpointMeta | null,
+  closing: (() => Promise<void>)[],
+): Promise<TaskSource[]> {
+  const { plan } = request;
+  const sources: TaskSource[] = [];
+  for (const input of request.inputs) {
+    const scan = plan.scans[input.scan]!;
+    const { topic } = scan;
+    const { partition, path } = input;
+    const at = checkpoint?.sources.find((s) => s.topic === topic && s.partition === partition);
+    const streams = scan.streams.map((index) => plan.streams[index]!);
+    const source = await TaskSource.open(input, scan, {
+      engine,
+      sides: streams.map((stream) => ({ stream: stream.name, partition, file: path })),
+      isStatic: streams.every((stream) => stream.timeField < 0),
+      at: at ?? null,
+    });
+    closing.push(() => source.close());
+    sources.push(source);
+  }
+  return sources;
+}
+
+function taskOptions(request: RunRequest): TaskOptions {
+  const { commitEveryMs, checkpointEveryMs, complete, stop, onBatch } = request;
+  const now = request.now ?? (() => performance.now());
+  return { commitEveryMs, checkpointEveryMs, complete, stop, onBatch, now };
+}

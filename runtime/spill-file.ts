@@ -1,0 +1,72 @@
+/**
+ * Reorder buffers over their memory bound: chunks go to one file and come back when they are due. The file is scratch:
+ * it is made anew at start and holds nothing that a restart needs.
+ */
+import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { deserialize, serialize } from 'node:v8';
+import type { Chunk, Spill } from '../operators/reorder.ts';
+import { Fault } from './fault.ts';
+
+/** A chunk's place in the file. */
+type Extent = { readonly at: number; readonly length: number };
+
+export class SpillFile implements Spill {
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #extents = new Map<number, Extent>();
+  #end = 0;
+  #next = 1;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#fd = openSync(path, 'w+');
+  }
+
+  /** Bytes of chunks that have not come back yet. */
+  get bytes(): number {
+    let sum = 0;
+    for (const extent of this.#extents.values()) sum += extent.length;
+    return sum;
+  }
+
+  write(chunk: Chunk): number {
+    const bytes = serialize(chunk);
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#end + done);
+      }
+    } catch (cause) {
+      throw new Fault('disk', 'the reorder buffer is over its memory bound and cannot spill', {
+        retriable: true,
+        context: { file: this.#path, bytes: bytes.length },
+        cause,
+      });
+    }
+    const handle = this.#next++;
+    this.#extents.set(handle, { at: this.#end, length: bytes.length });
+    this.#end += bytes.length;
+    return handle;
+  }
+
+  read(handle: number): Chunk {
+    const extent = this.#extents.get(handle)!;
+    const bytes = Buffer.allocUnsafe(extent.length);
+    for (let done = 0; done < bytes.length; ) {
+      done += readSync(this.#fd, bytes, done, bytes.length - done, extent.at + done);
+    }
+    return deserialize(bytes) as Chunk;
+  }
+
+  /** Space is taken back when the last chunk has come back. */
+  free(handle: number): void {
+    this.#extents.delete(handle);
+    if (this.#extents.size > 0) return;
+    ftruncateSync(this.#fd, 0);
+    this.#end = 0;
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+    unlinkSync(this.#path);
+  }
+}

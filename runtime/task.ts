@@ -1,0 +1,225 @@
+/**
+ * One task: sources in, engine, sinks out, with commits and checkpoints at their paces. The only place where waiting
+ * happens; the engine itself is synchronous.
+ *
+ * Recovery. The progress record says what is out (everything emitted before K_c), the checkpoint what is in the state
+ * (every step before K_s <= K_c). So:
+ *
+ *  1. The state's pages were loaded before the engine was made; outputs were cut to their committed lengths.
+ *  2. The sources are read again from the checkpoint's places; rows with step time < K_s are dropped.
+ *  3. Until the frontier has passed K_c, what is emitted is thrown away; the frontier stops at K_c exactly.
+ *  4. From there on it is an ordinary run.
+ */
+import type { Plan } from '../compiler/plan.ts';
+import { type CheckpointMeta, type SlabSets, saveCheckpoint } from './checkpoint.ts';
+import type { Engine } from './engine.ts';
+import { Fault } from './fault.ts';
+import type { LogPartition } from './log.ts';
+import { type OutputPosition, type Progress, writeProgress } from './progress.ts';
+import type { Quarantine } from './quarantine.ts';
+import type { SideRecords } from './side-records.ts';
+import type { Sink } from './sink.ts';
+import type { StateStore } from './state-store.ts';
+import { checkMalformed, type TaskSource } from './task-source.ts';
+
+export type TaskParts = {
+  readonly plan: Plan;
+  readonly engine: Engine;
+  readonly sources: readonly TaskSource[];
+  /** By example set. */
+  readonly sinks: readonly Sink[];
+  readonly quarantines: readonly Quarantine[];
+  readonly side: SideRecords;
+  readonly progress: LogPartition;
+  readonly store: StateStore;
+  readonly slabs: SlabSets;
+};
+
+export type TaskOptions = {
+  readonly commitEveryMs: number;
+  readonly checkpointEveryMs: number;
+  /** Declares that the streams end where their inputs end. */
+  readonly complete: boolean;
+  /** Set to stop at the next commit. */
+  readonly stop: { requested: boolean };
+  /** Wall clock, ms: paces only, never results. */
+  readonly now: () => number;
+  /** Told after every batch. */
+  readonly onBatch: (task: Task) => void;
+};
+
+/** Rows read between two advances of the engine: larger batches are cheaper per row. */
+const ADVANCE_ROWS = 16_384;
+
+export class Task {
+  readonly parts: TaskParts;
+  readonly #options: TaskOptions;
+  /** Steps with time < k are applied. */
+  #k: number;
+  /** What is out. */
+  #committedK: number;
+  readonly #sideRows: Record<string, number>;
+  #rowsSinceAdvance = 0;
+  #rowsSinceCommit = 0;
+  #rowsSinceCheckpoint = 0;
+
+  constructor(
+    parts: TaskParts,
+    from: { progress: Progress | null; checkpoint: CheckpointMeta | null },
+    options: TaskOptions,
+  ) {
+    this.parts = parts;
+    this.#options = options;
+    this.#k = from.checkpoint?.k ?? Number.NEGATIVE_INFINITY;
+    this.#committedK = from.progress?.k ?? Number.NEGATIVE_INFINITY;
+    this.#sideRows = { ...from.progress?.sideRows };
+    parts.engine.skipBelow(this.#k);
+  }
+
+  /** Event time reached. */
+  get k(): number {
+    return this.#k;
+  }
+
+  get isReplaying(): boolean {
+    return this.#k < this.#committedK;
+  }
+
+  /** Runs to the end of every source, or to a commit after a stop was asked for. */
+  async run(): Promise<'ended' | 'stopped'> {
+    const { now, commitEveryMs, checkpointEveryMs, stop } = this.#options;
+    let committedAt = now();
+    let checkpointedAt = now();
+    for (let source = this.#next(); source !== null; source = this.#next()) {
+      await this.#read(source);
+      if (this.#rowsSinceAdvance >= ADVANCE_ROWS) await this.#advance();
+      this.#options.onBatch(this);
+      if (stop.requested || now() - committedAt >= commitEveryMs) {
+        await this.#advance();
+        await this.commit();
+        committedAt = now();
+        if (stop.requested || now() - checkpointedAt >= checkpointEveryMs) {
+          await this.checkpoint();
+          checkpointedAt = now();
+        }
+        if (stop.requested) return 'stopped';
+      }
+    }
+    if (this.#options.complete) this.parts.engine.complete();
+    await this.#advance();
+    if (this.isReplaying) {
+      throw new Fault(
+        'input_shorter',
+        'the inputs end before what was already written out: they are not those this folder was made from. Start over with --fresh.',
+      );
+    }
+    await this.commit();
+    await this.checkpoint();
+    return 'ended';
+  }
+
+  /** Positions of all outputs; everything written is on the disk. */
+  async outputs(): Promise<Record<string, OutputPosition>> {
+    const outputs = await this.parts.side.commit();
+    const files = [...this.parts.sinks, ...this.parts.quarantines];
+    // Every file is waited for, also when one fails: none may be written to once the task has given up.
+    const settled = await Promise.allSettled(files.map((file) => file.commit()));
+    files.forEach((file, i) => {
+      const result = settled[i]!;
+      if (result.status === 'rejected') throw result.reason;
+      outputs[file.name] = result.value;
+    });
+    return outputs;
+  }
+
+  /** Makes everything emitted so far durable and says so in the progress partition. */
+  async commit(done = false): Promise<void> {
+    // While replaying the older, larger commit stands.
+    if (this.isReplaying || (this.#rowsSinceCommit === 0 && !done)) return;
+    const outputs = await this.outputs();
+    await writeProgress(this.parts.progress, {
+      k: this.#k,
+      outputs,
+      sideRows: this.#sideRows,
+      done,
+    });
+    this.#committedK = this.#k;
+    this.#rowsSinceCommit = 0;
+  }
+
+  /** Writes the state as of the last commit. */
+  async checkpoint(): Promise<void> {
+    if (this.isReplaying || this.#rowsSinceCheckpoint === 0) return;
+    await saveCheckpoint(this.parts.store, this.parts.slabs, {
+      planDigest: this.parts.plan.digest,
+      k: this.#k,
+      sources: this.parts.sources.map((source) => source.snapshot()),
+    });
+    this.#rowsSinceCheckpoint = 0;
+  }
+
+  /** Static tables first, then whoever is furthest behind in event time; null when all have ended. */
+  #next(): TaskSource | null {
+    let best: TaskSource | null = null;
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const source of this.parts.sources) {
+      if (source.ended) continue;
+      if (source.isStatic) return source;
+      const watermark = source.watermark();
+      if (best === null || watermark < lowest) {
+        best = source;
+        lowest = watermark;
+      }
+    }
+    return best;
+  }
+
+  async #read(source: TaskSource): Promise<void> {
+    const before = source.rows;
+    const read = await source.read();
+    // The end of a source moves the frontier too.
+    this.#rowsSinceCommit++;
+    this.#rowsSinceCheckpoint++;
+    if (read === null) return;
+    this.#rowsSinceAdvance += source.rows - before;
+    for (const [i, aside] of read.aside.entries()) {
+      const side = source.sides[i]!;
+      const key = `${side.stream}/${side.partition}`;
+      const known = this.#sideRows[key] ?? 0;
+      await this.parts.side.write(
+        'late',
+        side,
+        aside.late.filter((r) => r.offset >= known),
+      );
+      await this.parts.side.write(
+        'malformed',
+        side,
+        aside.malformed.filter((r) => r.offset >= known),
+      );
+      this.#sideRows[key] = Math.max(known, source.rows);
+      const stream = source.scan.streams[i]!;
+      checkMalformed(this.parts.plan.streams[stream]!, this.parts.engine.counts(stream));
+    }
+  }
+
+  async #advance(): Promise<void> {
+    this.#rowsSinceAdvance = 0;
+    const frontier = this.parts.engine.frontier();
+    if (this.isReplaying) {
+      const target = Math.min(frontier, this.#committedK);
+      if (target <= this.#k) return;
+      // Already out: the steps are applied for their effect on the state.
+      for (const _ of this.parts.engine.advance(target));
+      this.#k = target;
+    }
+    if (this.isReplaying || frontier <= this.#k) return;
+    for (const emitted of this.parts.engine.advance(frontier)) {
+      for (const [set, batch] of emitted.entries()) {
+        if (batch === null || batch.n === 0) continue;
+        const skip = await this.parts.quarantines[set]!.check(batch);
+        await this.parts.sinks[set]!.write(batch, skip);
+      }
+    }
+    this.#k = frontier;
+  }
+}

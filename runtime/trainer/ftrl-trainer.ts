@@ -1,0 +1,202 @@
+import { assert } from '../../operators/assert.ts';
+import type { Value } from '../../operators/column.ts';
+import type { ExampleRow } from '../example-row.ts';
+import { FtrlModel, type FtrlRates } from './ftrl-model.ts';
+import { HourlySeries, type HourPoint } from './hourly-series.ts';
+import { keptScore, LabelMetrics, type MetricValues } from './label-metrics.ts';
+import { type Correction, labelStep } from './label-weights.ts';
+import { PendingScores } from './pending-scores.ts';
+import { RowEncoder, type TrainerColumn } from './row-encoder.ts';
+import { readSnapshot, writeSnapshot } from './snapshot-file.ts';
+import { captureTrainer, type TrainerParts, trainerState } from './trainer-state.ts';
+
+/** What the trainer is told; everything but columns and labels has a default. */
+export type FtrlConfig = {
+  /** In the order of the rows' `features`. */
+  readonly columns: readonly TrainerColumn[];
+  /** One model each. */
+  readonly labels: readonly string[];
+  /** The coordinate space is 2^bits: 10 to 24, default 20 (16 MiB a label). */
+  readonly bits?: number;
+  readonly rates?: Partial<FtrlRates>;
+  /** By label; default `waits`. */
+  readonly correction?: Readonly<Record<string, Correction>>;
+  /** Whether a dense value also enters as the category of its half-octave; default true. */
+  readonly denseBins?: boolean;
+};
+
+/** One scored label, as `consume` reports it before training on it. */
+export type ScoredLabel = {
+  readonly row: ExampleRow;
+  readonly label: string;
+  readonly score: number;
+  readonly value: number;
+  readonly weight: number;
+  /** `audit`: the score was given when the anchor was shown, the value is final. */
+  readonly source: 'emission' | 'audit';
+};
+
+/** Quality and counts of one label. */
+export type LabelReport = {
+  /** Scored before trained, over all emissions, weighted as they train. */
+  readonly emissions: MetricValues;
+  /** Scored when shown, joined with the final label: the headline. */
+  readonly audit: MetricValues;
+  /** By hour of emission. */
+  readonly series: readonly HourPoint[];
+  /** Labels in rows by kind. */
+  readonly kinds: Readonly<Record<string, number>>;
+};
+
+/** Where training stands. */
+export type TrainerMetrics = {
+  readonly rows: number;
+  readonly labels: Readonly<Record<string, LabelReport>>;
+  readonly audits: {
+    readonly pending: number;
+    readonly unmatched: number;
+    readonly dropped: number;
+  };
+};
+
+/**
+ * One FTRL-Proximal logistic regression per label, trained online from emitted rows in the order
+ * they are given. Each row is scored before it is trained on. The same rows in the same order
+ * give the same state, bit for bit, however they are cut into calls, and whether or not a
+ * snapshot was taken and restored in between.
+ */
+export class FtrlTrainer {
+  readonly config: Required<FtrlConfig>;
+  readonly #encoder: RowEncoder;
+  readonly #parts: TrainerParts;
+
+  constructor(config: FtrlConfig) {
+    this.config = completed(config);
+    this.#encoder = new RowEncoder(this.config.columns, this.config);
+    this.#parts = newParts(this.config);
+  }
+
+  /** Trains on rows; `onScored` hears of each label scored, for comparisons on the same rows. */
+  consume(rows: readonly ExampleRow[], onScored?: (scored: ScoredLabel) => void): void {
+    for (const row of rows) {
+      this.#parts.rows++;
+      if (row.kind === 'shown') this.#show(row);
+      else if (row.kind === 'audit') this.#audit(row, onScored);
+      else this.#train(row, onScored);
+    }
+  }
+
+  /** P(label = 1) by label, in the order of `config.labels`; trains nothing. */
+  score(features: readonly Value[]): number[] {
+    this.#encoder.encode(features);
+    return this.#parts.labels.map(({ model }) => model.predict(this.#encoder));
+  }
+
+  metrics(): TrainerMetrics {
+    const { rows, pending, labels } = this.#parts;
+    const reports = labels.map(({ emissions, audit, series, kinds }, index) => {
+      const report: LabelReport = {
+        emissions: emissions.values(),
+        audit: audit.values(),
+        series: series.points(),
+        kinds: Object.fromEntries(kinds),
+      };
+      return [this.config.labels[index]!, report] as const;
+    });
+    const { size, unmatched, dropped } = pending;
+    return {
+      rows,
+      labels: Object.fromEntries(reports),
+      audits: { pending: size, unmatched, dropped },
+    };
+  }
+
+  /** Weights other than zero, by label; reads the whole space. */
+  nonZeroWeights(): number[] {
+    return this.#parts.labels.map(({ model }) => model.nonZeroWeights());
+  }
+
+  /**
+   * Writes everything to one file, atomically and durably. `offsets` is the caller's: how far each
+   * input was consumed, as plain JSON, given back by `restore`.
+   */
+  snapshot(path: string, offsets: unknown): void {
+    writeSnapshot(path, captureTrainer(this.config, this.#parts, offsets));
+  }
+
+  /** The trainer as it was, and the offsets. A missing or damaged file is a fault. */
+  static restore(path: string): { readonly trainer: FtrlTrainer; readonly offsets: unknown } {
+    const content = readSnapshot(path);
+    const state = trainerState(content, path);
+    const trainer = new FtrlTrainer(state.config);
+    state.restoreInto(trainer.#parts);
+    return { trainer, offsets: state.offsets };
+  }
+
+  #show(row: ExampleRow): void {
+    this.#parts.pending.put(`${row.set}\u0000${row.id}`, this.score(row.features));
+  }
+
+  #audit(row: ExampleRow, onScored?: (scored: ScoredLabel) => void): void {
+    const scores = this.#parts.pending.take(`${row.set}\u0000${row.id}`);
+    if (scores === null) return;
+    for (const [index, label] of this.config.labels.entries()) {
+      const value = row.labels[label]?.value;
+      if (value === undefined || value === null) continue;
+      const score = scores[index]!;
+      const weight = 1 / row.sampleRate;
+      this.#parts.labels[index]!.audit.add(score, value, weight);
+      onScored?.({ row, label, score, value, weight, source: 'audit' });
+    }
+  }
+
+  #train(row: ExampleRow, onScored?: (scored: ScoredLabel) => void): void {
+    const encoder = this.#encoder;
+    encoder.encode(row.features);
+    for (const [index, name] of this.config.labels.entries()) {
+      const label = row.labels[name];
+      if (label === undefined) continue;
+      const { model, emissions, series, kinds } = this.#parts.labels[index]!;
+      kinds.set(label.kind, (kinds.get(label.kind) ?? 0) + 1);
+      const score = model.predict(encoder);
+      const step = labelStep(label, score, this.config.correction[name] ?? 'waits');
+      if (step === null) continue;
+      const value = step.value;
+      const weight = step.weight / row.sampleRate;
+      emissions.add(score, value, weight);
+      series.add(row.emitted, { score: keptScore(score), value, weight });
+      onScored?.({ row, label: name, score, value, weight, source: 'emission' });
+      model.update(encoder, (score - value) * weight);
+    }
+  }
+}
+
+const defaultRates: FtrlRates = { alpha: 0.1, beta: 1, l1: 0.5, l2: 1 };
+
+function completed(config: FtrlConfig): Required<FtrlConfig> {
+  const bits = config.bits ?? 20;
+  assert(Number.isInteger(bits) && bits >= 10 && bits <= 24, `bits ${bits} is not in 10 .. 24`);
+  return {
+    columns: config.columns,
+    labels: config.labels,
+    bits,
+    rates: { ...defaultRates, ...config.rates },
+    correction: config.correction ?? {},
+    denseBins: config.denseBins ?? true,
+  };
+}
+
+function newParts(config: Required<FtrlConfig>): TrainerParts {
+  const rates = { ...defaultRates, ...config.rates };
+  return {
+    rows: 0,
+    pending: new PendingScores(),
+    labels: config.labels.map(() => ({
+      model: new FtrlModel(config.bits, rates),
+      emissions: new LabelMetrics(),
+      audit: new LabelMetrics(),
+      series: new HourlySeries(),
+      kinds: new Map<string, number>(),
+    })),
+  };
+}

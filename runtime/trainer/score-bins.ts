@@ -1,0 +1,99 @@
+/** Scores are binned by their logit: 1/128 wide over [-16, 16], the ends hold what is beyond. */
+const BINS = 4096;
+const BINS_PER_LOGIT = 128;
+/** Up to so many rows the scores themselves are kept and the AUC is exact. */
+const EXACT_ROWS_MAX = 4096;
+
+/** A tenth of the weight, by ascending score. */
+export type Decile = {
+  readonly weight: number;
+  readonly expected: number;
+  readonly observed: number;
+  /** expected / observed; null where nothing was observed. */
+  readonly ratio: number | null;
+};
+
+/**
+ * Weighted scores with their labels, in constant memory (200 KiB). AUC is exact, ties half, up to
+ * 4,096 rows; beyond, scores within the same 1/128 of a logit count as ties, so the error is at
+ * most half the share of (positive, negative) pairs that meet in one bin.
+ */
+export class ScoreBins {
+  /** Weight, weight × label, weight × score of each bin. */
+  readonly weight = new Float64Array(BINS);
+  readonly observed = new Float64Array(BINS);
+  readonly expected = new Float64Array(BINS);
+  /** Score, label and weight of the first rows, three numbers a row. */
+  readonly exact = new Float64Array(EXACT_ROWS_MAX * 3);
+  rows = 0;
+
+  add(score: number, value: number, weight: number): void {
+    if (this.rows < EXACT_ROWS_MAX) {
+      this.exact[this.rows * 3] = score;
+      this.exact[this.rows * 3 + 1] = value;
+      this.exact[this.rows * 3 + 2] = weight;
+    }
+    this.rows++;
+    const logit = Math.log(score / (1 - score));
+    const place = Math.floor((logit + BINS / BINS_PER_LOGIT / 2) * BINS_PER_LOGIT);
+    const bin = Math.min(Math.max(place, 0), BINS - 1);
+    this.weight[bin] = this.weight[bin]! + weight;
+    this.observed[bin] = this.observed[bin]! + weight * value;
+    this.expected[bin] = this.expected[bin]! + weight * score;
+  }
+
+  /** Area under the ROC curve; null while either class is missing. */
+  auc(): number | null {
+    return this.rows <= EXACT_ROWS_MAX ? this.#exactAuc() : this.#binnedAuc();
+  }
+
+  /** Ten groups of about equal weight, cut between bins; fewer where one bin holds more. */
+  deciles(): Decile[] {
+    const total = this.weight.reduce((sum, weight) => sum + weight, 0);
+    const out: Decile[] = [];
+    let [weight, expected, observed, passed] = [0, 0, 0, 0];
+    for (let bin = 0; bin < BINS && total > 0; bin++) {
+      weight += this.weight[bin]!;
+      expected += this.expected[bin]!;
+      observed += this.observed[bin]!;
+      passed += this.weight[bin]!;
+      const isLast = bin === BINS - 1;
+      if (weight <= 0 || (passed < ((out.length + 1) * total) / 10 && !isLast)) continue;
+      out.push({ weight, expected, observed, ratio: observed > 0 ? expected / observed : null });
+      [weight, expected, observed] = [0, 0, 0];
+    }
+    return out;
+  }
+
+  #binnedAuc(): number | null {
+    let [area, positives, negatives] = [0, 0, 0];
+    for (let bin = 0; bin < BINS; bin++) {
+      const positive = this.observed[bin]!;
+      const negative = this.weight[bin]! - positive;
+      area += positive * (negatives + negative / 2);
+      positives += positive;
+      negatives += negative;
+    }
+    return positives > 0 && negatives > 0 ? area / (positives * negatives) : null;
+  }
+
+  #exactAuc(): number | null {
+    const order = Array.from({ length: this.rows }, (_, row) => row);
+    order.sort((a, b) => this.exact[a * 3]! - this.exact[b * 3]!);
+    let [area, positives, negatives] = [0, 0, 0];
+    for (let from = 0; from < order.length; ) {
+      const score = this.exact[order[from]! * 3]!;
+      let [positive, negative] = [0, 0];
+      while (from < order.length && this.exact[order[from]! * 3] === score) {
+        const at = order[from++]! * 3;
+        const weight = this.exact[at + 2]!;
+        positive += weight * this.exact[at + 1]!;
+        negative += weight * (1 - this.exact[at + 1]!);
+      }
+      area += positive * (negatives + negative / 2);
+      positives += positive;
+      negatives += negative;
+    }
+    return positives > 0 && negatives > 0 ? area / (positives * negatives) : null;
+  }
+}

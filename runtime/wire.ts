@@ -1,0 +1,187 @@
+/**
+ * The protobuf wire format, as far as example blocks need it: varints, length-delimited fields, packed doubles and packed
+ * varints. Doubles are copied as they lie in memory, which is little-endian on every machine Node runs on.
+ */
+import { endianness } from 'node:os';
+import { assert } from '../operators/assert.ts';
+import { Fault } from './fault.ts';
+
+assert(endianness() === 'LE', 'example blocks are written by little-endian machines');
+
+const VARINT = 0;
+const FIXED64 = 1;
+const DELIMITED = 2;
+const FIXED32 = 5;
+
+const utf8 = new TextDecoder();
+
+export class WireWriter {
+  #bytes = new Uint8Array(65_536);
+  #at = 0;
+
+  get length(): number {
+    return this.#at;
+  }
+
+  /** What was written, lent until the next write after `clear`. */
+  written(): Uint8Array {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  clear(): void {
+    this.#at = 0;
+  }
+
+  uint(field: number, value: number): void {
+    this.#tag(field, VARINT);
+    this.varint(value);
+  }
+
+  double(field: number, value: number): void {
+    this.#tag(field, FIXED64);
+    this.#raw(bytesOf(Float64Array.of(value)));
+  }
+
+  string(field: number, text: string): void {
+    this.bytes(field, Buffer.from(text));
+  }
+
+  bytes(field: number, value: Uint8Array): void {
+    this.#tag(field, DELIMITED);
+    this.varint(value.length);
+    this.#raw(value);
+  }
+
+  doubles(field: number, values: Float64Array): void {
+    this.bytes(field, bytesOf(values));
+  }
+
+  /** Packed varints of values[0, n). */
+  uints(field: number, values: Uint32Array | Int32Array, n: number): void {
+    let size = 0;
+    for (let i = 0; i < n; i++) size += varintBytes(values[i]!);
+    this.#tag(field, DELIMITED);
+    this.varint(size);
+    for (let i = 0; i < n; i++) this.varint(values[i]!);
+  }
+
+  message(field: number, body: WireWriter): void {
+    this.bytes(field, body.written());
+  }
+
+  /** A whole number in [0, 2^53). */
+  varint(value: number): void {
+    this.#reserve(10);
+    while (value >= 128) {
+      this.#bytes[this.#at++] = (value % 128) | 128;
+      value = Math.floor(value / 128);
+    }
+    this.#bytes[this.#at++] = value;
+  }
+
+  #tag(field: number, wireType: number): void {
+    this.varint(field * 8 + wireType);
+  }
+
+  #raw(value: Uint8Array): void {
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#at);
+    this.#at += value.length;
+  }
+
+  #reserve(more: number): void {
+    if (this.#at + more <= this.#bytes.length) return;
+    const bigger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + more));
+    bigger.set(this.#bytes.subarray(0, this.#at));
+    this.#bytes = bigger;
+  }
+}
+
+/** A field as it lies in the message: a number, or the bytes of a length-delimited one. */
+export type WireField = {
+  readonly number: number;
+  readonly value: number;
+  readonly bytes: Uint8Array;
+};
+
+/** Reads a message's fields in order. A Fault `block_damaged` when the bytes are not a message. */
+export class WireReader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  *fields(): Generator<WireField> {
+    while (this.#at < this.#bytes.length) {
+      const tag = this.varint();
+      const number = Math.floor(tag / 8);
+      const type = tag % 8;
+      if (type === VARINT) yield { number, value: this.varint(), bytes: EMPTY };
+      else if (type === FIXED64) {
+        const bytes = this.#take(8);
+        yield { number, value: doublesOf(bytes)[0]!, bytes };
+      } else if (type === DELIMITED) {
+        yield { number, value: 0, bytes: this.#take(this.varint()) };
+      } else if (type === FIXED32) yield { number, value: 0, bytes: this.#take(4) };
+      else throw damaged(`wire type ${type}`);
+    }
+  }
+
+  get atEnd(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < 10; i++) {
+      const byte = this.#bytes[this.#at++];
+      if (byte === undefined) throw damaged('it ends inside a number');
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+      scale *= 128;
+    }
+    throw damaged('a number is too long');
+  }
+
+  #take(length: number): Uint8Array {
+    if (this.#at + length > this.#bytes.length) throw damaged('it ends inside a field');
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+export function textOf(bytes: Uint8Array): string {
+  return utf8.decode(bytes);
+}
+
+/** Packed doubles as an array of their own. */
+export function doublesOf(bytes: Uint8Array): Float64Array {
+  return new Float64Array(bytes.slice().buffer, 0, bytes.length >> 3);
+}
+
+/** Packed varints. */
+export function uintsOf(bytes: Uint8Array): Int32Array {
+  const reader = new WireReader(bytes);
+  const values: number[] = [];
+  while (!reader.atEnd) values.push(reader.varint());
+  return Int32Array.from(values);
+}
+
+function bytesOf(values: Float64Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+function varintBytes(value: number): number {
+  let size = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++;
+  return size;
+}
+
+function damaged(what: string): Fault {
+  return new Fault('block_damaged', `an example block is damaged: ${what}`);
+}

@@ -1,0 +1,229 @@
+/** The engine in memory, for tests: program text and lines in, example rows out, as the command line would print them. */
+import { compile } from '../compiler/compile.ts';
+import type { Plan } from '../compiler/plan.ts';
+import { type Diagnostic, hasErrors, renderDiagnostic } from '../dsl/diagnostic.ts';
+import { parseFile } from '../dsl/parse.ts';
+import type { DecodedBatch } from '../operators/decoder.ts';
+import type { EmissionBatch } from '../operators/emission-batch.ts';
+import { NdjsonDecoder } from '../operators/ndjson.ts';
+import { SLACK_BYTES } from '../operators/ndjson-scanner.ts';
+import { Pipeline } from '../operators/pipeline.ts';
+import { type Slab, SlabSet } from '../operators/slab.ts';
+import { JsonBytes } from '../runtime/json-bytes.ts';
+import { NdjsonRows } from '../runtime/ndjson-rows.ts';
+
+/** Rows of one partition: objects, or raw lines (which may be malformed). */
+export type Partition = {
+  readonly stream: string;
+  readonly partition: number;
+  readonly rows: readonly unknown[];
+};
+
+export type RunOptions = {
+  readonly complete?: boolean;
+  readonly shards?: number;
+  readonly codegen?: boolean;
+  /** Rows per decoded batch; a function may vary it. */
+  readonly batchRows?: () => number;
+  /** Called between batches: true restarts the engine from its pages, as after a kill. */
+  readonly restart?: () => boolean;
+};
+
+export type RunResult = {
+  /** By example set: the lines of its output. */
+  readonly lines: Readonly<Record<string, readonly string[]>>;
+  readonly counts: Readonly<
+    Record<string, { late: number; duplicate: number; malformed: number; lateForFeatures: number }>
+  >;
+  readonly pending: unknown;
+};
+
+/** Parses and compiles; throws the rendered diagnostics when there is an error. */
+export function planOf(text: string, options: { tests?: boolean } = {}): Plan {
+  const parsed = parseFile('test.feat', text);
+  const compiled = hasErrors(parsed.diagnostics) ? null : compile([parsed.file], options);
+  const diagnostics: readonly Diagnostic[] = [
+    ...parsed.diagnostics,
+    ...(compiled?.diagnostics ?? []),
+  ];
+  if (compiled?.plan) return compiled.plan;
+  throw new Error(
+    diagnostics.map((each) => renderDiagnostic(each, new Map([['test.feat', text]]))).join('\n'),
+  );
+}
+
+export function runInMemory(
+  plan: Plan,
+  input: readonly Partition[],
+  options: RunOptions = {},
+): RunResult {
+  const run = new MemoryRun(plan, input, options);
+  while (run.step());
+  return run.result();
+}
+
+type Source = {
+  readonly stream: number;
+  readonly partition: number;
+  readonly lines: readonly string[];
+  at: number;
+  ended: boolean;
+};
+
+class MemoryRun {
+  readonly #plan: Plan;
+  readonly #options: RunOptions;
+  readonly #sources: Source[];
+  readonly #printers: NdjsonRows[];
+  readonly #lines: string[][];
+  #slabs: SlabSet[];
+  #scanSlabs = new SlabSet();
+  #pipeline: Pipeline;
+
+  constructor(plan: Plan, input: readonly Partition[], options: RunOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#sources = input.map(({ stream, partition, rows }) => ({
+      stream: plan.streams.findIndex(({ name }) => name === stream),
+      partition,
+      lines: rows.map((row) => (typeof row === 'string' ? row : JSON.stringify(row))),
+      at: 0,
+      ended: false,
+    }));
+    this.#sources = this.#sources.filter(({ stream }) => stream >= 0);
+    this.#printers = plan.examples.map((example) => new NdjsonRows(example));
+    this.#lines = plan.examples.map(() => []);
+    this.#slabs = Array.from({ length: options.shards ?? 1 }, () => new SlabSet());
+    this.#pipeline = this.#newPipeline();
+    for (const { stream, partition } of this.#sources)
+      this.#pipeline.addPartition(stream, partition);
+    if (options.complete ?? true) this.#pipeline.complete();
+  }
+
+  /** Reads one batch of the partition that is furthest behind; false when all have ended. */
+  step(): boolean {
+    const open = this.#sources.filter(({ ended }) => !ended);
+    if (open.length === 0) {
+      this.#advance(Number.POSITIVE_INFINITY);
+      return false;
+    }
+    const behind = (source: Source) => this.#pipeline.watermark(source.stream, source.partition);
+    const source = open.reduce((a, b) => (behind(b) < behind(a) ? b : a));
+    const rows = this.#options.batchRows?.() ?? 7;
+    const batch = decode(this.#plan, source, rows);
+    if (batch === null) {
+      source.ended = true;
+      this.#pipeline.end(source.stream, source.partition);
+    } else {
+      source.at += batch.n;
+      this.#pipeline.accept(source.stream, source.partition, batch);
+    }
+    const frontier = this.#pipeline.frontier();
+    if (Number.isFinite(frontier)) this.#advance(frontier);
+    if (Number.isFinite(frontier) && this.#options.restart?.()) this.#restart(frontier);
+    return true;
+  }
+
+  result(): RunResult {
+    const counts: Record<
+      string,
+      { late: number; duplicate: number; malformed: number; lateForFeatures: number }
+    > = {};
+    for (const { stream, partition } of this.#sources) {
+      const { name } = this.#plan.streams[stream]!;
+      const { late, duplicate, malformed, lateForFeatures } = this.#pipeline.scanCounts(
+        stream,
+        partition,
+      );
+      const sum = (counts[name] ??= { late: 0, duplicate: 0, malformed: 0, lateForFeatures: 0 });
+      sum.late += late;
+      sum.duplicate += duplicate;
+      sum.malformed += malformed;
+      sum.lateForFeatures += lateForFeatures;
+    }
+    const lines = Object.fromEntries(
+      this.#plan.examples.map((example, i) => [example.name, this.#lines[i]!]),
+    );
+    return { lines, counts, pending: this.#pipeline.pending() };
+  }
+
+  #advance(frontier: number): void {
+    for (const batches of this.#pipeline.advance(frontier)) {
+      for (const [example, batch] of batches.entries()) this.#print(example, batch);
+    }
+  }
+
+  #print(example: number, batch: EmissionBatch): void {
+    const out = new JsonBytes(1 << 12);
+    for (let row = 0; row < batch.n; row++) this.#printers[example]!.append(out, batch, row);
+    const text = Buffer.from(out.written()).toString('utf8');
+    this.#lines[example]!.push(...text.split('\n').slice(0, -1));
+  }
+
+  #newPipeline(): Pipeline {
+    return new Pipeline(this.#plan, {
+      slabs: this.#slabs,
+      scanSlabs: this.#scanSlabs,
+      codegen: this.#options.codegen ?? true,
+      spill: null,
+      bufferBytesMax: Number.POSITIVE_INFINITY,
+    });
+  }
+
+  /** What a kill and a restart do: only pages and scan snapshots survive, sources are read again. */
+  #restart(frontier: number): void {
+    const before = this.#pipeline;
+    const states = this.#sources.map(({ stream, partition }) => ({
+      lowest: before.lowestUnapplied(stream, partition),
+      state: before.scanState(stream, partition),
+    }));
+    this.#slabs = this.#slabs.map(copySlabs);
+    this.#scanSlabs = copySlabs(this.#scanSlabs);
+    this.#pipeline = this.#newPipeline();
+    for (const [index, source] of this.#sources.entries()) {
+      // The snapshot at hand is the one at the beginning: everything is read again, what is applied is left out.
+      this.#pipeline.addPartition(source.stream, source.partition, null);
+      const rows = source.at;
+      source.at = 0;
+      const wasEnded = source.ended;
+      source.ended = false;
+      this.#pipeline.skipBelow(frontier);
+      while (source.at < rows) {
+        const batch = decode(this.#plan, source, rows - source.at)!;
+        source.at += batch.n;
+        this.#pipeline.accept(source.stream, source.partition, batch);
+      }
+      const again = JSON.stringify(this.#pipeline.scanState(source.stream, source.partition));
+      if (again !== JSON.stringify(states[index]!.state))
+        throw new Error(`a scan read again differs: ${again}`);
+      if (wasEnded) {
+        source.ended = true;
+        this.#pipeline.end(source.stream, source.partition);
+      }
+    }
+    this.#pipeline.skipBelow(frontier);
+    if (this.#options.complete ?? true) this.#pipeline.complete();
+  }
+}
+
+function decode(plan: Plan, source: Source, rowsMax: number): DecodedBatch | null {
+  const lines = source.lines.slice(source.at, source.at + rowsMax);
+  if (lines.length === 0) return null;
+  const text = Buffer.from(`${lines.join('\n')}\n`);
+  const bytes = new Uint8Array(text.length + SLACK_BYTES);
+  bytes.set(text);
+  const decoder = new NdjsonDecoder(plan.scans[plan.streams[source.stream]!.scan]!.fields);
+  decoder.load(bytes, 0, text.length);
+  return decoder.decode(rowsMax, source.at);
+}
+
+function copySlabs(set: SlabSet): SlabSet {
+  const copy = new SlabSet();
+  for (const slab of set.all()) copyPages(slab, copy.open(slab.name));
+  return copy;
+}
+
+/** Only what a checkpoint would have written: every page that was ever dirty. */
+function copyPages(from: Slab, to: Slab): void {
+  for (const { page, bytes } of from.dirtyPages()) to.load(page, bytes);
+}
