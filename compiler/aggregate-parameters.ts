@@ -1,4 +1,5 @@
 /** The arguments of an aggregate beyond what it reads: the k of last, the q of quantile, a half-life. */
+import { AGGREGATES } from '../dsl/aggregates.ts';
 import type { AggregateNode, Expr } from '../dsl/ast.ts';
 import * as sayExpr from '../dsl/messages-expressions.ts';
 import * as say from '../dsl/messages-features.ts';
@@ -20,12 +21,6 @@ const TAKES: Readonly<
   quantile: { name: 'q', needed: true },
   decayed_count: { name: 'half_life', needed: true },
   decayed_sum: { name: 'half_life', needed: true },
-};
-
-const SHOWN = {
-  k: 'last(click.ad_id, 20)',
-  q: 'quantile(buy.value, 0.9)',
-  half_life: 'half_life: 1h',
 };
 
 /** The arguments, in order or by name; null, reported, where one is missing, wrong or too many. */
@@ -54,7 +49,7 @@ export function parameters(agg: AggName, node: AggregateNode, report: Report): P
   const value = given[0];
   if (value !== undefined) return takeValue(takes.name, value, none, report);
   if (!takes.needed) return none;
-  const hint = `as in \`${SHOWN[takes.name]}\``;
+  const hint = `as in \`${AGGREGATES[agg].usage}\``;
   report.add(say.aggregateArguments(node.fn.span, `\`${agg}\` needs its ${takes.name}`, hint));
   return null;
 }

@@ -1,6 +1,7 @@
 /** `count(click where …) by user_id over …`: which events, which value, which key. */
 import { AGGREGATE_NAMES, aggregateNamed, aggregateResult } from '../dsl/aggregates.ts';
 import type { AggregateNode, Expr, FeatureDecl, KeyNode, Name } from '../dsl/ast.ts';
+import * as sayExpr from '../dsl/messages-expressions.ts';
 import * as say from '../dsl/messages-features.ts';
 import * as sayNames from '../dsl/messages-names.ts';
 import { errorType, type ScalarName, showType, type Type } from '../dsl/types.ts';
@@ -83,7 +84,9 @@ function isEvents(of: Expr): boolean {
 function findSource(node: AggregateNode, program: Program): Source | null {
   const { report, symbols } = program;
   if (isEvents(node.of) && node.of.kind === 'ref') {
-    if (node.of.index !== null) report.add(say.noSource(node.of.span));
+    if (node.of.index !== null) {
+      report.add(sayExpr.indexNotHere(node.of.index.span, node.of.path[0]!.text));
+    }
     return sourceNamed(node.of.path[0]!, program);
   }
   const heads = refsIn(node.of)
@@ -91,7 +94,7 @@ function findSource(node: AggregateNode, program: Program): Source | null {
     .map((ref) => ref.path[0]!);
   const first = heads[0];
   if (first === undefined) {
-    report.add(say.noSource(node.of.span));
+    report.add(say.noSource(node.of.span, 'buy.value'));
     return null;
   }
   const source = heads.find((head) => {
@@ -112,8 +115,15 @@ function findSource(node: AggregateNode, program: Program): Source | null {
 function sourceNamed(name: Name, { streams, symbols, labels, report }: Program): Source | null {
   const decl = symbols.values.get(name.text);
   if (decl === undefined) {
+    const owner = [...streams.views.values()].find(
+      (v) => v.kind === 'stream' && v.fields.has(name.text),
+    );
     const known = namesOf(symbols, 'stream', 'derived', 'label');
-    report.add(sayNames.unknownName(name, 'stream or label', known));
+    report.add(
+      owner === undefined
+        ? sayNames.unknownName(name, 'stream or label', known)
+        : say.noSource(name.span, `${owner.name}.${name.text}`),
+    );
     return null;
   }
   if (decl.kind === 'label') {

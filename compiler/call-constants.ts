@@ -30,10 +30,6 @@ export function checkConstants(fn: FnName, { args, written, report }: Call): boo
   if (fn === 'hour_of_day' || fn === 'day_of_week') {
     const zone = value(1);
     if (typeof zone === 'string') need(1, isTimeZone(zone), `\`${zone}\` is no time zone`);
-  } else if (fn === 'hash') {
-    const buckets = number(1);
-    if (buckets !== null)
-      need(1, Number.isInteger(buckets) && buckets >= 1, 'there must be at least 1 bucket');
   } else if (fn === 'smooth') {
     const weight = number(3);
     if (weight !== null) need(3, weight >= 0, 'a weight is not below 0');

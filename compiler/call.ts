@@ -5,9 +5,13 @@ import type { Expr, Span } from '../dsl/ast.ts';
 import { CALLABLE, callable, type FnName, FUNCTIONS } from '../dsl/builtins.ts';
 import * as say from '../dsl/messages-expressions.ts';
 import { resultType } from '../dsl/result-type.ts';
+import { scalar } from '../dsl/types.ts';
 import { checkConstants } from './call-constants.ts';
 import type { LExpr } from './logical.ts';
 import { literal, poison, type Scope, typeExpr, typeSiblings } from './type-expression.ts';
+
+/** An argument that is no argument of the function itself. */
+const BUCKETS = 'buckets';
 
 type CallExpr = Extract<Expr, { kind: 'call' }>;
 
@@ -57,7 +61,20 @@ export function typeCall(call: CallExpr, scope: Scope): LExpr {
     sound = false;
   });
   if (!sound || !checkConstants(fn, { args, written, report: scope.report })) return poison;
-  return callFunction(fn, args, call.span, scope);
+  return inBuckets(callFunction(fn, args, call.span, scope), call, scope);
+}
+
+/** `hash(x, buckets: n)` and `cross(…, buckets: n)` are the remainder of the whole hash by n. */
+function inBuckets(whole: LExpr, call: CallExpr, scope: Scope): LExpr {
+  const buckets = call.named.find(({ name }) => name.text === BUCKETS);
+  if (buckets === undefined || whole.type.kind === 'error') return whole;
+  const n = literal(buckets.value)?.value;
+  if (typeof n !== 'number' || !Number.isInteger(n) || n < 1) {
+    scope.report.add(say.constantRange(buckets.span, '`buckets` is a whole number, at least 1'));
+    return poison;
+  }
+  const by: LExpr = { kind: 'const', value: n, type: scalar('int') };
+  return { kind: 'call', fn: 'mod', args: [whole, by], type: whole.type };
 }
 
 /** The arguments in the order of the signature; null, reported, where one is unknown, missing or too many. */
@@ -85,5 +102,8 @@ function arrange(call: CallExpr, fn: FnName, { report }: Scope): Expr[] | null {
     sound = false;
   }
   if (!sound) return null;
-  return [...call.args, ...named.flatMap((n) => given.get(n.name) ?? [])];
+  return [
+    ...call.args,
+    ...named.flatMap((n) => (n.name === BUCKETS ? [] : (given.get(n.name) ?? []))),
+  ];
 }

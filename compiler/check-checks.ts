@@ -1,7 +1,7 @@
 /** `check rate(clicked) in 0.1% .. 20%` …: what each check is about, and whether it can hold at all. */
 import type { CheckNode, ExamplesDecl, FeatureItem } from '../dsl/ast.ts';
 import * as say from '../dsl/messages-examples.ts';
-import * as sayNames from '../dsl/messages-names.ts';
+import * as sayLabels from '../dsl/messages-labels.ts';
 import { showType } from '../dsl/types.ts';
 import type { LogicalCheck, LogicalExamples } from './logical.ts';
 import type { Report } from './report.ts';
@@ -100,8 +100,7 @@ function labelOf(item: FeatureItem, { decl, report }: CheckedSet): string | null
   const name = item.path[0]!;
   const known = decl.labels.map((l) => l.label.text);
   if (item.path.length === 1 && item.index === null && known.includes(name.text)) return name.text;
-  const missing = { text: showItem(item), span: item.span };
-  report.add(sayNames.unknownName(missing, 'label of this set', known));
+  report.add(sayLabels.labelNotInSet(item.span, showItem(item), known));
   return null;
 }
 

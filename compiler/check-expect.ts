@@ -27,7 +27,7 @@ export function checkExpect(step: Expect, rows: TestRows, context: TestContext):
 
 type Target = {
   readonly type: Type;
-  /** The base stream its anchors must be of; null: any. */
+  /** The base stream its anchors must be of; null: they may be of every stream. */
   readonly stream: string | null;
 };
 

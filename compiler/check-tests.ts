@@ -1,5 +1,6 @@
 /** Test blocks: the names and values in them. What they expect is the test runner's business. */
 import type { TestDecl, TestStep } from '../dsl/ast.ts';
+import * as sayLabels from '../dsl/messages-labels.ts';
 import * as sayNames from '../dsl/messages-names.ts';
 import * as say from '../dsl/messages-tests.ts';
 import { checkExpect } from './check-expect.ts';
@@ -43,7 +44,7 @@ function checkEmissions(step: Emissions, rows: TestRows, context: TestContext): 
   const known = decl.labels.map((l) => l.label.text);
   for (const { label, value, emission } of step.rows.flatMap((row) => row.labels)) {
     if (!known.includes(label.text)) {
-      report.add(sayNames.unknownName(label, 'label of this set', known));
+      report.add(sayLabels.labelNotInSet(label.span, label.text, known));
     }
     if (!EMISSIONS.some((kind) => kind === emission.text)) {
       report.add(say.unknownEmission(emission, EMISSIONS));

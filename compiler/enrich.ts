@@ -33,16 +33,19 @@ export function resolveEnrichments(
   }
   const ordered = orderNodes(nodes, { streams, symbols, report });
   const gained: { node: Node; fields: string[] }[] = [];
+  let index = 0;
   for (const node of ordered) {
-    const fields = gainFields(node, gained.length, streams);
-    if (fields.length > 0) gained.push({ node, fields });
-    else {
+    const { fields, clashes } = gainFields(node, index, streams);
+    gained.push({ node, fields });
+    if (fields.length > 0) index++;
+    else if (clashes === 0) {
       const { stream, source } = node.decl;
       report.add(sayStreams.enrichGainsNothing(node.decl.span, stream.text, source.text));
     }
   }
   // Filters and keys are typed last: they may read what other enrichments give.
-  return gained.map(({ node, fields }) => logicalEnrichment(node, fields, streams, report));
+  const made = gained.map(({ node, fields }) => logicalEnrichment(node, fields, streams, report));
+  return made.filter((_, i) => gained[i]!.fields.length > 0);
 }
 
 type Context = { readonly streams: Streams; readonly symbols: Symbols; readonly report: Report };
@@ -99,9 +102,15 @@ function filterNames(view: StreamView, symbols: Symbols): string[] {
   });
 }
 
-function gainFields({ stream, source, decl }: Node, index: number, streams: Streams): string[] {
+/** Adds a source's fields to the stream; those that another enrichment gave already become ambiguous. */
+function gainFields(
+  { stream, source, decl }: Node,
+  index: number,
+  streams: Streams,
+): { fields: string[]; clashes: number } {
   const target = streams.bases.get(stream.base)!;
-  const gained: string[] = [];
+  const fields: string[] = [];
+  let clashes = 0;
   for (const [name, entry] of [...source.fields]) {
     if (target.own.fields.has(name) || entry.clash !== null) continue;
     // The entry of an enriched field carries the name of its source.
@@ -109,15 +118,16 @@ function gainFields({ stream, source, decl }: Node, index: number, streams: Stre
     if (present !== undefined) {
       const first = present.name.text;
       target.fields.set(name, { ...present, clash: [first, decl.source.text] });
+      clashes++;
       continue;
     }
     const { type } = entry.field;
     const nullable: Type = type.kind === 'error' ? type : { ...type, nullable: true };
     const field = { name, type: nullable, timeFormat: entry.field.timeFormat, enriched: index };
     target.fields.set(name, { field, name: decl.source, clash: null });
-    gained.push(name);
+    fields.push(name);
   }
-  return gained;
+  return { fields, clashes };
 }
 
 function logicalEnrichment(

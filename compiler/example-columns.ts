@@ -44,7 +44,7 @@ export function exampleColumns(
       }
       taken.set(column.as, { value, direct: through === null });
       const fitted =
-        anchor === null ? column.value.type : fit(column, { span, anchor, decl, context });
+        anchor === null ? column.value.type : fitColumn(column, { span, anchor, decl, context });
       output.push({ as: column.as, value: column.value, type: fitted });
     }
   }
@@ -59,7 +59,7 @@ type Fit = {
 };
 
 /** Reports what the anchor lacks for a column; its type, nullable where a key may be null. */
-function fit({ value, tie }: ItemColumn, at: Fit): Type {
+function fitColumn({ value, tie }: ItemColumn, at: Fit): Type {
   const { span, anchor, decl, context } = at;
   const { report, streams, columns, roles } = context;
   const feature = showValue(value, tie?.name ?? anchor.name);
@@ -78,7 +78,8 @@ function fit({ value, tie }: ItemColumn, at: Fit): Type {
     return base?.own.fields.get(base.own.key ?? '')?.field.type ?? errorType;
   };
   const needs = needsOf(value, all, keyType);
-  for (const need of needs) checkNeed(need, feature, at);
+  const user = { feature, isTable: value.kind === 'table' };
+  for (const need of needs) checkNeed(need, user, at);
   const nullKey = needs.some((need) => need.as === 'key' && isNullable(anchor, need));
   return nullKey && value.type.kind !== 'error' ? { ...value.type, nullable: true } : value.type;
 }
@@ -88,12 +89,18 @@ function isNullable(anchor: StreamView, need: Need): boolean {
   return type !== undefined && type.kind !== 'error' && type.nullable;
 }
 
-function checkNeed(need: Need, feature: string, { span, anchor, context }: Fit): void {
+function checkNeed(
+  need: Need,
+  { feature, isTable }: { readonly feature: string; readonly isTable: boolean },
+  { span, anchor, context }: Fit,
+): void {
   const { report } = context;
   const entry = anchor.fields.get(need.field);
   const of = { anchor: anchor.name, field: need.field, feature };
   if (entry === undefined) {
-    report.add(need.as === 'key' ? say.anchorLacksKey(span, of) : say.anchorLacksField(span, of));
+    report.add(
+      need.as === 'key' ? say.anchorLacksKey(span, of, isTable) : say.anchorLacksField(span, of),
+    );
   } else if (!sameType(entry.field.type, need.type) && entry.field.type.kind !== 'error') {
     const types = { got: showType(entry.field.type), needed: showType(need.type) };
     report.add(say.anchorKeyType(span, of, types));

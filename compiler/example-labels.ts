@@ -18,7 +18,6 @@ export function exampleLabels(
   context: ItemContext,
 ): LogicalExamples['labels'] {
   const { symbols, labels, report } = context;
-  if (decl.labels.length === 0) report.add(say.noLabels(decl.name.span, decl.name.text));
   const first = new Map<string, Span>();
   const found: { as: string; label: string; policy: Policy }[] = [];
   for (const { label, policy } of decl.labels) {

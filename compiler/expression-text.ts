@@ -26,7 +26,7 @@ const INFIX: Readonly<Record<string, string>> = {
 
 /** An expression's text, at most EXPRESSION_TEXT_MAX long. */
 export function expressionText(nodes: readonly Node[], id: NodeId): string {
-  return cut(nodeText(nodes, id, 0));
+  return cut(unwrapped(nodeText(nodes, id, 0)));
 }
 
 /** Deep inside, an ellipsis: shared nodes would otherwise be written out again and again. */
@@ -83,11 +83,17 @@ function callText(fn: string, args: readonly string[]): string {
 /** `count(impression) by user_id over 5m`. */
 export function viewText(nodes: readonly Node[], view: ViewNode): string {
   const { read, window } = view;
-  const over = read.fn === 'latest' ? '' : ` over ${windowText(window)}`;
+  if (read.fn === 'latest') return cut(tableText(nodes, view.store, read.column));
   const name = read.fn === 'total' ? '' : read.fn;
   const more = 'k' in read && read.k !== null ? `, ${read.k}` : 'q' in read ? `, ${read.q}` : '';
-  const column = read.fn === 'latest' ? `.${nodeText(nodes, read.column, 0)}` : '';
-  return cut(`${storeText(nodes, view.store, { read: name, more: `${more}${column}` })}${over}`);
+  return cut(`${storeText(nodes, view.store, { read: name, more })} over ${windowText(window)}`);
+}
+
+/** `product.brand`. */
+function tableText(nodes: readonly Node[], store: NodeId, column: NodeId): string {
+  const node = nodes[store]!;
+  const table = 'frame' in node ? frameText(nodes, node.frame) : node.kind;
+  return `${table}.${nodeText(nodes, column, 0)}`;
 }
 
 /** What a store keeps: `sum(value) of pixel where (kind == "purchase") by user_id`. */
@@ -114,11 +120,12 @@ export function storeText(
     values.length === 0
       ? of
       : values.map((value) => `${of}.${nodeText(nodes, value, 0)}`).join(', ');
-  const where = store.mask === null ? '' : ` where ${nodeText(nodes, store.mask, 0)}`;
+  const where = store.mask === null ? '' : ` where ${unwrapped(nodeText(nodes, store.mask, 0))}`;
   return cut(`${fn}(${value}${more}${where}) by ${nodeText(nodes, store.key, 0)}`);
 }
 
-function frameText(nodes: readonly Node[], frame: NodeId): string {
+/** The stream or label whose events a frame holds. */
+export function frameText(nodes: readonly Node[], frame: NodeId): string {
   const node = nodes[frame]!;
   return node.kind === 'scan' ? node.stream : node.kind === 'attribute' ? node.label : node.kind;
 }
@@ -135,6 +142,18 @@ export function windowText(window: WindowPlan): string {
     case 'all':
       return 'all';
   }
+}
+
+/** Without the parentheses around the whole; a text with others at its ends keeps them. */
+function unwrapped(text: string): string {
+  if (!text.startsWith('(')) return text;
+  let depth = 0;
+  for (let i = 0; i < text.length - 1; i++) {
+    if (text[i] === '(') depth++;
+    if (text[i] === ')') depth--;
+    if (depth === 0) return text;
+  }
+  return text.endsWith(')') ? text.slice(1, -1) : text;
 }
 
 function parenthesised(parts: readonly string[]): string {

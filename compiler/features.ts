@@ -159,6 +159,8 @@ function familyShape(feature: Feature): string {
 }
 
 function showWindows(feature: Feature): string {
-  const shown = feature.columns.map(({ member }) => `${member?.text} hop ${showDuration(member?.hopMs ?? 0)}`);
+  const shown = feature.columns.map(
+    ({ member }) => `${member?.text} hop ${showDuration(member?.hopMs ?? 0)}`,
+  );
   return `[${shown.join(', ')}]`;
 }

@@ -83,8 +83,8 @@ function matchKey(
       stream: parentView?.name ?? anchorView.name,
       target:
         parentView === undefined
-          ? `its anchor \`${anchorView.name}\``
-          : `neither the event \`${parentView.name}\` it is chained to nor the anchor \`${anchorView.name}\``,
+          ? `its anchor \`${anchorView.name}\` does not have`
+          : `neither the event \`${parentView.name}\` it is chained to nor the anchor \`${anchorView.name}\` has`,
     };
     report.add(say.labelKeyMissing(name, missing));
     return null;

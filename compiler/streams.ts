@@ -49,7 +49,10 @@ export function resolveStreams(symbols: Symbols, report: Report): Streams {
   }
   checkTopics(bases, report);
   const views = new Map<string, StreamView>();
-  for (const [name, base] of bases) views.set(name, baseView(name, base));
+  for (const [name, base] of bases) {
+    const broken = symbols.repeated.has(name);
+    views.set(name, { ...baseView(name, base), broken });
+  }
   addDerived(derived, views, symbols, report);
   return { bases, views, where: whereOf(views, symbols, report) };
 }
@@ -109,7 +112,7 @@ function addDerived(
       chain,
       qualifiers: chain,
       fields: from?.fields ?? new Map(),
-      broken: from === undefined || from.broken,
+      broken: from === undefined || from.broken || symbols.repeated.has(name),
     });
   }
 }

@@ -27,6 +27,8 @@ export type ValueDecl =
 
 export type Symbols = {
   readonly values: ReadonlyMap<string, ValueDecl>;
+  /** Names declared twice: which of them is meant is unknown, so little is said where they are used. */
+  readonly repeated: ReadonlySet<string>;
   readonly examples: ReadonlyMap<string, ExamplesDecl>;
   readonly models: ReadonlyMap<string, ModelDecl>;
   /** Sorted by stream, source and place, so that the order of files has no part in it. */
@@ -37,6 +39,7 @@ export type Symbols = {
 /** Reports names declared twice or reserved; the first one in the text stands. */
 export function collectSymbols(files: readonly File[], report: Report): Symbols {
   const values = new Map<string, ValueDecl>();
+  const repeated = new Set<string>();
   const examples = new Map<string, ExamplesDecl>();
   const models = new Map<string, ModelDecl>();
   const enrichments: EnrichDecl[] = [];
@@ -47,28 +50,30 @@ export function collectSymbols(files: readonly File[], report: Report): Symbols 
     else if (decl.kind === 'test') tests.push(decl);
     else if (decl.kind === 'examples') declare(examples, decl, report);
     else if (decl.kind === 'model') declare(models, decl, report);
-    else declare(values, decl, report);
+    else if (!declare(values, decl, report)) repeated.add(decl.name.text);
   }
   enrichments.sort((a, b) => {
     const [x, y] = [enrichKey(a), enrichKey(b)];
     return x < y ? -1 : x > y ? 1 : 0;
   });
-  return { values, examples, models, enrichments, tests };
+  return { values, repeated, examples, models, enrichments, tests };
 }
 
+/** False if the name stands for something already. */
 function declare<D extends { readonly kind: string; readonly name: Name }>(
   into: Map<string, D>,
   decl: D,
   report: Report,
-): void {
+): boolean {
   const { text } = decl.name;
   if (text === 'anchor') report.add(say.reservedName(decl.name));
   const first = into.get(text);
   if (first === undefined) {
     into.set(text, decl);
-    return;
+    return true;
   }
   report.add(say.duplicateName(decl.name, decl.kind, first.kind, report.place(first.name.span)));
+  return false;
 }
 
 function enrichKey(e: EnrichDecl): string {

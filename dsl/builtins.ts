@@ -130,9 +130,10 @@ export const FUNCTIONS: Readonly<Record<FnName, Signature>> = {
   ),
   hash: call([1, 1], 'hash(x, buckets: n)', 'a stable number below 2^53, or below n: a category', {
     named: [{ name: 'buckets', required: false }],
-    constant: [1],
   }),
-  cross: call([2, ANY], 'cross(a, b, …)', 'one category for the combination'),
+  cross: call([2, ANY], 'cross(a, b, …, buckets: n)', 'one category for the combination', {
+    named: [{ name: 'buckets', required: false }],
+  }),
   smooth: call(
     [2, 2],
     'smooth(num, den, prior: 0.01, weight: 100)',

@@ -12,25 +12,18 @@ export function anchorWithoutId(name: Name): Diagnostic {
   );
 }
 
-export function noLabels(span: Span, set: string): Diagnostic {
-  return warning(
-    'no-labels',
-    span,
-    `example set \`${set}\` has no label, so it emits nothing`,
-    'write `label clicked wait horizon`',
-  );
-}
-
 /** An anchor that has not the field by which a feature is looked up. */
 export function anchorLacksKey(
   span: Span,
   of: { readonly anchor: string; readonly field: string; readonly feature: string },
+  isTable: boolean,
 ): Diagnostic {
+  const other = isTable ? '' : `, or count \`by ${of.field} as\` the name it has there`;
   return error(
     'anchor-lacks-key',
     span,
     `anchor \`${of.anchor}\` has no field \`${of.field}\`, which \`${of.feature}\` is looked up by`,
-    `\`enrich ${of.anchor} from …\` to carry it, or count \`by ${of.field} as\` the name it has there`,
+    `\`enrich ${of.anchor} from …\` to carry it there${other}`,
   );
 }
 

@@ -1,7 +1,7 @@
 /** What the author is told about expressions: what they name, and of which type it is. */
 import type { Name, Span } from './ast.ts';
 import type { Diagnostic } from './diagnostic.ts';
-import { error, shownKind, suggest } from './messages-names.ts';
+import { error, shownKind, suggest, withArticle } from './messages-names.ts';
 
 /** The rule of a function or operator that its operands break, in the words of its signature. */
 export function typeMismatch(span: Span, reason: string, hint: string | null = null): Diagnostic {
@@ -71,7 +71,12 @@ export function labelAsValue(span: Span, label: string): Diagnostic {
 }
 
 export function notAValue(span: Span, name: string, kind: string, hint: string): Diagnostic {
-  return error('not-a-value', span, `\`${name}\` is a ${shownKind(kind)}, not a value`, hint);
+  return error(
+    'not-a-value',
+    span,
+    `\`${name}\` is ${withArticle(shownKind(kind))}, not a value`,
+    hint,
+  );
 }
 
 export function featureInEvent(span: Span, name: string): Diagnostic {

@@ -20,12 +20,12 @@ export function aggregateType(span: Span, reason: string): Diagnostic {
   return error('aggregate-type', span, reason, null);
 }
 
-export function noSource(span: Span): Diagnostic {
+export function noSource(span: Span, example: string): Diagnostic {
   return error(
     'no-source',
     span,
     'nothing here says which events are meant',
-    'write the stream before the dot: `sum(buy.value)`',
+    `write the stream before the dot: \`${example}\``,
   );
 }
 

@@ -37,7 +37,7 @@ export function labelKeyMissing(
   return error(
     'label-key-missing',
     name.span,
-    `label \`${of.label}\` is matched on \`${name.text}\`, which ${of.target} has not`,
+    `label \`${of.label}\` is matched on \`${name.text}\`, which ${of.target}`,
     `\`enrich ${of.stream} from …\` to carry it there, or \`on ${name.text} as\` the field's name there`,
   );
 }
@@ -87,5 +87,15 @@ export function selfLabel(span: Span, label: string, stream: string): Diagnostic
     span,
     `every anchor of \`${stream}\` is its own event of label \`${label}\`, so it is always 1`,
     'derive a stream for the anchors, or add a `where`',
+  );
+}
+
+/** A label that is expected or checked, but that the example set does not list. */
+export function labelNotInSet(span: Span, label: string, known: readonly string[]): Diagnostic {
+  return error(
+    'label-not-in-set',
+    span,
+    `the example set has no label \`${label}\``,
+    suggest(label, known),
   );
 }

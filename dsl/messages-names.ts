@@ -57,6 +57,11 @@ export function shownKind(kind: string): string {
   return SHOWN[kind as NameKind] ?? kind;
 }
 
+/** `a stream`, `an example set`. */
+export function withArticle(what: string): string {
+  return `${/^[aeiou]/.test(what) ? 'an' : 'a'} ${what}`;
+}
+
 export function reservedName(name: Name): Diagnostic {
   return error(
     'reserved-name',
@@ -83,7 +88,8 @@ export function duplicateName(
 /** A name that is not declared at all, where a `what` was expected. */
 export function unknownName(name: Name, what: string, candidates: readonly string[]): Diagnostic {
   return error(
-    `unknown-${what.replaceAll(' ', '-')}`,
+    // `stream or label`: the code names the first of them.
+    `unknown-${what.split(' or ')[0]!.replaceAll(' ', '-')}`,
     name.span,
     `there is no ${what} \`${name.text}\``,
     suggest(name.text, candidates),
@@ -100,7 +106,7 @@ export function wrongKind(
   return error(
     'wrong-kind',
     name.span,
-    `\`${name.text}\` is a ${shownKind(kind)}, but a ${expected} is needed here`,
+    `\`${name.text}\` is ${withArticle(shownKind(kind))}, but ${withArticle(expected)} is needed here`,
     hint,
   );
 }

@@ -216,17 +216,34 @@ export class ListTextOutput {
   }
 }
 
+/** Between the outputs of a probe, in words: an odd number of cache lines, so that they do not share cache sets. */
+const GAP_WORDS = 8;
+
 /** The outputs of one keyspace for one batch: `outputs[probe][view]`. */
 export class Answers {
   readonly outputs: readonly (readonly Output[])[];
+  /** By probe: the one array that all its number outputs are parts of. */
+  readonly numbers: readonly Float64Array[];
 
   /** rows[probe]: how many rows the probe's anchor frame has; 0 where there is none. */
   constructor(keyspace: KeyspacePlan, rows: readonly number[]) {
-    this.outputs = keyspace.probes.map((probe, index) =>
-      probe.views.map((view) =>
-        output(view.kind === 'counter' ? 'f64' : view.physical, rows[index]!),
-      ),
+    const kinds = keyspace.probes.map(({ views }) =>
+      views.map((view) => (view.kind === 'counter' ? 'f64' : view.physical)),
     );
+    const stride = (probe: number) => Math.ceil(rows[probe]! / 16) * 16 + GAP_WORDS;
+    this.numbers = kinds.map((physical, probe) => {
+      const count = physical.filter((kind) => kind === 'f64').length;
+      return new Float64Array(count * stride(probe)).fill(Number.NaN);
+    });
+    this.outputs = kinds.map((physical, probe) => {
+      let at = 0;
+      return physical.map((kind) => {
+        if (kind !== 'f64') return output(kind, rows[probe]!);
+        const data = this.numbers[probe]!.subarray(at, at + rows[probe]!);
+        at += stride(probe);
+        return { kind, data };
+      });
+    });
   }
 
   /** What view `view` of probe `probe` answered. Once, after every shard has run. */

@@ -8,6 +8,7 @@ import {
   CAPACITY,
   type Chain,
   type ChainWindow,
+  type CounterLayout,
   HEAD,
   NEWEST_END,
   NEWEST_START,
@@ -95,6 +96,31 @@ function expireWindow(chain: Chain, index: number, window: ChainWindow, isLast: 
     '}',
     '}',
     'if (x < m) m = x;',
+  ];
+}
+
+/** Reads, of every record of steps [from, to), the slices that a step may read or write. */
+export function touchFunction(layout: CounterLayout): string[] {
+  const reads = layout.chains.flatMap((chain) => {
+    if (chain.windows.length === 0) return [];
+    const slice = (index: string) => `n += g[k + ${index} * ${1 + chain.lanes}];`;
+    return [
+      `h = ${header(chain)};`,
+      `k = I[h + ${BLOCK}];`,
+      slice(`I[h + ${HEAD}]`),
+      ...chain.windows.map((window) => slice(`I[(q << 1) + ${window.tail}]`)),
+    ];
+  });
+  return [
+    'function touch(from, to, records, slab) {',
+    'const I = slab.i32, g = slices.f64;',
+    'let n = 0, h = 0, k = 0;',
+    'for (let i = from; i < to; i++) {',
+    'const q = records[i];',
+    ...(reads.length === 0 ? [] : ['if (q > 0) {', ...reads, '}']),
+    '}',
+    'return n;',
+    '}',
   ];
 }
 

@@ -1,7 +1,7 @@
 /**
  * One function for all counters of a keyspace. For a keyspace with one chain it reads like this:
  *
- *   for (let i = 0; i < n; i++) {
+ *   for (let i = from; i < to; i++) {
  *     const q = records[i], r = row[i];
  *     switch (participant[i]) {
  *       case 0: {                                            // a feed
@@ -14,8 +14,8 @@
  *         break;
  *       }
  *       case 1: {                                            // a look-up
- *         if (q > 0) { if (t1[r] >= f64[q + 6]) expire0(q, t1[r]); o0[r] = f64[q + 12] - f64[q + 16]; }
- *         else if (q === 0) o0[r] = 0;
+ *         if (q > 0) { if (t1[r] >= f64[q + 6]) expire0(q, t1[r]); o0[a0 + r] = f64[q + 12] - f64[q + 16]; }
+ *         else if (q === 0) o0[a0 + r] = 0;
  *         break;
  *       }
  *
@@ -27,8 +27,8 @@ import {
   bitsOf,
   type CounterBatch,
   type CounterKernel,
+  numbersAt,
   numbersOf,
-  numbersOut,
   timesOf,
 } from './counter-kernel.ts';
 import {
@@ -42,20 +42,25 @@ import {
   NEXT_EXPIRY,
 } from './counter-layout.ts';
 import { addWide, type CounterLog } from './counter-log.ts';
-import { sliceFunctions } from './counter-codegen-slices.ts';
+import { sliceFunctions, touchFunction } from './counter-codegen-slices.ts';
 import type { Slab } from './slab.ts';
 
-type Generated = (
-  n: number,
-  participant: Int32Array,
-  row: Int32Array,
-  records: Int32Array,
-  slab: Slab,
-  times: readonly Float64Array[],
-  masks: readonly Uint8Array[],
-  values: readonly Float64Array[],
-  outputs: readonly Float64Array[],
-) => void;
+type Generated = {
+  readonly touch: (from: number, to: number, records: Int32Array, slab: Slab) => number;
+  readonly run: (
+    from: number,
+    to: number,
+    participant: Int32Array,
+    row: Int32Array,
+    records: Int32Array,
+    slab: Slab,
+    times: readonly Float64Array[],
+    masks: readonly Uint8Array[],
+    values: readonly Float64Array[],
+    outputs: readonly Float64Array[],
+    offsets: readonly number[],
+  ) => void;
+};
 
 /** The kernel of a layout as generated code. */
 export function counterCodegen(
@@ -64,30 +69,76 @@ export function counterCodegen(
   logs: readonly CounterLog[],
   slabs: { readonly records: Slab; readonly logs: Slab },
 ): CounterKernel {
-  const { records } = slabs;
-  const inputs = inputsOf(layout);
-  const make = new Function('logs', 'slices', 'addWide', counterSource(keyspace, layout)) as (
+  return new GeneratedKernel(keyspace, layout, logs, slabs);
+}
+
+let kernels = 0;
+
+class GeneratedKernel implements CounterKernel {
+  readonly #code: Generated;
+  readonly #layout: CounterLayout;
+  readonly #inputs: Inputs;
+  readonly #slab: Slab;
+  #batch: CounterBatch | null = null;
+  #times: readonly Float64Array[] = [];
+  #masks: readonly Uint8Array[] = [];
+  #values: readonly Float64Array[] = [];
+  #outputs: readonly Float64Array[] = [];
+  #offsets: readonly number[] = [];
+  /** What `touch` read: kept so that its reads cannot be optimised away. */
+  touched = 0;
+
+  constructor(
+    keyspace: KeyspacePlan,
+    layout: CounterLayout,
     logs: readonly CounterLog[],
-    slices: Slab,
-    add: typeof addWide,
-  ) => Generated;
-  const kernel = make(logs, slabs.logs, addWide);
-  return {
-    run: ({ steps, records: found, feedFrames, probeFrames, answers }: CounterBatch) =>
-      kernel(
-        steps.n,
-        steps.participant,
-        steps.row,
-        found,
-        records,
-        [...feedFrames, ...probeFrames].map(timesOf),
-        inputs.masks.map(({ feed, slot }) => bitsOf(feedFrames[feed]!, slot)),
-        inputs.values.map(({ feed, slot }) => numbersOf(feedFrames[feed]!, slot)),
-        layout.views.flatMap((views, probe) =>
-          views.map((view) => numbersOut(answers, probe, view.view)),
-        ),
-      ),
-  };
+    slabs: { readonly records: Slab; readonly logs: Slab },
+  ) {
+    // Equal texts would share one compiled function, and with it what the engine learns about its calls and arrays.
+    const source = `${counterSource(keyspace, layout)}\n// ${++kernels}`;
+    const make = new Function('logs', 'slices', 'addWide', source) as (
+      logs: readonly CounterLog[],
+      slices: Slab,
+      add: typeof addWide,
+    ) => Generated;
+    this.#code = make(logs, slabs.logs, addWide);
+    this.#layout = layout;
+    this.#inputs = inputsOf(layout);
+    this.#slab = slabs.records;
+  }
+
+  open(batch: CounterBatch): void {
+    const { feedFrames, probeFrames, answers } = batch;
+    this.#batch = batch;
+    this.#times = [...feedFrames, ...probeFrames].map(timesOf);
+    this.#masks = this.#inputs.masks.map(({ feed, slot }) => bitsOf(feedFrames[feed]!, slot));
+    this.#values = this.#inputs.values.map(({ feed, slot }) => numbersOf(feedFrames[feed]!, slot));
+    this.#outputs = answers.numbers;
+    this.#offsets = this.#layout.views.flatMap((views, probe) =>
+      views.map(({ view }) => numbersAt(answers, probe, view)),
+    );
+  }
+
+  touch(from: number, to: number): void {
+    this.touched = this.#code.touch(from, to, this.#batch!.records, this.#slab);
+  }
+
+  run(from: number, to: number): void {
+    const { steps, records } = this.#batch!;
+    this.#code.run(
+      from,
+      to,
+      steps.participant,
+      steps.row,
+      records,
+      this.#slab,
+      this.#times,
+      this.#masks,
+      this.#values,
+      this.#outputs,
+      this.#offsets,
+    );
+  }
 }
 
 /** The body of a function of (logs, slices, addWide) that answers the kernel. */
@@ -95,7 +146,7 @@ export function counterSource(keyspace: KeyspacePlan, layout: CounterLayout): st
   const inputs = inputsOf(layout);
   const feeds = keyspace.feeds.length;
   const participants = feeds + keyspace.probes.length;
-  const outputs = layout.views.reduce((sum, views) => sum + views.length, 0);
+  const offsets = layout.views.reduce((sum, views) => sum + views.length, 0);
   const cases: string[] = [];
   for (let feed = 0; feed < feeds; feed++) cases.push(...feedCase(layout, feed, inputs));
   let firstOutput = 0;
@@ -107,19 +158,22 @@ export function counterSource(keyspace: KeyspacePlan, layout: CounterLayout): st
     ...list('logs', layout.chains.length, 'logs'),
     'let F, I, D;',
     ...layout.chains.flatMap((chain, index) => sliceFunctions(chain, index)),
-    'return function (n, participant, row, records, slab, times, masks, values, outputs) {',
+    ...touchFunction(layout),
+    'function run(from, to, participant, row, records, slab, times, masks, values, outputs, offsets) {',
     'const f64 = F = slab.f64;',
     'I = slab.i32;',
     'D = slab.dirty;',
     ...list('t', participants, 'times'),
     ...list('m', inputs.masks.length, 'masks'),
     ...list('v', inputs.values.length, 'values'),
-    ...list('o', outputs, 'outputs'),
-    'for (let i = 0; i < n; i++) {',
+    ...list('o', keyspace.probes.length, 'outputs'),
+    ...list('a', offsets, 'offsets'),
+    'for (let i = from; i < to; i++) {',
     'const q = records[i], r = row[i];',
     'switch (participant[i]) {',
     ...cases,
-    '}}};',
+    '}}}',
+    'return { touch, run };',
   ].join('\n');
 }
 
@@ -215,6 +269,7 @@ function probeCase(layout: CounterLayout, probe: number, feeds: number, firstOut
   const views = layout.views[probe]!;
   if (views.length === 0) return [];
   const time = `t${feeds + probe}[r]`;
+  const answer = (i: number) => `o${probe}[a${firstOutput + i} + r]`;
   const expiries = layout.chains.flatMap((chain, index) =>
     chain.windows.length === 0 || !views.some((view) => view.chain === index)
       ? []
@@ -225,9 +280,9 @@ function probeCase(layout: CounterLayout, probe: number, feeds: number, firstOut
     'if (q > 0) {',
     ...(expiries.length === 0 ? [] : [`const t = ${time};`]),
     ...expiries,
-    ...views.map((view, i) => `o${firstOutput + i}[r] = ${readView(view)};`),
+    ...views.map((view, i) => `${answer(i)} = ${readView(view)};`),
     '} else if (q === 0) {',
-    ...views.map((_, i) => `o${firstOutput + i}[r] = 0;`),
+    ...views.map((_, i) => `${answer(i)} = 0;`),
     '}',
     'break;',
     '}',

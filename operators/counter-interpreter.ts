@@ -15,6 +15,7 @@ export class CounterInterpreter implements CounterKernel {
   readonly #layout: CounterLayout;
   readonly #logs: readonly CounterLog[];
   readonly #records: Slab;
+  #batch: CounterBatch | null = null;
 
   constructor(layout: CounterLayout, logs: readonly CounterLog[], records: Slab) {
     this.#layout = layout;
@@ -22,9 +23,16 @@ export class CounterInterpreter implements CounterKernel {
     this.#records = records;
   }
 
-  run(batch: CounterBatch): void {
+  open(batch: CounterBatch): void {
+    this.#batch = batch;
+  }
+
+  touch(): void {}
+
+  run(from: number, to: number): void {
+    const batch = this.#batch!;
     const { steps, records, feedFrames } = batch;
-    for (let i = 0; i < steps.n; i++) {
+    for (let i = from; i < to; i++) {
       const who = steps.participant[i]!;
       if (records[i]! < 0) continue;
       if (who < feedFrames.length) {

@@ -6,7 +6,12 @@ import type { Frame } from './frame.ts';
 import type { Steps } from './steps.ts';
 
 export interface CounterKernel {
-  run(batch: CounterBatch): void;
+  /** Takes up a batch. `records` need not be filled in yet. */
+  open(batch: CounterBatch): void;
+  /** Brings what steps [from, to) will read into cache. */
+  touch(from: number, to: number): void;
+  /** Applies steps [from, to) of the open batch. */
+  run(from: number, to: number): void;
 }
 
 export type CounterBatch = {
@@ -40,7 +45,12 @@ export function bitsOf(frame: Frame | null, slot: number): Uint8Array {
   return (column as BoolColumn).data;
 }
 
-/** Where a counter view's answers go. */
+/** Where a counter view's answers go: index of row 0 in `answers.numbers[probe]`. */
+export function numbersAt(answers: Answers, probe: number, view: number): number {
+  return numbersOut(answers, probe, view).byteOffset / 8;
+}
+
+/** A counter view's answers by row. */
 export function numbersOut(answers: Answers, probe: number, view: number): Float64Array {
   const out = answers.outputs[probe]![view]!;
   assert(out.kind === 'f64', `view ${view} of probe ${probe} answers numbers`);

@@ -38,8 +38,8 @@ export type Frontiers = {
   /** Every row with a step time below it is in; +infinity once every partition has ended. */
   readonly frontier: number;
   /**
-   * How far event time has come: the frontier; at the end of a run that is not complete, where the last stream ended.
-   * What a silent stream holds beyond it is pending: the end of a file does not elapse waits.
+   * How far event time has come: the frontier; less once every partition has ended where the last of them ended, and
+   * the same from then on. What is held beyond it stays pending: the end of a file does not elapse waits.
    */
   readonly reached: number;
   /** How far a stream's labels are known (S15); +infinity where it ended for good. */
@@ -58,7 +58,8 @@ export class EmissionStep {
   readonly #rules: EmissionRules;
   readonly #holdMs: readonly number[];
   readonly #streamFrontier: Float64Array;
-  #reached = Number.NEGATIVE_INFINITY;
+  /** Nothing that is held beyond it goes out. */
+  #holdsEnd = Number.POSITIVE_INFINITY;
   readonly #waitsFor: readonly number[];
   readonly #used: Uint8Array;
 
@@ -78,7 +79,8 @@ export class EmissionStep {
 
   /** Takes the frontiers of a batch; true: a stream that was silent at `before` may speak again. */
   advance(frontiers: Frontiers, before: number): boolean {
-    this.#reached = frontiers.reached;
+    const { frontier, reached } = frontiers;
+    this.#holdsEnd = reached < frontier ? reached : Number.POSITIVE_INFINITY;
     let woke = false;
     for (const stream of this.#waitsFor) {
       const now = frontiers.labelFrontier(stream);
@@ -130,7 +132,7 @@ export class EmissionStep {
       if (this.#streamFrontier[stream] <= deadline) hold = Math.max(hold, this.#holdMs[stream]);
     }
     if (hold < 0) return deadline;
-    return deadline + hold < this.#reached ? deadline + hold : NEVER;
+    return deadline + hold < this.#holdsEnd ? deadline + hold : NEVER;
   }
 
   /** When the label's `everything` row is due: at its deadline, and not before its wait. */

@@ -1,8 +1,9 @@
 /**
  * All stores under one key on one shard: one key table, one record per key, one look-up per (event, key).
  *
- * A batch goes through in passes: resolve every step's record, touch the records (cache misses then overlap), run the
- * counter kernel, run each value store. Every pass sees the steps in their order, so passes do not see each other.
+ * A batch goes through in passes, some hundreds of steps at a time: resolve every step's record, touch the records
+ * (cache misses then overlap), run the counter kernel; then each value store. Every pass sees the steps in their order,
+ * so passes do not see each other.
  *
  * A record, in words: 0 key hash (lo, hi); 1 step time of the latest update; then the counters' chains; then the value
  * stores' sections. Records never cross a page: page p >= 1 of their slab holds floor(PAGE_WORDS / words) of them.
@@ -38,6 +39,10 @@ export const LAST_TOUCH = 1;
 /** Root word of the records' slab: how many there are. */
 const RECORDS = ROOT_USER;
 const NO_HASHES = new Int32Array(0);
+/** Steps that go through the passes together: few enough that what they touch stays in the second-level cache. */
+const BLOCK_STEPS = 512;
+
+type Keys = { readonly los: readonly Int32Array[]; readonly his: readonly Int32Array[] };
 
 export class Keyspace {
   readonly #plan: KeyspacePlan;
@@ -123,11 +128,18 @@ export class Keyspace {
     probeFrames: readonly (Frame | null)[],
     answers: Answers,
   ): void {
-    if (this.#found.length < steps.n) this.#found = new Int32Array(Math.max(steps.n, 4096));
-    this.#resolve(steps, feedFrames, probeFrames);
-    this.#touch(steps);
+    const { n } = steps;
+    if (this.#found.length < n) this.#found = new Int32Array(Math.max(n, 4096));
     const records = this.#found;
-    this.#kernel?.run({ steps, records, feedFrames, probeFrames, answers });
+    const keys = this.#keysOf(feedFrames, probeFrames);
+    this.#kernel?.open({ steps, records, feedFrames, probeFrames, answers });
+    for (let from = 0; from < n; from += BLOCK_STEPS) {
+      const to = Math.min(n, from + BLOCK_STEPS);
+      this.#resolve(steps, keys, from, to);
+      this.#touch(steps, from, to);
+      this.#kernel?.touch(from, to);
+      this.#kernel?.run(from, to);
+    }
     const feeds = this.#plan.feeds.length;
     for (const store of this.#stores) {
       runValueStore(store, { steps, records, feeds, feedFrames, probeFrames, answers });
@@ -141,27 +153,29 @@ export class Keyspace {
     return new CounterInterpreter(this.#layout, this.#logs, records);
   }
 
-  /** Record of every step's key: updates make one, look-ups of unknown keys get 0, null keys -1. */
-  #resolve(
-    steps: Steps,
-    feedFrames: readonly (Frame | null)[],
-    probeFrames: readonly (Frame | null)[],
-  ): void {
-    const { n, participant, row } = steps;
-    const found = this.#found;
-    const table = this.#table;
-    const feeds = this.#plan.feeds.length;
+  /** The key lanes of every participant's frame. */
+  #keysOf(feedFrames: readonly (Frame | null)[], probeFrames: readonly (Frame | null)[]): Keys {
     const keys = [
       ...this.#plan.feeds.map(({ key }, i) => hashOf(feedFrames[i]!, key)),
       ...this.#plan.probes.map(({ key }, i) => hashOf(probeFrames[i]!, key)),
     ];
-    const los = keys.map((key) => key?.lo ?? NO_HASHES);
-    const his = keys.map((key) => key?.hi ?? NO_HASHES);
+    return {
+      los: keys.map((key) => key?.lo ?? NO_HASHES),
+      his: keys.map((key) => key?.hi ?? NO_HASHES),
+    };
+  }
+
+  /** Record of the key of steps [from, to): updates make one, look-ups of unknown keys get 0, null keys -1. */
+  #resolve(steps: Steps, { los, his }: Keys, from: number, to: number): void {
+    const { participant, row } = steps;
+    const found = this.#found;
+    const table = this.#table;
+    const feeds = this.#plan.feeds.length;
     // An anchor that is counted under the same key comes right after its look-up: one look-up serves both.
     let lastLo = 0;
     let lastHi = 0;
     let last = -1;
-    for (let i = 0; i < n; i++) {
+    for (let i = from; i < to; i++) {
       const who = participant[i]!;
       const at = row[i]!;
       const lo = los[who]![at]!;
@@ -177,14 +191,14 @@ export class Keyspace {
   }
 
   /** Reads a word of every cache line of every record ahead of the kernel, and dates the updated ones. */
-  #touch(steps: Steps): void {
-    const { n, participant, time } = steps;
+  #touch(steps: Steps, from: number, to: number): void {
+    const { participant, time } = steps;
     const found = this.#found;
     const { f64, dirty } = this.#records;
     const feeds = this.#plan.feeds.length;
     const words = this.#recordWords;
     let sum = 0;
-    for (let i = 0; i < n; i++) {
+    for (let i = from; i < to; i++) {
       const record = found[i]!;
       if (record <= 0) continue;
       if (participant[i]! < feeds) {

@@ -13,7 +13,7 @@ const SPECIAL = new Uint8Array(256).map((_, byte) =>
   byte < 32 || byte === 34 || byte === 92 || byte >= 128 ? 1 : 0,
 );
 
-const POW10 = Float64Array.from({ length: 23 }, (_, n) => 10 ** n);
+const POW10 = Float64Array.from({ length: 16 }, (_, n) => 10 ** n);
 
 export class JsonScanner {
   bytes: Uint8Array = new Uint8Array(SLACK_BYTES);
@@ -95,7 +95,8 @@ export class JsonScanner {
       exponent = point - p;
     }
     if ((c | 32) === 101) return this.#scanExponent(start, p);
-    if (count > 15 || exponent < -22) return this.#slowNumber(start, p);
+    // Fifteen digits and a power of ten up to 10^15 are exact, so one division rounds once.
+    if (count > 15) return this.#slowNumber(start, p);
     let value = count <= 9 ? high : high * POW10[count - 9]! + low;
     if (exponent < 0) value /= POW10[-exponent]!;
     this.number[0] = digits === start ? value : -value;

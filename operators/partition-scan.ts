@@ -14,7 +14,7 @@ import { assert } from './assert.ts';
 import type { HashColumn } from './column.ts';
 import { REASON } from './decode-reasons.ts';
 import type { DecodedBatch } from './decoder.ts';
-import { DedupSet } from './scan-dedup.ts';
+import { DedupSet, DUPLICATE, KNOWN, NEW } from './scan-dedup.ts';
 import type { SlabSet } from './slab.ts';
 import type { WatermarkState } from './watermark.ts';
 import { Watermark } from './watermark.ts';
@@ -245,9 +245,10 @@ export class PartitionScan {
       const time = times[row]!;
       const offset = batch.firstOffset + row;
       const max = watermark.max;
+      let known = KNOWN;
       if (ids !== null) {
-        const since = max - this.#horizonMs;
-        if (this.#ids!.hasEarlier(ids.lo[row]!, ids.hi[row]!, offset, since)) {
+        known = this.#ids!.find(ids.lo[row]!, ids.hi[row]!, offset, max - this.#horizonMs);
+        if (known === DUPLICATE) {
           duplicates++;
           continue;
         }
@@ -262,7 +263,7 @@ export class PartitionScan {
       step[n] = isLate ? bound : time;
       labelOnly[n++] = isLate ? 1 : 0;
       if (isLate) labelOnlyCount++;
-      if (ids !== null) this.#ids!.add(ids.lo[row]!, ids.hi[row]!, time, offset, max + aheadMs);
+      if (known === NEW) this.#ids!.add(ids!.lo[row]!, ids!.hi[row]!, time, offset, max + aheadMs);
       watermark.see(time);
     }
     const all = n === batch.n && labelOnlyCount === 0;

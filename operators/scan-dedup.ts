@@ -13,7 +13,7 @@
  */
 import { assert } from './assert.ts';
 import type { Slab } from './slab.ts';
-import { ROOT_USER } from './slab.ts';
+import { PAGE_SHIFT, ROOT_USER } from './slab.ts';
 
 const BLOCK_CLASS = 10;
 const BLOCK_WORDS = 2 ** BLOCK_CLASS;
@@ -25,7 +25,13 @@ const FAR_SEGMENT = -1;
 /** A segment is an eighth of the horizon, but never shorter. */
 const SEGMENT_MS_MIN = 10_000;
 
-type Segment = { readonly blocks: number[]; maxTime: number };
+/** `open`: the block with room, 0 if there is none yet. */
+type Segment = { readonly key: number; readonly blocks: number[]; open: number; maxTime: number };
+
+/** What `find` answers. */
+export const NEW = 0;
+export const KNOWN = 1;
+export const DUPLICATE = 2;
 
 export class DedupSet {
   readonly #slab: Slab;
@@ -35,6 +41,8 @@ export class DedupSet {
   #lanes: Int32Array = new Int32Array(1024);
   #entries: Int32Array = new Int32Array(1024);
   #size = 0;
+  /** The segment of the last entry: the next one is mostly in it too. */
+  #current: Segment | null = null;
 
   constructor(slab: Slab, horizonMs: number) {
     this.#slab = slab;
@@ -55,26 +63,29 @@ export class DedupSet {
   }
 
   /**
-   * Whether (lo, hi) has an entry with an offset before `offset` and a time of `sinceTime` or later. If it has none,
-   * the caller adds it when the row is accepted.
+   * DUPLICATE if (lo, hi) has an entry with an offset before `offset` and a time of `sinceTime` or later; KNOWN if it
+   * has one of this very row (the partition is read again); else NEW.
    */
-  hasEarlier(lo: number, hi: number, offset: number, sinceTime: number): boolean {
+  find(lo: number, hi: number, offset: number, sinceTime: number): number {
     const { f64, i32 } = this.#slab;
     const mask = this.#entries.length - 1;
+    let found = NEW;
     for (let slot = lo & mask; ; slot = (slot + 1) & mask) {
       const at = this.#entries[slot]!;
-      if (at === 0) return false;
+      if (at === 0) return found;
       if (this.#lanes[slot] !== lo || i32[at * 2 + 1] !== hi) continue;
-      if (f64[at + 2]! < offset && f64[at + 1]! >= sinceTime) return true;
+      if (f64[at + 2]! === offset) found = KNOWN;
+      else if (f64[at + 2]! < offset && f64[at + 1]! >= sinceTime) return DUPLICATE;
     }
   }
 
-  /** Adds an accepted row; adding it again (a partition is read again) changes nothing. `horizonTime`: later is far ahead. */
+  /** Adds an accepted row that is NEW. A time after `horizonTime` is far ahead. */
   add(lo: number, hi: number, time: number, offset: number, horizonTime: number): void {
-    if (this.#hasRow(lo, hi, offset)) return;
-    const segment = time <= horizonTime ? Math.floor(time / this.#segmentMs) : FAR_SEGMENT;
-    const block = this.#openBlock(segment, time);
-    const { f64, i32 } = this.#slab;
+    const block = this.#openBlock(
+      time <= horizonTime ? Math.floor(time / this.#segmentMs) : FAR_SEGMENT,
+      time,
+    );
+    const { f64, i32, dirty } = this.#slab;
     const count = f64[block + 1]!;
     const at = block + HEADER_WORDS + count * ENTRY_WORDS;
     i32[at * 2] = lo;
@@ -83,8 +94,11 @@ export class DedupSet {
     f64[at + 2] = offset;
     f64[block + 1] = count + 1;
     if (time > f64[block + 3]!) f64[block + 3] = time;
-    this.#slab.mark(block, 1);
-    this.#slab.mark(at, ENTRY_WORDS);
+    // An entry may lie across two pages.
+    dirty[block >> PAGE_SHIFT] = 1;
+    dirty[(block + HEADER_WORDS) >> PAGE_SHIFT] = 1;
+    dirty[at >> PAGE_SHIFT] = 1;
+    dirty[(at + ENTRY_WORDS - 1) >> PAGE_SHIFT] = 1;
     if (this.#size * 2 >= this.#entries.length) this.#grow();
     this.#index(lo, at);
   }
@@ -95,29 +109,30 @@ export class DedupSet {
       if (segment.maxTime >= time) continue;
       for (const block of segment.blocks) this.#dropBlock(block);
       this.#segments.delete(key);
-    }
-  }
-
-  #hasRow(lo: number, hi: number, offset: number): boolean {
-    const { f64, i32 } = this.#slab;
-    const mask = this.#entries.length - 1;
-    for (let slot = lo & mask; ; slot = (slot + 1) & mask) {
-      const at = this.#entries[slot]!;
-      if (at === 0) return false;
-      if (this.#lanes[slot] === lo && i32[at * 2 + 1] === hi && f64[at + 2] === offset) return true;
+      if (this.#current === segment) this.#current = null;
     }
   }
 
   /** A block of the segment with room for an entry. */
   #openBlock(key: number, time: number): number {
-    let segment = this.#segments.get(key);
-    if (segment === undefined) {
-      segment = { blocks: [], maxTime: Number.NEGATIVE_INFINITY };
-      this.#segments.set(key, segment);
+    let segment = this.#current;
+    if (segment === null || segment.key !== key) {
+      segment = this.#segments.get(key) ?? null;
+      if (segment === null) {
+        segment = { key, blocks: [], open: 0, maxTime: Number.NEGATIVE_INFINITY };
+        this.#segments.set(key, segment);
+      }
+      this.#current = segment;
     }
     if (time > segment.maxTime) segment.maxTime = time;
-    const newest = segment.blocks[segment.blocks.length - 1];
-    if (newest !== undefined && this.#slab.f64[newest + 1]! < BLOCK_ENTRIES) return newest;
+    const { open } = segment;
+    if (open !== 0 && this.#slab.f64[open + 1]! < BLOCK_ENTRIES) return open;
+    segment.open = this.#newBlock(key, time);
+    segment.blocks.push(segment.open);
+    return segment.open;
+  }
+
+  #newBlock(key: number, time: number): number {
     const block = this.#slab.alloc(BLOCK_CLASS);
     const { f64 } = this.#slab;
     const next = f64[ROOT_USER]!;
@@ -130,7 +145,6 @@ export class DedupSet {
     }
     f64[ROOT_USER] = block;
     this.#slab.mark(ROOT_USER, 1);
-    segment.blocks.push(block);
     return block;
   }
 
@@ -197,8 +211,10 @@ export class DedupSet {
     // The list is newest first; the newest block of a segment is the one with room.
     for (const block of blocks.reverse()) {
       const key = f64[block + 2]!;
-      const segment = this.#segments.get(key) ?? { blocks: [], maxTime: Number.NEGATIVE_INFINITY };
+      const none = { key, blocks: [], open: 0, maxTime: Number.NEGATIVE_INFINITY };
+      const segment: Segment = this.#segments.get(key) ?? none;
       this.#segments.set(key, segment);
+      segment.open = block;
       segment.blocks.push(block);
       segment.maxTime = Math.max(segment.maxTime, f64[block + 3]!);
       for (let e = 0; e < f64[block + 1]!; e++) {

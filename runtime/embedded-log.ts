@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { assert } from '../operators/assert.ts';
 import { SEGMENT_BYTES } from './config.ts';
 import { disk, type Files, fileIn } from './files.ts';
@@ -37,6 +37,14 @@ export class EmbeddedLog implements Log {
     );
     this.#open.set(folder, made);
     return made;
+  }
+
+  /** Partitions the folder has of a topic, ascending. */
+  async partitions(topic: string): Promise<number[]> {
+    const prefix = basename(fileIn(this.#folder, `${topic}-`));
+    const names = (await this.#files.list(this.#folder)).filter((name) => name.startsWith(prefix));
+    const numbers = names.map((name) => name.slice(prefix.length)).filter((n) => /^\d+$/.test(n));
+    return numbers.map(Number).sort((a, b) => a - b);
   }
 
   async close(): Promise<void> {

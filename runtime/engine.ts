@@ -38,6 +38,8 @@ export type Engine = {
   scanState(stream: number, partition: number): unknown;
   /** Offset of the first row of the partition that waits for its step; the next offset when none does. */
   lowestUnapplied(stream: number, partition: number): number;
+  /** The partition will not be read again from before the place of `scanState`. */
+  forgetBefore(stream: number, partition: number, scanState: unknown): void;
   counts(stream: number): StreamCounts;
   /** Labels not due when the input ended, by example set and label name. */
   pending(): Readonly<Record<string, Readonly<Record<string, number>>>>;

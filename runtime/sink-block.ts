@@ -36,6 +36,10 @@ export class BlockSink implements Sink {
     return new BlockSink(name, file, new BlockWriter(layout, more.planDigest));
   }
 
+  get rows(): number {
+    return this.#file.rows;
+  }
+
   async write(batch: EmissionBatch, skip: Uint8Array | null): Promise<void> {
     const rows = keptRows(batch.n, skip);
     for (let from = 0; from < rows.length; from += BLOCK_ROWS) {

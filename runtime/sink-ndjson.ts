@@ -28,6 +28,10 @@ export class NdjsonSink implements Sink {
     return new NdjsonSink(name, file, new NdjsonRows(more.plan));
   }
 
+  get rows(): number {
+    return this.#file.rows;
+  }
+
   async write(batch: EmissionBatch, skip: Uint8Array | null): Promise<void> {
     const { buffer } = this.#file;
     for (let row = 0; row < batch.n; row++) {

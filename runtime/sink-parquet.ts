@@ -37,6 +37,10 @@ export class ParquetSink implements Sink {
     return new ParquetSink(blocks, { from: join(folder, name), to }, more.plan);
   }
 
+  get rows(): number {
+    return this.#blocks.rows;
+  }
+
   write(batch: EmissionBatch, skip: Uint8Array | null): Promise<void> {
     return this.#blocks.write(batch, skip);
   }

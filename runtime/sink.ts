@@ -7,6 +7,8 @@ export type OutputFormat = 'ndjson' | 'block' | 'parquet';
 export type Sink = {
   /** The committed file, inside the output folder. */
   readonly name: string;
+  /** Rows taken, those of earlier lives included. */
+  readonly rows: number;
   /** Takes the rows of the batch, without those whose `skip` is 1. */
   write(batch: EmissionBatch, skip: Uint8Array | null): Promise<void>;
   /** Everything taken is on the disk when this returns. */

@@ -67,7 +67,10 @@ async function guarded<T>(path: string, act: () => Promise<T>): Promise<T> {
 
 function standardInput(): ByteSource {
   const pieces = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  return fromPieces({ read: async () => 0, close: async () => {} }, { [Symbol.asyncIterator]: () => pieces });
+  return fromPieces(
+    { read: async () => 0, close: async () => {} },
+    { [Symbol.asyncIterator]: () => pieces },
+  );
 }
 
 /** The source with bytes that were looked at put back in front. */

@@ -3,8 +3,9 @@
  * case (or 1 and 0), times as their format says, lists as JSON. An empty cell is null where the field is `T?`, the
  * empty text in a `string`, and malformed elsewhere. A column that the header lacks is absent from every record.
  */
-import type { ScanField } from '../compiler/plan.ts';
+
 import { CsvError, Parser } from 'csv-parse';
+import type { ScanField } from '../compiler/plan.ts';
 import type { FieldSpec } from '../operators/decode-field.ts';
 import { KIND } from '../operators/decode-field.ts';
 import { REASON } from '../operators/decode-reasons.ts';

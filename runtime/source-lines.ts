@@ -26,8 +26,8 @@ export class LineReader {
   #buffer: Uint8Array = newBuffer();
   #filled = 0;
   #position: number;
-  /** Inside the rest of a line that is too long. */
-  #skipping = false;
+  /** A line that is too long, cut, while its rest is passed over: only then is it known where it ends. */
+  #cutLine: LineChunk | null = null;
   #ended = false;
   /** Why the source gave out; thrown once what was whole has been given out. */
   #failure: Error | null = null;
@@ -65,7 +65,7 @@ export class LineReader {
         got = await this.#source.read(this.#buffer.subarray(0, limit), this.#filled);
       } catch (fault) {
         this.#failure = fault instanceof Error ? fault : new Error(String(fault));
-        const last = this.#wholeLines();
+        const last = this.#cutLine === null ? this.#wholeLines() : this.#skip();
         this.#filled = 0;
         if (last === null) throw fault;
         return last;
@@ -78,19 +78,19 @@ export class LineReader {
 
   /** What can be given out now, or null to read on. */
   #cut(): LineChunk | null {
-    if (this.#skipping) this.#skip();
+    if (this.#cutLine !== null) return this.#skip();
     if (this.#filled < CHUNK_BYTES && !this.#ended) return null;
     if (this.#ended && this.#filled > 0 && this.#buffer[this.#filled - 1] !== NEWLINE) {
       return this.#take(this.#filled, this.#filled, 1);
     }
     const whole = this.#wholeLines();
     if (whole !== null || this.#filled <= LINE_BYTES_MAX) return whole;
-    this.#skipping = true;
-    return this.#take(LINE_BYTES_MAX + 1, this.#filled, 1);
+    this.#cutLine = this.#take(LINE_BYTES_MAX + 1, this.#filled, 1);
+    return null;
   }
 
   #wholeLines(): LineChunk | null {
-    if (this.#skipping || this.#filled === 0) return null;
+    if (this.#filled === 0) return null;
     const end = this.#buffer.lastIndexOf(NEWLINE, this.#filled - 1) + 1;
     return end === 0 ? null : this.#take(end, end, 0);
   }
@@ -109,13 +109,17 @@ export class LineReader {
     return { bytes: view, end: end + newlines, from, to: this.#position };
   }
 
-  #skip(): void {
+  /** Passes over the rest of the line that was cut; the line itself, once its end (or the source's) is found. */
+  #skip(): LineChunk | null {
     const newline = this.#buffer.subarray(0, this.#filled).indexOf(NEWLINE);
     const dropped = newline < 0 ? this.#filled : newline + 1;
     this.#buffer.copyWithin(0, dropped, this.#filled);
     this.#filled -= dropped;
     this.#position += dropped;
-    this.#skipping = newline < 0;
+    if (newline < 0 && !this.#ended && this.#failure === null) return null;
+    const line = this.#cutLine!;
+    this.#cutLine = null;
+    return { ...line, to: this.#position };
   }
 
   #dropByteOrderMark(): void {

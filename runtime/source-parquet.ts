@@ -2,9 +2,15 @@
  * Parquet, a row group at a time (that much is in memory). Only the plan's columns are read. Parquet timestamps keep
  * their own resolution, whatever the field's format; plain integers are read by it.
  */
-import type { ScanField } from '../compiler/plan.ts';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
+
+import {
+  asyncBufferFromFile,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
+import type { ScanField } from '../compiler/plan.ts';
 import { RowDecoder } from '../operators/decode-rows.ts';
 import { BATCH_ROWS_MAX } from '../operators/decoder.ts';
 import { Fault } from './fault.ts';
@@ -48,7 +54,10 @@ export async function openParquet(
     const first = group.length - (groupEnd - rows);
     for (let i = 0; i < n; i++) {
       const row = group[first + i]!;
-      decoder.row(fields.map((field) => row[field.name]), () => JSON.stringify(row, plain));
+      decoder.row(
+        fields.map((field) => row[field.name]),
+        () => JSON.stringify(row, plain),
+      );
     }
     const batch = decoder.finish(rows);
     rows += n;

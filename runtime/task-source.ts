@@ -107,6 +107,13 @@ export class TaskSource {
     return { topic: this.scan.topic, partition, ...this.#snapshots.at(lowest) };
   }
 
+  /** The partition will not be read again from before `place`. */
+  forgetBefore(place: SourceSnapshot): void {
+    this.scan.streams.forEach((stream, i) => {
+      this.#engine.forgetBefore(stream, this.input.partition, place.scans[i]);
+    });
+  }
+
   async close(): Promise<void> {
     if (!this.ended) await this.#reader.close();
   }

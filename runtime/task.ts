@@ -11,6 +11,7 @@
  *  4. From there on it is an ordinary run.
  */
 import type { Plan } from '../compiler/plan.ts';
+import { assert } from '../operators/assert.ts';
 import { type CheckpointMeta, type SlabSets, saveCheckpoint } from './checkpoint.ts';
 import type { Engine } from './engine.ts';
 import { Fault } from './fault.ts';
@@ -58,6 +59,7 @@ export class Task {
   #k: number;
   /** What is out. */
   #committedK: number;
+  #checkpointK: number;
   readonly #sideRows: Record<string, number>;
   #rowsSinceAdvance = 0;
   #rowsSinceCommit = 0;
@@ -71,6 +73,7 @@ export class Task {
     this.parts = parts;
     this.#options = options;
     this.#k = from.checkpoint?.k ?? Number.NEGATIVE_INFINITY;
+    this.#checkpointK = this.#k;
     this.#committedK = from.progress?.k ?? Number.NEGATIVE_INFINITY;
     this.#sideRows = { ...from.progress?.sideRows };
     parts.engine.skipBelow(this.#k);
@@ -135,7 +138,8 @@ export class Task {
   /** Makes everything emitted so far durable and says so in the progress partition. */
   async commit(done = false): Promise<void> {
     // While replaying the older, larger commit stands.
-    if (this.isReplaying || (this.#rowsSinceCommit === 0 && !done)) return;
+    const isClean = this.#rowsSinceCommit === 0 && this.#k === this.#committedK;
+    if (this.isReplaying || (isClean && !done)) return;
     const outputs = await this.outputs();
     await writeProgress(this.parts.progress, {
       k: this.#k,
@@ -149,13 +153,16 @@ export class Task {
 
   /** Writes the state as of the last commit. */
   async checkpoint(): Promise<void> {
-    if (this.isReplaying || this.#rowsSinceCheckpoint === 0) return;
-    await saveCheckpoint(this.parts.store, this.parts.slabs, {
-      planDigest: this.parts.plan.digest,
-      k: this.#k,
-      sources: this.parts.sources.map((source) => source.snapshot()),
-    });
+    const isClean = this.#rowsSinceCheckpoint === 0 && this.#k === this.#checkpointK;
+    if (this.isReplaying || isClean) return;
+    assert(this.#k === this.#committedK, 'a checkpoint is of a committed state');
+    const { plan, store, slabs, sources } = this.parts;
+    const places = sources.map((source) => source.snapshot());
+    await saveCheckpoint(store, slabs, { planDigest: plan.digest, k: this.#k, sources: places });
+    this.#checkpointK = this.#k;
     this.#rowsSinceCheckpoint = 0;
+    // Nobody will read from before these places again.
+    for (const [i, source] of sources.entries()) source.forgetBefore(places[i]!);
   }
 
   /** Static tables first, then whoever is furthest behind in event time; null when all have ended. */

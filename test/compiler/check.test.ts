@@ -86,14 +86,20 @@ describe('the checker', () => {
       const text = readFileSync(new URL(name, dsl), 'utf8');
       return [...text.matchAll(/(?:error|warning)\(\s*'([a-z-]+)'/g)].map((m) => m[1]!);
     });
-    const expected = caseFiles.map((name) => readFileSync(new URL(name, folder), 'utf8')).join('\n');
-    const missing = declared.filter((code) => !new RegExp(`^//! (warning )?${code} `, 'm').test(expected));
+    const expected = caseFiles
+      .map((name) => readFileSync(new URL(name, folder), 'utf8'))
+      .join('\n');
+    const missing = declared.filter(
+      (code) => !new RegExp(`^//! (warning )?${code} `, 'm').test(expected),
+    );
     expect(declared.length).toBeGreaterThan(60);
     expect(missing).toEqual([]);
   });
 
   it('says the same whatever the order of declarations and files', () => {
-    const cases = caseFiles.flatMap((name) => parseCases(readFileSync(new URL(name, folder), 'utf8')));
+    const cases = caseFiles.flatMap((name) =>
+      parseCases(readFileSync(new URL(name, folder), 'utf8')),
+    );
     const shown = (diagnostics: readonly Diagnostic[]) =>
       diagnostics.map((d) => `${d.span.file} ${d.span.start} ${d.code}`).sort();
     for (const { input, name } of cases) {
@@ -113,7 +119,9 @@ describe('the checker', () => {
   });
 
   it('gives a program iff there is no error', () => {
-    const cases = caseFiles.flatMap((name) => parseCases(readFileSync(new URL(name, folder), 'utf8')));
+    const cases = caseFiles.flatMap((name) =>
+      parseCases(readFileSync(new URL(name, folder), 'utf8')),
+    );
     for (const { input, name } of cases) {
       const { diagnostics, program } = check([
         parsed('case.feat', input),

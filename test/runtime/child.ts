@@ -7,7 +7,9 @@ export function startChild(
   script: string,
   args: readonly string[],
 ): ChildProcessByStdio<null, Readable, Readable> {
-  const runner = fileURLToPath(new URL('../../node_modules/vite-node/vite-node.mjs', import.meta.url));
+  const runner = fileURLToPath(
+    new URL('../../node_modules/vite-node/vite-node.mjs', import.meta.url),
+  );
   const path = fileURLToPath(new URL(script, import.meta.url));
   return spawn(process.execPath, [runner, path, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
 }

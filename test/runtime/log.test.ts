@@ -26,7 +26,10 @@ async function readAll(log: LogPartition, from = log.start, bytesMax = 64): Prom
 
 describe.each<[string, () => Log]>([
   ['memory', () => new MemoryLog()],
-  ['embedded', () => new EmbeddedLog('/log', { files: new SimulatedDisk(rng(1)), segmentBytes: 200 })],
+  [
+    'embedded',
+    () => new EmbeddedLog('/log', { files: new SimulatedDisk(rng(1)), segmentBytes: 200 }),
+  ],
 ])('the %s log', (_, make) => {
   it('gives back what was appended, from any offset', async () => {
     const log = await make().open('t', 0);
@@ -35,7 +38,10 @@ describe.each<[string, () => Log]>([
     const values: string[] = [];
     const random = rng(7);
     for (let batch = 0; batch < 50; batch++) {
-      const more = Array.from({ length: random.below(4) }, (_, i) => 'x'.repeat(random.below(40)) + i);
+      const more = Array.from(
+        { length: random.below(4) },
+        (_, i) => 'x'.repeat(random.below(40)) + i,
+      );
       expect(await log.append(more.map(text))).toBe(values.length);
       values.push(...more);
       expect(log.end).toBe(values.length);
@@ -77,7 +83,10 @@ describe('the embedded log after a crash', () => {
       for (let life = 0; life < 4; life++) {
         disk.actsLeft = 1 + random.below(30);
         try {
-          const log = await new EmbeddedLog('/log', { files: disk, segmentBytes: 150 }).open('t', 0);
+          const log = await new EmbeddedLog('/log', { files: disk, segmentBytes: 150 }).open(
+            't',
+            0,
+          );
           const kept = await readAll(log);
           // A batch whose append did not return may be there or not, but only whole.
           expect(kept.slice(0, done.length), `seed ${seed}`).toEqual(done);
@@ -133,7 +142,10 @@ describe('the embedded log after a crash', () => {
     await expect(log.append([text('second')])).rejects.toMatchObject({ kind: 'disk_full' });
     disk.bytesLeft = 1e9;
     await log.append([text('third')]);
-    expect(await readAll(await new EmbeddedLog('/log', { files: disk }).open('t', 0))).toEqual(['first', 'third']);
+    expect(await readAll(await new EmbeddedLog('/log', { files: disk }).open('t', 0))).toEqual([
+      'first',
+      'third',
+    ]);
   });
 });
 

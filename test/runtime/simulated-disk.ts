@@ -38,7 +38,9 @@ export class SimulatedDisk implements Files {
 
   content(path: string): string {
     const node = this.nodes.get(path);
-    return node === undefined ? '(missing)' : Buffer.from(node.bytes.subarray(0, node.length)).toString();
+    return node === undefined
+      ? '(missing)'
+      : Buffer.from(node.bytes.subarray(0, node.length)).toString();
   }
 
   async open(path: string): Promise<AppendFile> {
@@ -93,7 +95,9 @@ export class SimulatedDisk implements Files {
   /** Room for so many bytes more, or the Fault of a full disk. */
   take(bytes: number, path: string): void {
     if (bytes > this.bytesLeft) {
-      throw new Fault('disk_full', `no space left on the disk that holds ${path}`, { retriable: true });
+      throw new Fault('disk_full', `no space left on the disk that holds ${path}`, {
+        retriable: true,
+      });
     }
     this.bytesLeft -= bytes;
   }

@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PAGE_WORDS, SlabSet } from '../../operators/slab.ts';
-import { type CheckpointMeta, restoreCheckpoint, saveCheckpoint } from '../../runtime/checkpoint.ts';
+import {
+  type CheckpointMeta,
+  restoreCheckpoint,
+  saveCheckpoint,
+} from '../../runtime/checkpoint.ts';
 import { openClassicStore } from '../../runtime/classic-store.ts';
 import { MemoryStore } from '../../runtime/memory-store.ts';
 import { openRocksStore } from '../../runtime/rocks-store.ts';
@@ -36,7 +40,11 @@ const meta = (k: number): CheckpointMeta => ({
   sources: [{ topic: 't', partition: 0, rows: 5, bytes: 100, scans: [{ max: 3 }] }],
 });
 
-const sets = () => new Map([['shard-0', new SlabSet()], ['scan', new SlabSet()]]);
+const sets = () =>
+  new Map([
+    ['shard-0', new SlabSet()],
+    ['scan', new SlabSet()],
+  ]);
 
 describe.each(Object.keys(opens))('the %s store', (kind) => {
   it('restores what was last checkpointed, page for page', async () => {
@@ -73,7 +81,9 @@ describe.each(Object.keys(opens))('the %s store', (kind) => {
         for (const slab of set.all()) {
           const again = restored.get(name)!.open(slab.name);
           expect(again.used).toBe(slab.used);
-          expect(Buffer.compare(again.u8.subarray(0, slab.used * 8), slab.u8.subarray(0, slab.used * 8))).toBe(0);
+          expect(
+            Buffer.compare(again.u8.subarray(0, slab.used * 8), slab.u8.subarray(0, slab.used * 8)),
+          ).toBe(0);
         }
       }
       live = restored;
@@ -84,7 +94,9 @@ describe.each(Object.keys(opens))('the %s store', (kind) => {
   it('refuses the state of another plan', async () => {
     const store = await opens[kind]!(join(folder, `${kind}-${made++}`));
     await saveCheckpoint(store, sets(), meta(1));
-    await expect(restoreCheckpoint(store, sets(), 'q')).rejects.toMatchObject({ kind: 'state_of_other_plan' });
+    await expect(restoreCheckpoint(store, sets(), 'q')).rejects.toMatchObject({
+      kind: 'state_of_other_plan',
+    });
     await store.close();
   });
 });
@@ -133,10 +145,14 @@ describe('RocksDB in the world', () => {
     });
     const store = await openRocksStore(path);
     const values = new Set<number>();
-    const saved = Number(Buffer.from((await store.load(({ bytes }) => {
-      values.add(bytes[0]!);
-      values.add(bytes[65_535]!);
-    }))!).toString());
+    const saved = Number(
+      Buffer.from(
+        (await store.load(({ bytes }) => {
+          values.add(bytes[0]!);
+          values.add(bytes[65_535]!);
+        }))!,
+      ).toString(),
+    );
     // The whole of one batch: the last that returned, or the one under way.
     expect(saved).toBeGreaterThanOrEqual(last);
     expect([...values]).toEqual([saved % 256]);
@@ -147,7 +163,10 @@ describe('RocksDB in the world', () => {
     const path = join(folder, 'damaged');
     const store = await openRocksStore(path);
     for (let i = 0; i < 3; i++) {
-      await store.write([{ set: 's', slab: 'x', page: i, bytes: new Uint8Array(65_536).fill(i) }], Buffer.from('m'));
+      await store.write(
+        [{ set: 's', slab: 'x', page: i, bytes: new Uint8Array(65_536).fill(i) }],
+        Buffer.from('m'),
+      );
     }
     await store.close();
     for (const name of await readdir(path)) {
@@ -157,6 +176,9 @@ describe('RocksDB in the world', () => {
       }
       if (name === 'CURRENT') await writeFile(join(path, name), 'MANIFEST-999999\n');
     }
-    await expect(openRocksStore(path)).rejects.toMatchObject({ name: 'Fault', kind: 'state_damaged' });
+    await expect(openRocksStore(path)).rejects.toMatchObject({
+      name: 'Fault',
+      kind: 'state_damaged',
+    });
   });
 });

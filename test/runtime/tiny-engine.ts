@@ -2,7 +2,7 @@
  * A small engine for the tests of the runtime: counts events per key and emits the count of the earlier ones. It keeps
  * the promises a task relies on (state in slabs, order by (time, partition, offset), late by watermark), and nothing else.
  */
-import { type Plan, PLAN_VERSION } from '../../compiler/plan.ts';
+import { PLAN_VERSION, type Plan } from '../../compiler/plan.ts';
 import { scalar } from '../../dsl/types.ts';
 import type { DecodedBatch } from '../../operators/decoder.ts';
 import type { EmissionBatch } from '../../operators/emission-batch.ts';
@@ -108,6 +108,8 @@ export class TinyEngine implements Engine {
     const offsets = this.#waiting.filter((r) => r.partition === partition).map((r) => r.offset);
     return Math.min(this.#partitions.get(partition)!.next, ...offsets);
   }
+
+  forgetBefore(): void {}
 
   counts(): StreamCounts {
     const sum = { read: 0, accepted: 0, lateForFeatures: 0, late: 0, duplicate: 0, malformed: 0 };

@@ -1,0 +1,125 @@
+/** Commands that read a program and say something of it: check, fmt, explain, diff. Each gives its exit code. */
+import { statSync, writeFileSync } from 'node:fs';
+import type { Compiled } from '../compiler/compile.ts';
+import { diffPrograms } from '../compiler/diff.ts';
+import { explain } from '../compiler/explain.ts';
+import { explainDot } from '../compiler/explain-dot.ts';
+import { explainJson } from '../compiler/explain-json.ts';
+import { explainableNames } from '../compiler/explain-model.ts';
+import type { LogicalProgram } from '../compiler/logical.ts';
+import { diagnosticJson, hasErrors } from '../dsl/diagnostic.ts';
+import { printFile } from '../dsl/print.ts';
+import { didYouMean } from '../dsl/suggest.ts';
+import { type Console, showDiagnostics } from './console-output.ts';
+import { fileFault } from './files.ts';
+import { compileProgram, type Program, readProgram } from './program-files.ts';
+import { UsageError } from './usage-error.ts';
+
+/** All diagnostics; 1 if any is an error. */
+export function checkCommand(
+  paths: readonly string[],
+  options: { readonly json: boolean },
+  out: Console,
+): number {
+  const program = readProgram(paths);
+  const { diagnostics } = compileProgram(program);
+  const failed = hasErrors(diagnostics);
+  if (options.json) {
+    out.print(
+      JSON.stringify(
+        diagnostics.map((d) => diagnosticJson(d, program.texts)),
+        null,
+        2,
+      ),
+    );
+    return failed ? 1 : 0;
+  }
+  showDiagnostics(diagnostics, program.texts, out);
+  const errors = diagnostics.filter((d) => d.severity === 'error').length;
+  const warnings = diagnostics.length - errors;
+  const files = count(program.files.length, 'file');
+  out.print(
+    diagnostics.length === 0
+      ? `${files}: no problems`
+      : `${files}: ${count(errors, 'error')}, ${count(warnings, 'warning')}`,
+  );
+  return failed ? 1 : 0;
+}
+
+/** Rewrites what is not canonical; with `check` only names it, and gives 1. A file that does not parse is left alone (1). */
+export function fmtCommand(
+  paths: readonly string[],
+  options: { readonly check: boolean },
+  out: Console,
+): number {
+  const program = readProgram(paths);
+  const broken = new Set(
+    program.diagnostics.filter((d) => d.severity === 'error').map((d) => d.span.file),
+  );
+  showDiagnostics(program.diagnostics, program.texts, out);
+  let code = broken.size > 0 ? 1 : 0;
+  for (const file of program.files) {
+    if (broken.has(file.path)) continue;
+    const canonical = printFile(file);
+    if (canonical === file.text) continue;
+    out.print(options.check ? `${file.path} is not formatted` : `${file.path} formatted`);
+    if (options.check) {
+      code = 1;
+      continue;
+    }
+    try {
+      writeFileSync(file.path, canonical);
+    } catch (error) {
+      throw fileFault('write', file.path, error);
+    }
+  }
+  return code;
+}
+
+/** The program, or what NAME (a last argument that is no path) of it comes to. */
+export function explainCommand(
+  args: readonly string[],
+  form: 'text' | 'dot' | 'json',
+  out: Console,
+): number {
+  const last = args.at(-1)!;
+  const isName = args.length > 1 && statSync(last, { throwIfNoEntry: false }) === undefined;
+  const program = readProgram(isName ? args.slice(0, -1) : args);
+  const checked = checkedProgram(program, out);
+  if (checked === null) return 1;
+  if (form === 'dot') out.print(explainDot(checked));
+  else if (form === 'json') out.print(explainJson(checked, program.texts));
+  else {
+    const text = explain(checked, { name: isName ? last : null, texts: program.texts });
+    if (text === null) throw new UsageError(unknownName(last, explainableNames(checked)));
+    out.print(text);
+  }
+  return 0;
+}
+
+/** What going from OLD to NEW reuses, rebuilds and drops. */
+export function diffCommand(before: string, after: string, out: Console): number {
+  const old = checkedProgram(readProgram([before]), out);
+  const now = checkedProgram(readProgram([after]), out);
+  if (old === null || now === null) return 1;
+  out.print(diffPrograms(old, now));
+  return 0;
+}
+
+function checkedProgram(program: Program, out: Console): LogicalProgram | null {
+  const compiled: Compiled = compileProgram(program);
+  if (compiled.plan !== null) return compiled.program;
+  showDiagnostics(compiled.diagnostics, program.texts, out);
+  return null;
+}
+
+function unknownName(name: string, names: readonly string[]): string {
+  const near = didYouMean(name, names);
+  return near === null
+    ? `${name} is neither a path nor a name of the program`
+    : `${name} is neither a path nor a name of the program; did you mean ${near}?`;
+}
+
+function count(n: number, word: string): string {
+  return `${n} ${word}${n === 1 ? '' : 's'}`;
+}

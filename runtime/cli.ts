@@ -1,0 +1,259 @@
+/** The command line: its words, and which command answers. Exit codes: 0 done, 1 the program, 2 the command line, 3 the world. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from './config.ts';
+import type { Console } from './console-output.ts';
+import { Fault } from './fault.ts';
+import { UsageError } from './usage-error.ts';
+
+/** Runs one command line (without `node` and the script) and gives the exit code. Never throws for the user's mistakes. */
+export async function main(
+  args: readonly string[],
+  out: Console,
+  version: string,
+): Promise<number> {
+  const state = { code: 0 };
+  const program = describe(out, version, (code) => {
+    state.code = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return state.code;
+  } catch (error) {
+    return explainError(error, out);
+  }
+}
+
+function explainError(error: unknown, out: Console): number {
+  // Commander has written its message already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof UsageError) {
+    out.error(`millrace: ${error.message}`);
+    return 2;
+  }
+  if (error instanceof Fault) {
+    out.error(`millrace: ${error.message}`);
+    return 3;
+  }
+  throw error;
+}
+
+type Done = (code: number) => void;
+
+function describe(out: Console, version: string, done: Done): Command {
+  const program = new Command('millrace')
+    .description('Turns ad events into features, labels and examples, as .feat files declare them.')
+    .version(version)
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show help for a command')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 the program is wrong, 2 the command line is wrong, 3 the world is.',
+    )
+    .configureOutput({
+      writeOut: (text) => out.print(text.trimEnd()),
+      writeErr: (text) => out.error(text.trimEnd()),
+    })
+    .showSuggestionAfterError()
+    .exitOverride();
+  addAuthoring(program, out, done);
+  addRun(program, out, done);
+  addIngest(program, out, done);
+  addTrainer(program, out, done);
+  return program;
+}
+
+const PATHS = '.feat files, or folders of them; all together are one program';
+
+function addAuthoring(program: Command, out: Console, done: Done): void {
+  program
+    .command('init')
+    .argument('<dir>', 'a folder to make')
+    .description('a project to start from: streams, features, a test, sample data')
+    .action(async (dir: string) => {
+      const { initCommand } = await import('./init.ts');
+      done(await initCommand(dir, out));
+    });
+  program
+    .command('check')
+    .argument('<path...>', PATHS)
+    .option('--json', 'diagnostics as JSON')
+    .description('diagnostics; exit 1 if any is an error')
+    .action(async (paths: string[], options: { json?: boolean }) => {
+      const { checkCommand } = await import('./author-commands.ts');
+      done(checkCommand(paths, { json: options.json === true }, out));
+    });
+  program
+    .command('fmt')
+    .argument('<path...>', PATHS)
+    .option('--check', 'change nothing; exit 1 if a file is not in canonical form')
+    .description('rewrite files in canonical form')
+    .action(async (paths: string[], options: { check?: boolean }) => {
+      const { fmtCommand } = await import('./author-commands.ts');
+      done(fmtCommand(paths, { check: options.check === true }, out));
+    });
+  program
+    .command('test')
+    .argument('<path...>', PATHS)
+    .option('--filter <text>', 'only tests whose title holds the text')
+    .description('run the test blocks')
+    .action(async (paths: string[], options: { filter?: string }) => {
+      const { testCommand } = await import('./test-command.ts');
+      done(testCommand(paths, options.filter ?? null, out));
+    });
+  program
+    .command('explain')
+    .argument('<path...>', `${PATHS}; a last argument that is no path is a NAME of the program`)
+    .option('--dot', 'the plan as a Graphviz graph')
+    .option('--json', 'the plan as JSON')
+    .description(
+      'what the engine will do: scans, sharing, windows and their errors, state per key, cost',
+    )
+    .action(async (paths: string[], options: { dot?: boolean; json?: boolean }) => {
+      const { explainCommand } = await import('./author-commands.ts');
+      const form = options.dot ? 'dot' : options.json ? 'json' : 'text';
+      done(explainCommand(paths, form, out));
+    });
+  program
+    .command('diff')
+    .argument('<old>', 'a program')
+    .argument('<new>', 'the same one, changed')
+    .description('what a change reuses, rebuilds and backfills')
+    .action(async (before: string, after: string) => {
+      const { diffCommand } = await import('./author-commands.ts');
+      done(diffCommand(before, after, out));
+    });
+}
+
+type RunOptions = {
+  from: string[];
+  to: string;
+  format: 'ndjson' | 'parquet' | 'block';
+  complete?: boolean;
+  shards: number;
+  commitEvery: number;
+  checkpointEvery: number;
+  memory: number;
+  fresh?: boolean;
+  state: 'rocksdb' | 'memory';
+  quiet?: boolean;
+};
+
+function addRun(program: Command, out: Console, done: Done): void {
+  program
+    .command('run')
+    .argument('<path...>', PATHS)
+    .description(
+      'run over files to their end; the same command again goes on from where it was cut off',
+    )
+    .requiredOption(
+      '--from <stream=files>',
+      'input of a stream: FILE[,FILE]… its partitions; repeat for each',
+      collect,
+    )
+    .requiredOption('--to <dir>', 'output folder')
+    .addOption(
+      new Option('--format <format>', 'of the examples')
+        .choices(['ndjson', 'parquet', 'block'])
+        .default('ndjson'),
+    )
+    .option('--complete', 'the streams end where the files end: let every wait elapse')
+    .option(
+      '--shards <n>',
+      'keyed state is split so many ways (results do not depend on it)',
+      whole(1, 4096),
+      1,
+    )
+    .option('--commit-every <seconds>', 'pace of output commits', seconds, COMMIT_EVERY_MS)
+    .option(
+      '--checkpoint-every <seconds>',
+      'pace of state checkpoints',
+      seconds,
+      CHECKPOINT_EVERY_MS,
+    )
+    .option(
+      '--memory <mb>',
+      'for events that wait for their time; more goes to disk',
+      megabytes,
+      BUFFER_BYTES,
+    )
+    .option('--fresh', 'delete what an earlier run left in the folder')
+    .addOption(
+      new Option('--state <store>', 'where checkpoints go; memory: nowhere')
+        .choices(['rocksdb', 'memory'])
+        .default('rocksdb'),
+    )
+    .option('--quiet', 'no progress display')
+    .action(async (paths: string[], options: RunOptions) => {
+      const { runCommand } = await import('./run-command.ts');
+      const { from, to, format, shards, state } = options;
+      const flags = {
+        ...{ from, to, format, shards, state },
+        complete: options.complete === true,
+        fresh: options.fresh === true,
+        quiet: options.quiet === true,
+        commitEveryMs: options.commitEvery,
+        checkpointEveryMs: options.checkpointEvery,
+        memoryBytes: options.memory,
+      };
+      done(await runCommand(paths, flags, out));
+    });
+}
+
+function addIngest(program: Command, out: Console, done: Done): void {
+  program
+    .command('ingest')
+    .argument('<path...>', PATHS)
+    .description('decode files once into a log; read it with --from STREAM=log:DIR')
+    .requiredOption('--from <stream=files>', 'as in run', collect)
+    .requiredOption('--to <dir>', 'the log folder')
+    .action(async (paths: string[], options: { from: string[]; to: string }) => {
+      const { ingestCommand } = await import('./ingest.ts');
+      done(await ingestCommand(paths, options, out));
+    });
+}
+
+function addTrainer(program: Command, out: Console, done: Done): void {
+  program
+    .command('train')
+    .description('train the built-in model on the examples of a run')
+    .requiredOption('--from <dir>', 'output folder of a run')
+    .action(async (options: { from: string }) => {
+      const { trainCommand } = await import('./train-command.ts');
+      done(await trainCommand(options.from, out));
+    });
+  program
+    .command('demo')
+    .description('ad traffic, features, labels and a trained model, in a minute')
+    .action(async () => {
+      const { demoCommand } = await import('./demo.ts');
+      done(await demoCommand(out));
+    });
+}
+
+function collect(value: string, previous: string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+function whole(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < min || value > max) {
+      throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 86_400))
+    throw new InvalidArgumentError('must be seconds, 0 to 86400.');
+  return value * 1000;
+}
+
+function megabytes(text: string): number {
+  const value = Number(text);
+  if (!(value >= 1 && value <= 1_048_576))
+    throw new InvalidArgumentError('must be megabytes, 1 or more.');
+  return value * 1024 * 1024;
+}

@@ -1,0 +1,72 @@
+/** `millrace ingest PATH… --from STREAM=FILE --to DIR`: files decoded once into a log of event blocks. */
+import type { ScanField } from '../compiler/plan.ts';
+import { hasErrors } from '../dsl/diagnostic.ts';
+import { READ_ROWS } from './config.ts';
+import { type Console, showDiagnostics } from './console-output.ts';
+import { EmbeddedLog } from './embedded-log.ts';
+import { encodeEvents } from './event-block.ts';
+import { Fault } from './fault.ts';
+import { FolderLock } from './folder-lock.ts';
+import { parseInputs } from './inputs.ts';
+import { openInput } from './open-input.ts';
+import { compileProgram, readProgram } from './program-files.ts';
+
+export async function ingestCommand(
+  paths: readonly string[],
+  flags: { readonly from: readonly string[]; readonly to: string },
+  out: Console,
+): Promise<number> {
+  const program = readProgram(paths);
+  const { plan, diagnostics } = compileProgram(program);
+  showDiagnostics(diagnostics, program.texts, out);
+  if (plan === null || hasErrors(diagnostics)) return 1;
+  const inputs = await parseInputs(plan, flags.from);
+  const lock = await FolderLock.take(flags.to);
+  const log = new EmbeddedLog(flags.to, { sync: 'close' });
+  try {
+    for (const { scan, partition, path } of inputs) {
+      const { topic, fields } = plan.scans[scan]!;
+      const rows = await ingestFile(log, { topic, partition, path }, fields.map(keepAll));
+      out.print(`${path}: ${rows} records to ${topic}/${partition}`);
+    }
+    return 0;
+  } finally {
+    await log.close();
+    await lock.release();
+  }
+}
+
+async function ingestFile(
+  log: EmbeddedLog,
+  place: { readonly topic: string; readonly partition: number; readonly path: string },
+  fields: readonly ScanField[],
+): Promise<number> {
+  const { topic, partition, path } = place;
+  const to = await log.open(topic, partition);
+  if (to.end > 0) {
+    throw new Fault(
+      'log_not_empty',
+      `the log has records of ${topic}/${partition} already: give an empty folder with --to`,
+      {
+        context: { topic, partition },
+      },
+    );
+  }
+  const reader = await openInput(path, fields, null);
+  try {
+    for (;;) {
+      const batch = await reader.read(READ_ROWS);
+      if (batch === null) return reader.position().rows;
+      await to.append([encodeEvents(batch, fields)]);
+      batch.release();
+    }
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Values and text hashes are kept whether this program needs them or not: another may read the log. */
+function keepAll(field: ScanField): ScanField {
+  const isText = field.type.kind === 'scalar' && field.type.name === 'string';
+  return { ...field, value: true, hash: field.hash || isText };
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { main } from './cli.ts';
+import { processConsole } from './console-output.ts';
+
+/** The nearest package.json above this file: it lies one folder higher once it is built. */
+function packageVersion(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    try {
+      const found: { version: string } = JSON.parse(
+        readFileSync(join(folder, 'package.json'), 'utf8'),
+      );
+      return found.version;
+    } catch {
+      if (folder === dirname(folder)) return 'unknown';
+    }
+  }
+}
+
+// `millrace explain | head` closes the pipe early: that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+process.exitCode = await main(process.argv.slice(2), processConsole, packageVersion());

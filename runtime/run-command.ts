@@ -1,0 +1,196 @@
+/** `millrace run PATH… --from … --to DIR`: the command around `run`. */
+import type { Plan } from '../compiler/plan.ts';
+import { hasErrors } from '../dsl/diagnostic.ts';
+import type { SlabSets } from './checkpoint.ts';
+import type { Console } from './console-output.ts';
+import { showDiagnostics } from './console-output.ts';
+import { parseInputs } from './inputs.ts';
+import type { Manifest } from './manifest.ts';
+import { PipelineEngine } from './pipeline-engine.ts';
+import { compileProgram, readProgram } from './program-files.ts';
+import { type ProgressState, ProgressView } from './progress-view.ts';
+import { run } from './run.ts';
+import type { OutputFormat } from './sink.ts';
+import { DiskSpill } from './spill.ts';
+import type { Task } from './task.ts';
+import { UsageError } from './usage-error.ts';
+
+export type RunFlags = {
+  readonly from: readonly string[];
+  readonly to: string;
+  readonly format: OutputFormat;
+  readonly complete: boolean;
+  readonly shards: number;
+  readonly checkpointEveryMs: number;
+  readonly commitEveryMs: number;
+  readonly memoryBytes: number;
+  readonly fresh: boolean;
+  readonly state: 'rocksdb' | 'memory';
+  readonly quiet: boolean;
+};
+
+/** Exit codes of a run that was asked to stop: 128 + the signal's number. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** Gives the exit code; throws UsageError, Fault. */
+export async function runCommand(
+  paths: readonly string[],
+  flags: RunFlags,
+  out: Console,
+): Promise<number> {
+  const program = readProgram(paths);
+  const { plan, diagnostics } = compileProgram(program);
+  showDiagnostics(diagnostics, program.texts, out);
+  if (plan === null || hasErrors(diagnostics)) return 1;
+  if (plan.examples.length === 0) {
+    throw new UsageError('the program has no examples block: there is nothing to write');
+  }
+  const inputs = await parseInputs(plan, flags.from);
+  const { stop, code, unwatch } = watchSignals(out);
+  const meter = new Meter(plan, flags.quiet ? null : out);
+  const spill = new DiskSpill(flags.to);
+  try {
+    const { outcome, manifest } = await run({
+      ...flags,
+      plan,
+      inputs,
+      folder: flags.to,
+      stop,
+      makeEngine: (of, slabs, shards) => makeEngine(of, { slabs, shards, flags, spill }),
+      say: (line) => out.error(line),
+      onBatch: (task) => meter.show(task),
+    });
+    if (outcome === 'already_done') {
+      out.error(`${flags.to} is done already: nothing to do. (--fresh makes it again.)`);
+      return 0;
+    }
+    if (outcome === 'stopped') {
+      out.error('Stopped at a commit. Run the same command again to go on.');
+      return code();
+    }
+    meter.finish();
+    out.print(summary(flags.to, manifest!));
+    return 0;
+  } finally {
+    unwatch();
+    spill.close();
+  }
+}
+
+function makeEngine(
+  plan: Plan,
+  more: { slabs: SlabSets; shards: number; flags: RunFlags; spill: DiskSpill },
+): PipelineEngine {
+  const { slabs, shards, flags, spill } = more;
+  return new PipelineEngine(plan, {
+    slabs: Array.from({ length: shards }, (_, shard) => slabs.get(`shard-${shard}`)!),
+    scanSlabs: slabs.get('scan')!,
+    codegen: true,
+    spill,
+    bufferBytesMax: flags.memoryBytes,
+  });
+}
+
+/** The first signal asks for a stop at the next commit, the second ends the process at once. */
+function watchSignals(out: Console) {
+  const stop = { requested: false };
+  let exit = 0;
+  const listeners = Object.entries(SIGNALS).map(([signal, code]) => {
+    const listener = () => {
+      if (stop.requested) process.exit(code);
+      stop.requested = true;
+      exit = code;
+      out.error('Stopping at the next commit…');
+    };
+    process.on(signal, listener);
+    return () => process.off(signal, listener);
+  });
+  const unwatch = () => {
+    for (const off of listeners) off();
+  };
+  return { stop, code: () => exit, unwatch };
+}
+
+/** Turns a task's counts into the progress display. */
+class Meter {
+  readonly #plan: Plan;
+  readonly #view: ProgressView | null;
+  readonly #startedAt = performance.now();
+  #task: Task | null = null;
+  #rate = { at: 0, rows: 0, perSecond: 0 };
+  #shownAt = 0;
+
+  constructor(plan: Plan, out: Console | null) {
+    this.#plan = plan;
+    this.#view = out === null ? null : new ProgressView(out.progress);
+  }
+
+  show(task: Task): void {
+    this.#task = task;
+    const now = performance.now();
+    if (this.#view === null || now - this.#shownAt < METER_EVERY_MS) return;
+    this.#shownAt = now;
+    this.#view.show(this.#state(task, now - this.#startedAt));
+  }
+
+  finish(): void {
+    if (this.#task === null || this.#view === null) return;
+    this.#view.finish(this.#state(this.#task, performance.now() - this.#startedAt));
+  }
+
+  #state(task: Task, elapsedMs: number): ProgressState {
+    const { engine, sources, sinks } = task.parts;
+    let rows = 0;
+    let newest = Number.NEGATIVE_INFINITY;
+    for (const source of sources) {
+      rows += source.rows;
+      newest = Math.max(newest, source.watermark());
+    }
+    const sum = { late: 0, duplicate: 0, malformed: 0 };
+    this.#plan.streams.forEach((stream, i) => {
+      if (stream.kind === 'label') return;
+      const counts = engine.counts(i);
+      sum.late += counts.late;
+      sum.duplicate += counts.duplicate;
+      sum.malformed += counts.malformed;
+    });
+    if (elapsedMs - this.#rate.at >= RATE_EVERY_MS || this.#rate.at === 0) {
+      const seconds = (elapsedMs - this.#rate.at) / 1000;
+      const perSecond = (rows - this.#rate.rows) / Math.max(seconds, 1e-3);
+      this.#rate = { at: elapsedMs, rows, perSecond };
+    }
+    const reached = Number.isFinite(task.k) ? task.k : null;
+    return {
+      elapsedMs,
+      eventsRead: rows,
+      eventsTotal: null,
+      eventsPerSecond: this.#rate.perSecond,
+      eventTimeMs: reached ?? (Number.isFinite(newest) ? newest : null),
+      lagMs: reached === null || !Number.isFinite(newest) ? null : Math.max(0, newest - reached),
+      late: sum.late,
+      duplicates: sum.duplicate,
+      malformed: sum.malformed,
+      emitted: sinks.reduce((total, sink) => total + sink.rows, 0),
+      memoryBytes: process.memoryUsage.rss(),
+    };
+  }
+}
+
+const METER_EVERY_MS = 100;
+const RATE_EVERY_MS = 1_000;
+
+function summary(folder: string, manifest: Manifest): string {
+  const { read, late, duplicate, malformed, emitted, quarantined } = manifest;
+  const aside = `${late} late, ${duplicate} duplicate, ${malformed} malformed`;
+  const lines = [`${read} records read (${aside}), ${emitted} examples written to ${folder}`];
+  if (quarantined > 0) lines.push(`${quarantined} quarantined: see ${folder}/quarantine`);
+  for (const [set, { pending }] of Object.entries(manifest.examples)) {
+    const waiting = Object.entries(pending).filter(([, count]) => count > 0);
+    if (waiting.length === 0) continue;
+    const labels = waiting.map(([label, count]) => `${count} ${label}`).join(', ');
+    lines.push(
+      `${set}: not due when the inputs ended: ${labels} (--complete lets every wait elapse)`,
+    );
+  }
+  return lines.join('\n');
+}
