@@ -24,7 +24,10 @@ export type Compiled = {
  * Compiles all files as one program. `tests` adds the example sets by which test blocks read features and labels
  * (see `withTestExamples`); the program answered is then the one with them.
  */
-export function compile(files: readonly File[], options: { readonly tests?: boolean } = {}): Compiled {
+export function compile(
+  files: readonly File[],
+  options: { readonly tests?: boolean } = {},
+): Compiled {
   const { program, diagnostics } = check(files);
   if (program === null) return { plan: null, program, diagnostics };
   const whole = options.tests === true ? withTestExamples(program) : program;

@@ -15,11 +15,18 @@ export type ExamplesDiff = {
   readonly name: string;
   readonly change: 'added' | 'removed' | 'changed' | 'unchanged';
   readonly reasons: readonly string[];
-  readonly columns: readonly { readonly change: 'added' | 'removed' | 'changed'; readonly name: string; readonly reason: string | null }[];
+  readonly columns: readonly {
+    readonly change: 'added' | 'removed' | 'changed';
+    readonly name: string;
+    readonly reason: string | null;
+  }[];
 };
 
 /** Sets by name, in the order of the new program; removed ones last. */
-export function diffExamples(old: readonly ExampleShape[], now: readonly ExampleShape[]): readonly ExamplesDiff[] {
+export function diffExamples(
+  old: readonly ExampleShape[],
+  now: readonly ExampleShape[],
+): readonly ExamplesDiff[] {
   const kept = now.map((set): ExamplesDiff => {
     const before = old.find((one) => one.name === set.name);
     return before === undefined ? whole(set, 'added') : compare(before, set);
@@ -38,7 +45,9 @@ function compare(old: ExampleShape, now: ExampleShape): ExamplesDiff {
     .map((key) => `${key} was ${old.settings[key]}, is ${now.settings[key]}`);
   const reasons = [
     ...settings,
-    ...(old.anchor === now.anchor || old.settings.anchor !== now.settings.anchor ? [] : ['the anchor’s filter changed']),
+    ...(old.anchor === now.anchor || old.settings.anchor !== now.settings.anchor
+      ? []
+      : ['the anchor’s filter changed']),
     ...labelReasons(old.labels, now.labels),
     ...(old.checks === now.checks ? [] : ['its checks changed']),
     ...orderReason(old.columns, now.columns),
@@ -58,10 +67,15 @@ function columnChanges(old: readonly Column[], now: readonly Column[]): Examples
       ...(was.type === column.type ? [] : [`its type was ${was.type}, is ${column.type}`]),
       ...(was.value === column.value ? [] : ['what it computes changed']),
     ];
-    return reasons.length === 0 ? [] : [{ change: 'changed' as const, name: column.name, reason: reasons.join('; ') }];
+    return reasons.length === 0
+      ? []
+      : [{ change: 'changed' as const, name: column.name, reason: reasons.join('; ') }];
   });
   const removed = old.filter((column) => !names.has(column.name));
-  return [...changed, ...removed.map(({ name }) => ({ change: 'removed' as const, name, reason: null }))];
+  return [
+    ...changed,
+    ...removed.map(({ name }) => ({ change: 'removed' as const, name, reason: null })),
+  ];
 }
 
 function labelReasons(old: readonly Column[], now: readonly Column[]): readonly string[] {
@@ -71,16 +85,27 @@ function labelReasons(old: readonly Column[], now: readonly Column[]): readonly 
     const was = before.get(label.name);
     if (was === undefined) return [`label ${label.name} added`];
     const parts = [
-      ...(was.type === label.type ? [] : [`label ${label.name}: its policy was ${was.type}, is ${label.type}`]),
+      ...(was.type === label.type
+        ? []
+        : [`label ${label.name}: its policy was ${was.type}, is ${label.type}`]),
       ...(was.value === label.value ? [] : [`label ${label.name}: its definition changed`]),
     ];
     return parts;
   });
-  return [...changed, ...old.filter((label) => !names.has(label.name)).map((label) => `label ${label.name} removed`)];
+  return [
+    ...changed,
+    ...old.filter((label) => !names.has(label.name)).map((label) => `label ${label.name} removed`),
+  ];
 }
 
 function orderReason(old: readonly Column[], now: readonly Column[]): readonly string[] {
-  const both = new Set(old.map((column) => column.name).filter((name) => now.some((column) => column.name === name)));
-  const order = (columns: readonly Column[]) => columns.filter(({ name }) => both.has(name)).map(({ name }) => name).join('\n');
+  const both = new Set(
+    old.map((column) => column.name).filter((name) => now.some((column) => column.name === name)),
+  );
+  const order = (columns: readonly Column[]) =>
+    columns
+      .filter(({ name }) => both.has(name))
+      .map(({ name }) => name)
+      .join('\n');
   return order(old) === order(now) ? [] : ['its columns are in another order'];
 }

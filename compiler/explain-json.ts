@@ -2,6 +2,9 @@ import { explanation } from './explain-model.ts';
 import type { LogicalProgram } from './logical.ts';
 
 /** The explanation as JSON, for tools; shape: `Explanation`. */
-export function explainJson(program: LogicalProgram, texts: ReadonlyMap<string, string> = new Map()): string {
+export function explainJson(
+  program: LogicalProgram,
+  texts: ReadonlyMap<string, string> = new Map(),
+): string {
   return `${JSON.stringify(explanation(program, texts), null, 2)}\n`;
 }

@@ -18,7 +18,10 @@ export type Explanation = {
   readonly topics: readonly {
     readonly topic: string;
     readonly streams: readonly string[];
-    readonly fields: readonly { readonly name: string; readonly as: 'value' | 'hash' | 'value, hash' }[];
+    readonly fields: readonly {
+      readonly name: string;
+      readonly as: 'value' | 'hash' | 'value, hash';
+    }[];
     /** Declared, and read by nothing: never decoded. */
     readonly skipped: readonly string[];
   }[];
@@ -34,8 +37,22 @@ export type Explanation = {
   }[];
   readonly lookups: readonly { readonly stream: string; readonly perEvent: number }[];
   readonly features: readonly FeatureExplanation[];
-  readonly labels: readonly { readonly name: string; readonly anchor: string; readonly event: string; readonly state: StateId; readonly waitsFor: readonly string[]; readonly place: string }[];
-  readonly examples: readonly { readonly name: string; readonly anchor: string; readonly home: string | null; readonly columns: number; readonly labels: readonly string[]; readonly place: string }[];
+  readonly labels: readonly {
+    readonly name: string;
+    readonly anchor: string;
+    readonly event: string;
+    readonly state: StateId;
+    readonly waitsFor: readonly string[];
+    readonly place: string;
+  }[];
+  readonly examples: readonly {
+    readonly name: string;
+    readonly anchor: string;
+    readonly home: string | null;
+    readonly columns: number;
+    readonly labels: readonly string[];
+    readonly place: string;
+  }[];
 };
 
 export type FeatureExplanation = {
@@ -47,7 +64,11 @@ export type FeatureExplanation = {
   readonly scans: readonly string[];
   readonly stores: readonly StoreExplanation[];
   /** What the program would save without this feature. */
-  readonly marginal: { readonly stores: number; readonly windows: number; readonly fixedBytes: number };
+  readonly marginal: {
+    readonly stores: number;
+    readonly windows: number;
+    readonly fixedBytes: number;
+  };
 };
 
 export type StoreExplanation = {
@@ -61,14 +82,19 @@ export type StoreExplanation = {
 };
 
 /** Explains a checked program. `texts`: the files, for line numbers. */
-export function explanation(program: LogicalProgram, texts: ReadonlyMap<string, string>): Explanation {
+export function explanation(
+  program: LogicalProgram,
+  texts: ReadonlyMap<string, string>,
+): Explanation {
   const graph = optimise(lower(program));
   const plan = place(graph);
   const placeOf = (span: Span) => placeText(span, texts);
   return {
     digest: plan.digest,
     topics: topicsOf(program, plan),
-    unread: program.streams.filter(({ name }) => plan.streams.every((one) => one.name !== name)).map(({ name }) => name),
+    unread: program.streams
+      .filter(({ name }) => plan.streams.every((one) => one.name !== name))
+      .map(({ name }) => name),
     keyspaces: keyspacesOf(plan, storesOf(graph)),
     lookups: lookupsOf(plan),
     features: featuresOf(program, placeOf),
@@ -101,13 +127,20 @@ function topicsOf(program: LogicalProgram, plan: Plan): Explanation['topics'] {
     const streams = scan.streams.map((stream) => plan.streams[stream]!.name);
     const declared = program.streams
       .filter((stream) => streams.includes(stream.name))
-      .flatMap((stream) => stream.fields.filter((field) => field.enriched === null).map((field) => field.name));
+      .flatMap((stream) =>
+        stream.fields.filter((field) => field.enriched === null).map((field) => field.name),
+      );
     const fields = scan.fields.map(({ name, value, hash }) => ({
       name,
       as: value && hash ? ('value, hash' as const) : hash ? ('hash' as const) : ('value' as const),
     }));
     const read = new Set(fields.map((field) => field.name));
-    return { topic: scan.topic, streams, fields, skipped: [...new Set(declared)].filter((name) => !read.has(name)).sort() };
+    return {
+      topic: scan.topic,
+      streams,
+      fields,
+      skipped: [...new Set(declared)].filter((name) => !read.has(name)).sort(),
+    };
   });
 }
 
@@ -137,7 +170,9 @@ function totalCost(stores: readonly StoreUse[]): StoreCost {
 function lookupsOf(plan: Plan): Explanation['lookups'] {
   return plan.streams.flatMap((stream, index) => {
     const keys = plan.keyspaces.map((keyspace) => {
-      const written = keyspace.feeds.filter(({ feed }) => plan.feeds[feed]!.stream === index).map(({ key }) => key);
+      const written = keyspace.feeds
+        .filter(({ feed }) => plan.feeds[feed]!.stream === index)
+        .map(({ key }) => key);
       const read = keyspace.probes.flatMap((probe) => {
         const anchor = plan.anchors[probe.anchor]!;
         const { op } = anchor.slots[probe.key]!;
@@ -154,25 +189,33 @@ function lookupsOf(plan: Plan): Explanation['lookups'] {
 function homeOf(plan: Plan, anchor: number): string | null {
   let best: { readonly name: string; readonly views: number } | null = null;
   for (const { name, probes } of plan.keyspaces) {
-    const views = probes.filter((probe) => probe.anchor === anchor).reduce((sum, probe) => sum + probe.views.length, 0);
+    const views = probes
+      .filter((probe) => probe.anchor === anchor)
+      .reduce((sum, probe) => sum + probe.views.length, 0);
     if (views > (best?.views ?? 0)) best = { name, views };
   }
   return best?.name ?? null;
 }
 
-function featuresOf(program: LogicalProgram, placeOf: (span: Span) => string): readonly FeatureExplanation[] {
+function featuresOf(
+  program: LogicalProgram,
+  placeOf: (span: Span) => string,
+): readonly FeatureExplanation[] {
   const names = featureNames(program);
   const graphs = new Map<string, Graph | null>();
   for (const name of names) {
     const only = onlyFeature(program, name);
     graphs.set(name, only && optimise(lower(only)));
   }
-  const stores = new Map([...graphs].map(([name, graph]) => [name, graph === null ? [] : storesOf(graph)]));
+  const stores = new Map(
+    [...graphs].map(([name, graph]) => [name, graph === null ? [] : storesOf(graph)]),
+  );
   const spanOf = (name: string) => program.columns.find((column) => ownerOf(column) === name)!.span;
   return names.map((name) => {
     const columns = program.columns.filter((column) => ownerOf(column) === name);
     const others = [...stores].filter(([other]) => other !== name);
-    const using = (state: StateId) => others.filter(([, uses]) => uses.some((use) => use.state === state)).map(([other]) => other);
+    const using = (state: StateId) =>
+      others.filter(([, uses]) => uses.some((use) => use.state === state)).map(([other]) => other);
     const mine = stores.get(name)!;
     return {
       name,
@@ -184,15 +227,24 @@ function featuresOf(program: LogicalProgram, placeOf: (span: Span) => string): r
       stores: mine.map(({ parts: _, cost, ...store }) => ({
         ...store,
         cost: costText(cost),
-        sharedWith: using(store.state).map((feature) => ({ feature, place: placeOf(spanOf(feature)) })),
+        sharedWith: using(store.state).map((feature) => ({
+          feature,
+          place: placeOf(spanOf(feature)),
+        })),
       })),
-      marginal: marginalOf(mine, others.flatMap(([, uses]) => uses)),
+      marginal: marginalOf(
+        mine,
+        others.flatMap(([, uses]) => uses),
+      ),
     };
   });
 }
 
 /** What only these stores' feature needs: whole stores, and windows of stores that others read too. */
-function marginalOf(mine: readonly StoreUse[], others: readonly StoreUse[]): FeatureExplanation['marginal'] {
+function marginalOf(
+  mine: readonly StoreUse[],
+  others: readonly StoreUse[],
+): FeatureExplanation['marginal'] {
   const total = { stores: 0, windows: 0, fixedBytes: 0 };
   for (const store of mine) {
     const rest = others.filter((other) => other.state === store.state);
@@ -214,7 +266,11 @@ function scansOf(graph: Graph | null): readonly string[] {
     const node = graph!.nodes[id]!;
     if (node.kind === 'counter_store' || node.kind === 'value_store') {
       const frame = graph!.nodes[frameOfSource(graph!.nodes, node.frame)]!;
-      return frame.kind === 'scan' ? [frame.stream] : frame.kind === 'attribute' ? [frame.label] : [];
+      return frame.kind === 'scan'
+        ? [frame.stream]
+        : frame.kind === 'attribute'
+          ? [frame.label]
+          : [];
     }
     return [];
   });
@@ -223,7 +279,10 @@ function scansOf(graph: Graph | null): readonly string[] {
 
 /** For `explain NAME`: everything it can be asked about. */
 export function explainableNames(program: LogicalProgram): readonly string[] {
-  const names = [...featureNames(program), ...program.labels.map((one) => one.name), ...program.examples.map((one) => one.name)];
+  const names = [
+    ...featureNames(program),
+    ...program.labels.map((one) => one.name),
+    ...program.examples.map((one) => one.name),
+  ];
   return [...new Set([...names, ...program.columns.map((one) => one.name)])];
 }
-

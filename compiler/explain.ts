@@ -1,4 +1,10 @@
-import { type Explanation, explainableNames, explanation, type FeatureExplanation, type StoreExplanation } from './explain-model.ts';
+import {
+  type Explanation,
+  explainableNames,
+  explanation,
+  type FeatureExplanation,
+  type StoreExplanation,
+} from './explain-model.ts';
 import type { LogicalProgram } from './logical.ts';
 
 export type ExplainOptions = {
@@ -9,7 +15,10 @@ export type ExplainOptions = {
 };
 
 /** What a program costs and why, for its authors. Null: nothing is called `name` (see `explainableNames`). */
-export function explain(program: LogicalProgram, { name = null, texts = new Map() }: ExplainOptions = {}): string | null {
+export function explain(
+  program: LogicalProgram,
+  { name = null, texts = new Map() }: ExplainOptions = {},
+): string | null {
   const model = explanation(program, texts);
   if (name === null) return wholeText(model);
   const owner = name.replace(/\[[^\]]*\]$/, '');
@@ -18,7 +27,9 @@ export function explain(program: LogicalProgram, { name = null, texts = new Map(
     ...model.labels.filter((one) => one.name === name).map(labelText),
     ...model.examples.filter((one) => one.name === name).map(examplesText),
   ];
-  return blocks.length === 0 || !explainableNames(program).includes(name) ? null : `${blocks.join('\n\n')}\n`;
+  return blocks.length === 0 || !explainableNames(program).includes(name)
+    ? null
+    : `${blocks.join('\n\n')}\n`;
 }
 
 function wholeText(model: Explanation): string {
@@ -73,10 +84,12 @@ function labelText(label: Explanation['labels'][number]): string {
 }
 
 function featureText(feature: FeatureExplanation): string {
-  const columns = feature.columns.length === 1 ? '' : ` (${count(feature.columns.length, 'column')})`;
+  const columns =
+    feature.columns.length === 1 ? '' : ` (${count(feature.columns.length, 'column')})`;
   const head = `feature ${feature.name} : ${feature.type}${columns}  ${feature.place}`;
   if (feature.sets.length === 0) return `${head}\n  no example set reads it: it costs nothing`;
-  const from = feature.scans.length === 0 ? 'reads the anchor alone' : `reads ${feature.scans.join(', ')}`;
+  const from =
+    feature.scans.length === 0 ? 'reads the anchor alone' : `reads ${feature.scans.join(', ')}`;
   return [
     head,
     `  in ${feature.sets.join(', ')}; ${from}`,
@@ -86,7 +99,9 @@ function featureText(feature: FeatureExplanation): string {
 }
 
 function storeLines(store: StoreExplanation): readonly string[] {
-  const windows = store.windows.map(({ text, error }) => `${text} ${error === null ? 'exact' : `(${error})`}`);
+  const windows = store.windows.map(
+    ({ text, error }) => `${text} ${error === null ? 'exact' : `(${error})`}`,
+  );
   const shared = store.sharedWith.map(({ feature, place }) => `${feature} ${place}`);
   return [
     `  ${store.text}`,
@@ -99,7 +114,8 @@ function storeLines(store: StoreExplanation): readonly string[] {
 
 function marginalText({ stores, marginal }: FeatureExplanation): string {
   if (stores.length === 0) return 'adds no state';
-  if (marginal.stores === 0 && marginal.windows === 0) return 'adds no state: others keep all of it already';
+  if (marginal.stores === 0 && marginal.windows === 0)
+    return 'adds no state: others keep all of it already';
   const parts = [
     ...(marginal.stores === 0 ? [] : [count(marginal.stores, 'store')]),
     ...(marginal.windows === 0 ? [] : [count(marginal.windows, 'window')]),
@@ -114,5 +130,7 @@ function count(n: number, noun: string): string {
 /** Rows with their columns aligned, indented by two. */
 function table(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  return rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')}`.trimEnd());
+  return rows.map((row) =>
+    `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')}`.trimEnd(),
+  );
 }

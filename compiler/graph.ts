@@ -1,6 +1,6 @@
 /** Building and rewriting graphs. Equal nodes are one: `GraphBuilder.add` answers the id of the node that is there. */
 import { canonicalJson } from './canonical-json.ts';
-import type { Graph, Node, NodeId, Tree, ViewRead } from './ir.ts';
+import type { AggregateNode, Graph, Node, NodeId, StoreNode, Tree, ViewRead } from './ir.ts';
 import { nodeId } from './ir.ts';
 
 /** Grows a graph; a node's inputs must be in it already. */
@@ -95,9 +95,10 @@ export function inputs(node: Node): readonly NodeId[] {
   return found;
 }
 
+type Rename = (id: NodeId) => NodeId;
+
 /** The same node with every input renamed. */
-export function mapInputs(node: Node, rename: (id: NodeId) => NodeId): Node {
-  const maybe = (id: NodeId | null) => (id === null ? null : rename(id));
+export function mapInputs(node: Node, rename: Rename): Node {
   switch (node.kind) {
     case 'scan':
     case 'const':
@@ -105,8 +106,46 @@ export function mapInputs(node: Node, rename: (id: NodeId) => NodeId): Node {
       return node;
     case 'field':
       return { ...node, frame: rename(node.frame) };
+    case 'enriched':
+      return {
+        ...node,
+        frame: rename(node.frame),
+        enrich: rename(node.enrich),
+        input: rename(node.input),
+      };
+    case 'label_field': {
+      const parent = maybe(node.parent, rename);
+      return { ...node, frame: rename(node.frame), parent, input: rename(node.input) };
+    }
+    case 'anchor_field':
+      return { ...node, frame: rename(node.frame), input: rename(node.input) };
+    case 'call':
+      return { ...node, frame: rename(node.frame), args: node.args.map(rename) };
+    case 'key':
+      return { ...node, frame: rename(node.frame), parts: node.parts.map(rename) };
+    case 'compute':
+      return { ...node, frame: rename(node.frame), tree: mapTree(node.tree, rename) };
+    case 'filter':
+    case 'enrich':
+    case 'attribute':
+    case 'anchor':
+    case 'example':
+      return mapSource(node, rename);
+    default:
+      return mapStore(node, rename);
+  }
+}
+
+type SourceLike = Node & {
+  readonly kind: 'filter' | 'enrich' | 'attribute' | 'anchor' | 'example';
+};
+
+function mapSource(node: SourceLike, rename: Rename): Node {
+  switch (node.kind) {
     case 'filter':
       return { ...node, input: rename(node.input), where: rename(node.where) };
+    case 'anchor':
+      return { ...node, source: rename(node.source) };
     case 'enrich':
       return {
         ...node,
@@ -123,7 +162,7 @@ export function mapInputs(node: Node, rename: (id: NodeId) => NodeId): Node {
         event: rename(node.event),
         routes: node.routes.map((route) => ({
           ...route,
-          of: maybe(route.of),
+          of: maybe(route.of, rename),
           eventKey: rename(route.eventKey),
           targetKey: rename(route.targetKey),
         })),
@@ -134,63 +173,6 @@ export function mapInputs(node: Node, rename: (id: NodeId) => NodeId): Node {
           eventKey: rename(node.unless.eventKey),
         },
       };
-    case 'enriched':
-      return {
-        ...node,
-        frame: rename(node.frame),
-        enrich: rename(node.enrich),
-        input: rename(node.input),
-      };
-    case 'label_field':
-      return {
-        ...node,
-        frame: rename(node.frame),
-        parent: maybe(node.parent),
-        input: rename(node.input),
-      };
-    case 'anchor_field':
-      return { ...node, frame: rename(node.frame), input: rename(node.input) };
-    case 'call':
-      return { ...node, frame: rename(node.frame), args: node.args.map(rename) };
-    case 'key':
-      return { ...node, frame: rename(node.frame), parts: node.parts.map(rename) };
-    case 'compute':
-      return { ...node, frame: rename(node.frame), tree: mapTree(node.tree, rename) };
-    case 'counter_store':
-      return {
-        ...node,
-        frame: rename(node.frame),
-        mask: maybe(node.mask),
-        key: rename(node.key),
-        value: maybe(node.value),
-      };
-    case 'value_store':
-      return {
-        ...node,
-        frame: rename(node.frame),
-        mask: maybe(node.mask),
-        key: rename(node.key),
-        values: node.values.map(rename),
-      };
-    case 'view':
-      return {
-        ...node,
-        frame: rename(node.frame),
-        key: rename(node.key),
-        store: rename(node.store),
-        read: mapRead(node.read, rename),
-      };
-    case 'aggregate':
-      return {
-        ...node,
-        frame: rename(node.frame),
-        key: rename(node.key),
-        source: rename(node.source),
-        sourceKey: rename(node.sourceKey),
-        value: maybe(node.value),
-      };
-    case 'anchor':
-      return { ...node, source: rename(node.source) };
     case 'example':
       return {
         ...node,
@@ -200,6 +182,44 @@ export function mapInputs(node: Node, rename: (id: NodeId) => NodeId): Node {
         labels: node.labels.map((label) => ({ ...label, label: rename(label.label) })),
       };
   }
+}
+
+function mapStore(node: StoreNode | AggregateNode, rename: Rename): Node {
+  const frame = rename(node.frame);
+  const key = rename(node.key);
+  switch (node.kind) {
+    case 'counter_store':
+      return {
+        ...node,
+        frame,
+        mask: maybe(node.mask, rename),
+        key,
+        value: maybe(node.value, rename),
+      };
+    case 'value_store':
+      return {
+        ...node,
+        frame,
+        mask: maybe(node.mask, rename),
+        key,
+        values: node.values.map(rename),
+      };
+    case 'view':
+      return { ...node, frame, key, store: rename(node.store), read: mapRead(node.read, rename) };
+    case 'aggregate':
+      return {
+        ...node,
+        frame,
+        key,
+        source: rename(node.source),
+        sourceKey: rename(node.sourceKey),
+        value: maybe(node.value, rename),
+      };
+  }
+}
+
+function maybe(id: NodeId | null, rename: Rename): NodeId | null {
+  return id === null ? null : rename(id);
 }
 
 function mapRead(read: ViewRead, rename: (id: NodeId) => NodeId): ViewRead {

@@ -1,4 +1,5 @@
 /** Expressions, columns and aggregates as an anchor reads them. A feature has no anchor of its own: each anchor makes it. */
+import type { Type } from '../dsl/types.ts';
 import type { GraphBuilder } from './graph.ts';
 import type { NodeId } from './ir.ts';
 import { keyspaceOf, orderedKey, tableKeyspace } from './keyspace-of.ts';
@@ -60,14 +61,15 @@ function aggregateAt(
   const scope = scopeOf(lowering, def.source);
   const by = orderedKey(def.by);
   const anchorScope = scopeOf(lowering, { kind: 'stream', stream: anchor.stream, where: null });
+  const key = keyOf(
+    lowering,
+    anchorScope,
+    by.map((part) => part.anchor),
+  );
   const node = builder.add({
     kind: 'aggregate',
     frame: anchor.node,
-    key: keyOf(
-      lowering,
-      anchorScope,
-      by.map((part) => part.anchor),
-    ),
+    key,
     keyspace: keyspaceOf(lowering.keyspaces, def),
     agg: def.agg,
     source: aggregateSource(lowering, def),
@@ -83,9 +85,24 @@ function aggregateAt(
     halfLifeMs: def.halfLifeMs,
     delayMs: delayOf(lowering, def.source),
     headMs: def.headMs,
-    type: plainType(column.type),
+    type: answerType(builder, { key, def, column }),
   });
   return withDefault(builder, { frame: anchor.node, node, def, column });
+}
+
+/** The column's type is that of the default already; the aggregate itself may be null there, and under a null key. */
+function answerType(
+  builder: GraphBuilder,
+  made: { readonly key: NodeId; readonly def: AggregateDef; readonly column: FeatureColumn },
+): Type {
+  const type = plainType(made.column.type);
+  if (type.kind === 'error') return type;
+  const key = builder.node(made.key);
+  const parts = key.kind === 'key' ? key.parts.map((part) => builder.node(part)) : [];
+  const keyIsNullable = parts.some(
+    (part) => 'type' in part && part.type.kind !== 'error' && part.type.nullable,
+  );
+  return made.def.fallback !== null || keyIsNullable ? { ...type, nullable: true } : type;
 }
 
 /** The stream's filter, then the aggregate's own. */

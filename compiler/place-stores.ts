@@ -49,10 +49,10 @@ export function placeStores(at: At): PlacedStores {
         stores: stores.filter((id) => node(id).keyspace === title),
       }),
   );
-  slots.setViews((_, view, keySlot) => {
+  slots.setViews((id, view, keySlot) => {
     const keyspace = titles.indexOf(node(view.store).keyspace);
     const anchor = sources.anchor.get(view.frame)!;
-    return { keyspace, ...placed[keyspace]!.read(view, { anchor, key: keySlot }) };
+    return { keyspace, ...placed[keyspace]!.read(id, { anchor, key: keySlot }) };
   });
   return { feeds, keyspaces: placed };
 }
@@ -80,6 +80,8 @@ class PlacedKeyspace implements KeyspacePlan {
   readonly #at: At;
   readonly #counterIds: NodeId[][] = [];
   readonly #valueIds: readonly NodeId[];
+  /** Views by probe and plan. */
+  readonly #known = new Map<string, number>();
 
   constructor(
     at: At,
@@ -100,16 +102,19 @@ class PlacedKeyspace implements KeyspacePlan {
 
   /** The probe of an anchor's key and the view in it, added when new. */
   read(
-    view: ViewNode,
+    id: NodeId,
     by: { readonly anchor: number; readonly key: number },
   ): { probe: number; view: number } {
     let probe = this.probes.findIndex(({ anchor, key }) => anchor === by.anchor && key === by.key);
     if (probe < 0) probe = this.probes.push({ ...by, views: [] }) - 1;
     const { views } = this.probes[probe]!;
-    const plan = this.#view(view);
-    const text = canonicalJson(plan);
-    const known = views.findIndex((one) => canonicalJson(one) === text);
-    return { probe, view: known >= 0 ? known : views.push(plan) - 1 };
+    const plan = this.#view(id);
+    const text = `${probe} ${canonicalJson(plan)}`;
+    const known = this.#known.get(text);
+    if (known !== undefined) return { probe, view: known };
+    const view = views.push(plan) - 1;
+    this.#known.set(text, view);
+    return { probe, view };
   }
 
   #writers(stores: readonly NodeId[], feeds: readonly FeedPlan[]) {
@@ -151,7 +156,9 @@ class PlacedKeyspace implements KeyspacePlan {
       family,
       feed: this.#feed(store, feeds),
       mask: store.mask === null ? null : slots.value(store.frame, store.mask),
-      slots: store.values.map((value) => (store.hashed ? slots.hash(store.frame, value) : slots.value(store.frame, value))),
+      slots: store.values.map((value) =>
+        store.hashed ? slots.hash(store.frame, value) : slots.value(store.frame, value),
+      ),
       physical: store.values.map((value) => (store.hashed ? 'hash' : slots.physical(value))),
       windows,
       k,
@@ -160,8 +167,9 @@ class PlacedKeyspace implements KeyspacePlan {
     };
   }
 
-  #view(view: ViewNode): ViewPlan {
+  #view(id: NodeId): ViewPlan {
     const { graph, slots } = this.#at;
+    const view = graph.nodes[id] as ViewNode;
     const store = graph.nodes[view.store] as StoreNode;
     if (store.kind === 'counter_store') {
       const group = this.#counterIds.findIndex((ids) => ids.includes(view.store));
@@ -178,13 +186,12 @@ class PlacedKeyspace implements KeyspacePlan {
       view.read.fn === 'latest'
         ? ({ fn: 'latest', slot: store.values.indexOf(view.read.column) } as const)
         : view.read;
-    const node = graph.nodes.indexOf(view) as NodeId;
     return {
       kind: 'value',
       store: this.#valueIds.indexOf(view.store),
       window: indexOf(store.windows, view.window),
       read,
-      physical: slots.physical(node),
+      physical: slots.physical(id),
     };
   }
 }

@@ -331,6 +331,7 @@ export type ExampleColumn = {
   readonly input: 'categorical' | 'ids' | 'dense';
 };
 
+/** `label` and `column` are places in the set's own `labels` and `features`. */
 export type CheckPlan =
   | { readonly kind: 'rate'; readonly label: number; readonly min: number; readonly max: number }
   | {

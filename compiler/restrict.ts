@@ -27,9 +27,14 @@ export function columnsRead(program: LogicalProgram, exprs: readonly LExpr[]): R
 
 /** The example sets that read a feature, directly or through others. */
 export function setsOf(program: LogicalProgram, feature: string): readonly LogicalExamples[] {
-  const mine = program.columns.filter((column) => ownerOf(column) === feature).map((column) => column.name);
+  const mine = program.columns
+    .filter((column) => ownerOf(column) === feature)
+    .map((column) => column.name);
   return program.examples.filter((set) => {
-    const read = columnsRead(program, set.features.map((one) => one.value));
+    const read = columnsRead(
+      program,
+      set.features.map((one) => one.value),
+    );
     return mine.some((name) => read.has(name));
   });
 }
@@ -42,9 +47,18 @@ export function onlyFeature(program: LogicalProgram, feature: string): LogicalPr
   const sets = setsOf(program, feature);
   if (sets.length === 0) return null;
   const examples = sets.map((set) => {
-    const read = columnsRead(program, set.features.map((one) => one.value));
-    const columns = program.columns.filter((column) => ownerOf(column) === feature && read.has(column.name));
-    const features = columns.map(({ name, type }) => ({ as: name, value: { kind: 'column', name, type } as const, type }));
+    const read = columnsRead(
+      program,
+      set.features.map((one) => one.value),
+    );
+    const columns = program.columns.filter(
+      (column) => ownerOf(column) === feature && read.has(column.name),
+    );
+    const features = columns.map(({ name, type }) => ({
+      as: name,
+      value: { kind: 'column', name, type } as const,
+      type,
+    }));
     return { ...set, features, labels: [], checks: [] };
   });
   return { ...program, examples };

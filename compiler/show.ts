@@ -54,10 +54,14 @@ function showNode(node: Node): string {
 
 function showAttribute(node: Node & { readonly kind: 'attribute' }): string {
   const routes = node.routes.map(
-    (route) => `%${route.eventKey} on %${route.targetKey}${route.of === null ? '' : ` of %${route.of}`} within ${durationText(route.withinMs)}`,
+    (route) =>
+      `%${route.eventKey} on %${route.targetKey}${route.of === null ? '' : ` of %${route.of}`} within ${durationText(route.withinMs)}`,
   );
   const { unless } = node;
-  const refund = unless === null ? '' : ` unless %${unless.refund} %${unless.refundKey} on %${unless.eventKey} within ${durationText(unless.withinMs)}`;
+  const refund =
+    unless === null
+      ? ''
+      : ` unless %${unless.refund} %${unless.refundKey} on %${unless.eventKey} within ${durationText(unless.withinMs)}`;
   return `attribute ${node.label} anchor %${node.anchor} id %${node.anchorId} event %${node.event} ${routes.join(' else ')} credit ${node.credit}${refund}`;
 }
 
@@ -76,7 +80,10 @@ function showStore(node: StoreLike): string {
   const mask = node.mask === null ? '' : ` where %${node.mask}`;
   const feed = `%${node.frame}${mask} by %${node.key} in ${node.keyspace}${late}`;
   if (node.kind === 'counter_store') {
-    const value = node.value === null ? 'count' : `${node.square ? 'squares' : 'sum'} %${node.value} in 1/${node.scale}`;
+    const value =
+      node.value === null
+        ? 'count'
+        : `${node.square ? 'squares' : 'sum'} %${node.value} in 1/${node.scale}`;
     return `counter_store ${value} of ${feed} windows [${node.windows.map(showWindow).join(', ')}]`;
   }
   const k = node.k === 0 ? '' : ` k ${node.k}`;
@@ -89,12 +96,21 @@ function showWindow({ ms, hopMs }: CounterWindow): string {
 }
 
 function showRead(read: ViewRead): string {
-  const more = read.fn === 'latest' ? ` %${read.column}` : 'k' in read ? ` ${read.k}` : 'q' in read ? ` ${read.q}` : '';
+  const more =
+    read.fn === 'latest'
+      ? ` %${read.column}`
+      : 'k' in read
+        ? ` ${read.k}`
+        : 'q' in read
+          ? ` ${read.q}`
+          : '';
   return read.fn + more;
 }
 
 function showTree(tree: Tree): string {
-  return tree.kind === 'leaf' ? `%${tree.node}` : `${tree.fn}(${tree.args.map(showTree).join(', ')})`;
+  return tree.kind === 'leaf'
+    ? `%${tree.node}`
+    : `${tree.fn}(${tree.args.map(showTree).join(', ')})`;
 }
 
 function showExample(node: Node & { readonly kind: 'example' }): string {
@@ -107,7 +123,9 @@ function showExample(node: Node & { readonly kind: 'example' }): string {
 export function showPlan(plan: Plan): string {
   const lines: string[] = [];
   for (const scan of plan.scans) {
-    const fields = scan.fields.map(({ name, value, hash }) => `${name}${value ? '' : '#'}${value && hash ? '+#' : ''}`);
+    const fields = scan.fields.map(
+      ({ name, value, hash }) => `${name}${value ? '' : '#'}${value && hash ? '+#' : ''}`,
+    );
     lines.push(`scan ${scan.topic}: ${fields.join(', ')}`);
   }
   for (const [s, stream] of plan.streams.entries()) {
@@ -117,23 +135,34 @@ export function showPlan(plan: Plan): string {
   for (const one of plan.labels) lines.push(`label ${one.name} ${canonicalLine(one)}`);
   for (const [f, feed] of plan.feeds.entries()) lines.push(`feed ${f} ${canonicalLine(feed)}`);
   for (const [a, anchor] of plan.anchors.entries()) {
-    lines.push(`anchor ${a} ${anchor.name} of ${anchor.stream} mask ${anchor.mask}`, ...slotLines(anchor.slots));
+    lines.push(
+      `anchor ${a} ${anchor.name} of ${anchor.stream} mask ${anchor.mask}`,
+      ...slotLines(anchor.slots),
+    );
   }
   for (const [k, keyspace] of plan.keyspaces.entries()) {
     lines.push(`keyspace ${k} ${keyspace.name}`);
     for (const feed of keyspace.feeds) lines.push(`  feed ${canonicalLine(feed)}`);
     for (const group of keyspace.counters) {
-      lines.push(`  counters [${group.windows.map(showWindow).join(', ')}]`, ...group.columns.map((one) => `    ${canonicalLine(one)}`));
+      lines.push(
+        `  counters [${group.windows.map(showWindow).join(', ')}]`,
+        ...group.columns.map((one) => `    ${canonicalLine(one)}`),
+      );
     }
     for (const store of keyspace.values) lines.push(`  ${store.family} ${canonicalLine(store)}`);
     for (const probe of keyspace.probes) {
-      lines.push(`  probe of anchor ${probe.anchor} key ${probe.key}`, ...probe.views.map((one) => `    ${canonicalLine(one)}`));
+      lines.push(
+        `  probe of anchor ${probe.anchor} key ${probe.key}`,
+        ...probe.views.map((one) => `    ${canonicalLine(one)}`),
+      );
     }
   }
   for (const set of plan.examples) {
     lines.push(`examples ${set.name} anchor ${set.anchor} id ${set.id} #${set.idHash}`);
-    for (const one of set.features) lines.push(`  ${one.name} = ${one.slot} : ${showType(one.type)} ${one.input}`);
-    for (const one of set.labels) lines.push(`  ${one.name} = label ${one.label} ${canonicalLine(one.policy)}`);
+    for (const one of set.features)
+      lines.push(`  ${one.name} = ${one.slot} : ${showType(one.type)} ${one.input}`);
+    for (const one of set.labels)
+      lines.push(`  ${one.name} = label ${one.label} ${canonicalLine(one.policy)}`);
   }
   return `${lines.join('\n')}\n`;
 }

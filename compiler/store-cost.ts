@@ -24,8 +24,14 @@ export const EXACT_ENTRIES_MAX = 512;
 /** The cost of one store to a key. */
 export function storeCost(store: CounterStoreNode | ValueStoreNode): StoreCost {
   if (store.kind === 'counter_store') {
-    const entriesMax = slicesMax(store.windows.flatMap(({ ms, hopMs }) => (ms === null ? [] : [{ ms, hopMs }])));
-    return { fixedBytes: WORD_BYTES * store.windows.length, entryBytes: 2 * WORD_BYTES, entriesMax };
+    const entriesMax = slicesMax(
+      store.windows.flatMap(({ ms, hopMs }) => (ms === null ? [] : [{ ms, hopMs }])),
+    );
+    return {
+      fixedBytes: WORD_BYTES * store.windows.length,
+      entryBytes: 2 * WORD_BYTES,
+      entriesMax,
+    };
   }
   switch (store.family) {
     case 'decayed':
@@ -41,12 +47,18 @@ export function storeCost(store: CounterStoreNode | ValueStoreNode): StoreCost {
     case 'min':
     case 'max':
     case 'tally':
-      return { fixedBytes: 2 * WORD_BYTES, entryBytes: 2 * WORD_BYTES, entriesMax: entriesMax(store.windows) };
+      return {
+        fixedBytes: 2 * WORD_BYTES,
+        entryBytes: 2 * WORD_BYTES,
+        entriesMax: entriesMax(store.windows),
+      };
   }
 }
 
 /** Slices of all tiers: windows of one hop share a tier, longer windows only add what reaches beyond. */
-function slicesMax(windows: readonly { readonly ms: number; readonly hopMs: number }[]): number | null {
+function slicesMax(
+  windows: readonly { readonly ms: number; readonly hopMs: number }[],
+): number | null {
   let covered = 0;
   let slices = 0;
   for (const { ms, hopMs } of windows) {
@@ -79,12 +91,17 @@ export function windowError(window: WindowPlan | CounterWindow): string | null {
 }
 
 /** What a family's answers can be off by beyond its windows; null: exact. */
-export function familyError(family: ValueStoreNode['family'], fns: readonly string[]): string | null {
+export function familyError(
+  family: ValueStoreNode['family'],
+  fns: readonly string[],
+): string | null {
   if (family === 'quantile') return `exact to ${EXACT_ENTRIES_MAX} values, then within 1 %`;
   if (family !== 'bag') return null;
   const parts: string[] = [];
-  if (fns.includes('distinct')) parts.push(`exact to ${EXACT_ENTRIES_MAX} entries, then HyperLogLog`);
-  if (fns.some((fn) => fn !== 'distinct')) parts.push(`exact to ${EXACT_ENTRIES_MAX} entries, then SpaceSaving`);
+  if (fns.includes('distinct'))
+    parts.push(`exact to ${EXACT_ENTRIES_MAX} entries, then HyperLogLog`);
+  if (fns.some((fn) => fn !== 'distinct'))
+    parts.push(`exact to ${EXACT_ENTRIES_MAX} entries, then SpaceSaving`);
   return parts.join('; ');
 }
 

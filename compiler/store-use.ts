@@ -20,7 +20,15 @@ export type StoreUse = {
   readonly parts: Readonly<Record<StorePart, string>>;
 };
 
-export type StorePart = 'aggregate' | 'source' | 'filter' | 'key' | 'value' | 'delay' | 'head' | 'half-life';
+export type StorePart =
+  | 'aggregate'
+  | 'source'
+  | 'filter'
+  | 'key'
+  | 'value'
+  | 'delay'
+  | 'head'
+  | 'half-life';
 
 type StoreNode = CounterStoreNode | ValueStoreNode;
 
@@ -28,7 +36,9 @@ type StoreNode = CounterStoreNode | ValueStoreNode;
 export function storesOf(graph: Graph): readonly StoreUse[] {
   const names = signatures(graph.nodes);
   const live = reachable(graph).map((id) => ({ id, node: graph.nodes[id]! }));
-  const views = live.map(({ node }) => node).filter((node): node is ViewNode => node.kind === 'view');
+  const views = live
+    .map(({ node }) => node)
+    .filter((node): node is ViewNode => node.kind === 'view');
   return live.flatMap(({ id, node }) => {
     if (node.kind !== 'counter_store' && node.kind !== 'value_store') return [];
     const reads = views.filter((view) => view.store === id).map((view) => view.read.fn);
@@ -71,7 +81,8 @@ function windowsOf(windows: readonly AnyWindow[]): StoreUse['windows'] {
   return windows.map((window) => {
     if ('kind' in window) return { text: windowText(window), error: windowError(window) };
     const { ms, hopMs } = window;
-    const plain = ms === null ? ({ kind: 'all' } as const) : ({ kind: 'time', ms, hopMs, rows: null } as const);
+    const plain =
+      ms === null ? ({ kind: 'all' } as const) : ({ kind: 'time', ms, hopMs, rows: null } as const);
     return { text: windowText(plain), error: windowError(window) };
   });
 }

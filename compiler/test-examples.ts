@@ -10,7 +10,11 @@ export const TEST_SET_PREFIX = '$test:';
 
 type Anchor = LogicalExamples['anchor'];
 
-type Wanted = { readonly anchor: Anchor; readonly features: Map<string, LExpr>; readonly labels: Map<string, string> };
+type Wanted = {
+  readonly anchor: Anchor;
+  readonly features: Map<string, LExpr>;
+  readonly labels: Map<string, string>;
+};
 
 /**
  * The program with one set per anchor that an expectation names. A feature's anchors are the base streams whose rows
@@ -39,7 +43,11 @@ function collect(program: LogicalProgram, test: TestDecl, wanted: Map<string, Wa
     const labels = program.labels.filter((label) => label.name.split('@')[0] === name);
     for (const label of labels) wantedAt(wanted, label.anchor).labels.set(name, label.name);
     if (labels.length > 0) continue;
-    const anchors = anchorsOf(program, test, step.at.map((id) => id.text));
+    const anchors = anchorsOf(
+      program,
+      test,
+      step.at.map((id) => id.text),
+    );
     for (const anchor of anchors) {
       const value = expectedValue(program, step.item, anchor);
       if (value !== null) wantedAt(wanted, anchor).features.set(name, value);
@@ -56,7 +64,11 @@ function wantedAt(wanted: Map<string, Wanted>, anchor: Anchor): Wanted {
 }
 
 /** The base streams of the test's rows that have one of the ids. */
-function anchorsOf(program: LogicalProgram, test: TestDecl, ids: readonly string[]): readonly Anchor[] {
+function anchorsOf(
+  program: LogicalProgram,
+  test: TestDecl,
+  ids: readonly string[],
+): readonly Anchor[] {
   const found = new Map<string, Anchor>();
   for (const row of test.steps) {
     if (row.kind !== 'row') continue;
@@ -76,7 +88,9 @@ function expectedValue(program: LogicalProgram, item: FeatureItem, anchor: Ancho
   const [owner, fieldName] = item.path.map((part) => part.text) as [string, string | undefined];
   const table = program.streams.find((one) => one.name === owner && one.kind === 'table');
   if (table !== undefined) return tableRead(table, fieldName ?? '');
-  const field = program.streams.find((one) => one.name === anchor.stream)?.fields.find((one) => one.name === fieldName);
+  const field = program.streams
+    .find((one) => one.name === anchor.stream)
+    ?.fields.find((one) => one.name === fieldName);
   return field === undefined ? null : { kind: 'anchor', name: field.name, type: field.type };
 }
 
@@ -94,7 +108,13 @@ function sameWindow(program: LogicalProgram, item: FeatureItem) {
 function tableRead(table: LogicalProgram['streams'][number], column: string): LExpr | null {
   const field = table.fields.find((one) => one.name === column);
   if (field === undefined || table.keyField === null) return null;
-  return { kind: 'table', table: table.name, column, key: table.keyField, type: nullable(field.type) };
+  return {
+    kind: 'table',
+    table: table.name,
+    column,
+    key: table.keyField,
+    type: nullable(field.type),
+  };
 }
 
 function testSet({ anchor, features, labels }: Wanted, program: LogicalProgram): LogicalExamples {
@@ -103,7 +123,9 @@ function testSet({ anchor, features, labels }: Wanted, program: LogicalProgram):
     anchor,
     topic: null,
     features: [...features].sort(byName).map(([as, value]) => ({ as, value, type: value.type })),
-    labels: [...labels].sort(byName).map(([as, label]) => ({ as, label, policy: { kind: 'wait_horizon' } })),
+    labels: [...labels]
+      .sort(byName)
+      .map(([as, label]) => ({ as, label, policy: { kind: 'wait_horizon' } })),
     sampleNegatives: 1,
     audit: 0,
     checks: [],
@@ -119,13 +141,19 @@ function withNullableFields(program: LogicalProgram): LogicalProgram {
   const streams = program.streams.map((stream) => ({
     ...stream,
     fields: stream.fields.map((field) =>
-      field.name === stream.idField || field.name === stream.timeField ? field : { ...field, type: nullable(field.type) },
+      field.name === stream.idField || field.name === stream.timeField
+        ? field
+        : { ...field, type: nullable(field.type) },
     ),
   }));
   return {
     ...program,
     streams,
-    enrichments: program.enrichments.map((one) => ({ ...one, where: loosen(one.where), source: looseSource(one.source) })),
+    enrichments: program.enrichments.map((one) => ({
+      ...one,
+      where: loosen(one.where),
+      source: looseSource(one.source),
+    })),
     columns: program.columns.map((column) => ({ ...column, def: looseDef(column.def) })),
     labels: program.labels.map(looseLabel),
     examples: program.examples.map((set) => ({
@@ -149,9 +177,16 @@ function looseSource<S extends { readonly where: LExpr | null }>(source: S): S {
   return { ...source, where: loosen(source.where) };
 }
 
-function looseDef(def: LogicalProgram['columns'][number]['def']): LogicalProgram['columns'][number]['def'] {
+function looseDef(
+  def: LogicalProgram['columns'][number]['def'],
+): LogicalProgram['columns'][number]['def'] {
   if (def.kind === 'expression') return { ...def, expr: loosened(def.expr) };
-  return { ...def, source: looseSource(def.source), value: loosen(def.value), where: loosen(def.where) };
+  return {
+    ...def,
+    source: looseSource(def.source),
+    value: loosen(def.value),
+    where: loosen(def.where),
+  };
 }
 
 function loosen(expr: LExpr | null): LExpr | null {
@@ -162,10 +197,14 @@ function loosen(expr: LExpr | null): LExpr | null {
 function loosened(expr: LExpr): LExpr {
   if (expr.kind === 'const' || expr.kind === 'list') return expr;
   const type = nullable(expr.type);
-  return expr.kind === 'call' ? { ...expr, type, args: expr.args.map(loosened) } : { ...expr, type };
+  return expr.kind === 'call'
+    ? { ...expr, type, args: expr.args.map(loosened) }
+    : { ...expr, type };
 }
 
 function nullable(type: Type): Type {
   if (type.kind === 'error') return type;
-  return type.kind === 'list' ? list(type.of, true) : scalar(type.name, { ...type, nullable: true });
+  return type.kind === 'list'
+    ? list(type.of, true)
+    : scalar(type.name, { ...type, nullable: true });
 }

@@ -102,14 +102,17 @@ function verifyStreamOp(plan: Plan, { stream, slot, index }: Placed, place: stri
         place,
         'its enrichment does not fill it',
       );
-      return same(plan.streams[enrichment!.source]!.slots);
+      same(plan.streams[enrichment!.source]!.slots);
+      return;
     }
     case 'event':
       that(label !== undefined, place, 'only label streams read an event');
-      return same(plan.streams[label!.event.stream]!.slots);
+      same(plan.streams[label!.event.stream]!.slots);
+      return;
     case 'anchor':
       that(label !== undefined, place, 'only label streams read an anchor');
-      return same(plan.streams[label!.anchor.stream]!.slots);
+      same(plan.streams[label!.anchor.stream]!.slots);
+      return;
     case 'parent': {
       const parent = plan.labels[op.label];
       that(
@@ -117,13 +120,16 @@ function verifyStreamOp(plan: Plan, { stream, slot, index }: Placed, place: stri
         place,
         'it reads a label that is not its parent',
       );
-      return same(plan.streams[parent!.labelStream]?.slots ?? []);
+      same(plan.streams[parent!.labelStream]?.slots ?? []);
+      return;
     }
     case 'stream':
     case 'view':
-      return that(false, place, `${op.kind} belongs on anchors`);
+      that(false, place, `${op.kind} belongs on anchors`);
+      return;
     default:
-      return verifyOwnOp(stream.slots, index, place);
+      verifyOwnOp(stream.slots, index, place);
+      return;
   }
 }
 
@@ -142,12 +148,15 @@ function verifyOwnOp(slots: readonly SlotPlan[], index: number, place: string): 
       return;
     case 'hash_of':
       that(physical === 'hash', place, 'it is no hash');
-      return inRange(op.slot, before, place);
+      inRange(op.slot, before, place);
+      return;
     case 'expr':
       that(op.expr.physical === physical, place, `its expression makes ${op.expr.physical}`);
-      return verifyExpr(before, op.expr, place);
+      verifyExpr(before, op.expr, place);
+      return;
     default:
-      return that(false, place, `${op.kind} is not computed`);
+      that(false, place, `${op.kind} is not computed`);
+      return;
   }
 }
 

@@ -93,19 +93,24 @@ function checkNode(check: Check, node: Node): void {
       return;
     case 'filter':
       check.on(node.where, check.frameOf(node.input));
-      return check.bool(node.where);
+      check.bool(node.where);
+      return;
     case 'enrich':
       check.key(node.eventKey, check.frameOf(node.event));
-      return check.key(node.sourceKey, check.frameOf(node.source));
+      check.key(node.sourceKey, check.frameOf(node.source));
+      return;
     case 'attribute':
-      return checkAttribute(check, node);
+      checkAttribute(check, node);
+      return;
     case 'counter_store':
     case 'value_store':
     case 'view':
     case 'aggregate':
-      return checkStore(check, node);
+      checkStore(check, node);
+      return;
     case 'anchor':
-      return check.is(node.source, 'scan', 'filter');
+      check.is(node.source, 'scan', 'filter');
+      return;
     case 'example':
       check.is(node.anchor, 'anchor');
       check.on(node.id, node.anchor);
@@ -113,7 +118,8 @@ function checkNode(check: Check, node: Node): void {
       for (const label of node.labels) check.is(label.label, 'attribute');
       return;
     default:
-      return checkExpression(check, node);
+      checkExpression(check, node);
+      return;
   }
 }
 
@@ -137,19 +143,22 @@ function checkExpression(check: Check, node: ExprNode): void {
     case 'field': {
       const scan = check.node(node.frame);
       const known = scan.kind === 'scan' && scan.fields.some((field) => field.name === node.name);
-      return check.that(known, `reads ${node.name}, which its scan does not decode`);
+      check.that(known, `reads ${node.name}, which its scan does not decode`);
+      return;
     }
     case 'enriched':
       check.is(node.frame, 'scan');
       check.is(node.enrich, 'enrich');
-      return check.on(node.input, sourceFrame(check, node.enrich));
+      check.on(node.input, sourceFrame(check, node.enrich));
+      return;
     case 'label_field':
       check.is(node.frame, 'attribute');
       check.that(
         (node.parent !== null) === (node.from === 'parent'),
         'names a parent exactly when it reads one',
       );
-      return check.on(node.input, labelFrame(check, node));
+      check.on(node.input, labelFrame(check, node));
+      return;
     case 'anchor_field': {
       const anchor = check.node(node.frame);
       check.is(node.frame, 'anchor');
@@ -160,7 +169,8 @@ function checkExpression(check: Check, node: ExprNode): void {
       for (const arg of node.args) check.on(arg, node.frame);
       return;
     case 'compute':
-      return checkTree(check, node.tree, node.frame);
+      checkTree(check, node.tree, node.frame);
+      return;
     case 'key':
       check.that(node.parts.length > 0, 'has no parts');
       for (const part of node.parts) check.on(part, node.frame);
@@ -183,7 +193,10 @@ function labelFrame(check: Check, node: ExprNode & { readonly kind: 'label_field
 }
 
 function checkTree(check: Check, tree: Tree, frame: NodeId): void {
-  if (tree.kind === 'leaf') return check.on(tree.node, frame);
+  if (tree.kind === 'leaf') {
+    check.on(tree.node, frame);
+    return;
+  }
   for (const arg of tree.args) checkTree(check, arg, frame);
 }
 
@@ -194,7 +207,8 @@ function checkStore(check: Check, node: Stored): void {
     const frame = check.frameOf(node.source);
     check.key(node.sourceKey, frame);
     if (node.value !== null) check.on(node.value, frame);
-    return checkRead(check, node);
+    checkRead(check, node);
+    return;
   }
   if (node.kind === 'view') {
     check.is(node.store, 'counter_store', 'value_store');
@@ -203,7 +217,8 @@ function checkStore(check: Check, node: Stored): void {
       isCounter === (node.read.fn === 'total'),
       `reads ${node.read.fn} of the wrong kind of store`,
     );
-    return checkRead(check, node);
+    checkRead(check, node);
+    return;
   }
   check.is(node.frame, 'scan', 'attribute');
   check.key(node.key, node.frame);

@@ -23,6 +23,7 @@
  * Only numbers of the layout and names made here go into the text.
  */
 import type { KeyspacePlan } from '../compiler/plan.ts';
+import { sliceFunctions, touchFunction } from './counter-codegen-slices.ts';
 import {
   bitsOf,
   type CounterBatch,
@@ -42,7 +43,6 @@ import {
   NEXT_EXPIRY,
 } from './counter-layout.ts';
 import { addWide, type CounterLog } from './counter-log.ts';
-import { sliceFunctions, touchFunction } from './counter-codegen-slices.ts';
 import type { Slab } from './slab.ts';
 
 type Generated = {
@@ -203,7 +203,9 @@ function list(name: string, count: number, from: string): string[] {
 }
 
 function feedCase(layout: CounterLayout, feed: number, inputs: Inputs): string[] {
-  const own = layout.chains.flatMap((chain) => chain.columns.filter(({ plan }) => plan.feed === feed));
+  const own = layout.chains.flatMap((chain) =>
+    chain.columns.filter(({ plan }) => plan.feed === feed),
+  );
   if (own.length === 0) return [];
   const lines = [`case ${feed}: {`, 'if (q <= 0) break;', `const s = t${feed}[r];`];
   inputs.values.forEach((input, i) => {
@@ -265,7 +267,12 @@ function addColumn(chain: Chain, column: ChainColumn, when: string, inputs: Inpu
   ];
 }
 
-function probeCase(layout: CounterLayout, probe: number, feeds: number, firstOutput: number): string[] {
+function probeCase(
+  layout: CounterLayout,
+  probe: number,
+  feeds: number,
+  firstOutput: number,
+): string[] {
   const views = layout.views[probe]!;
   if (views.length === 0) return [];
   const time = `t${feeds + probe}[r]`;
@@ -297,5 +304,7 @@ function readView(view: CounterView): string {
   const sum = view.wide ? `${limb(0)} + (${limb(1)}) * ${LIMB}` : limb(0);
   if (view.scale === 1) return sum;
   const inverse = 1 / view.scale;
-  return Number.isInteger(Math.log2(view.scale)) ? `(${sum}) * ${inverse}` : `(${sum}) / ${view.scale}`;
+  return Number.isInteger(Math.log2(view.scale))
+    ? `(${sum}) * ${inverse}`
+    : `(${sum}) / ${view.scale}`;
 }

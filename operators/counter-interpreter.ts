@@ -7,7 +7,15 @@ import {
   numbersOut,
   timesOf,
 } from './counter-kernel.ts';
-import { type Chain, type CounterLayout, type CounterView, LIMB, NEWEST_END, NEWEST_START, NEXT_EXPIRY } from './counter-layout.ts';
+import {
+  type Chain,
+  type CounterLayout,
+  type CounterView,
+  LIMB,
+  NEWEST_END,
+  NEWEST_START,
+  NEXT_EXPIRY,
+} from './counter-layout.ts';
 import { addWide, type CounterLog } from './counter-log.ts';
 import type { Slab } from './slab.ts';
 

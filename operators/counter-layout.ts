@@ -130,7 +130,8 @@ function draftChains(
   };
   for (const columns of byFeedClass(plan, keyspace, group.columns)) {
     const timed = group.windows.filter(
-      (w): w is Window & { ms: number } => w.ms !== null && columns.some((c) => isRead(c, w as Window)),
+      (w): w is Window & { ms: number } =>
+        w.ms !== null && columns.some((c) => isRead(c, w as Window)),
     );
     const placed = new Set<CounterColumn>();
     for (const windows of byDividingHops(timed)) {
@@ -139,7 +140,10 @@ function draftChains(
       for (const column of read) placed.add(column);
     }
     const all = group.windows.filter((window) => window.ms === null) as unknown as Window[];
-    push([], columns.filter((c) => !placed.has(c) && all.some((window) => isRead(c, window))));
+    push(
+      [],
+      columns.filter((c) => !placed.has(c) && all.some((window) => isRead(c, window))),
+    );
   }
   return drafts;
 }
@@ -227,7 +231,9 @@ function placeViews(
           (window.ms === null || draft.windows.includes(window as Window)),
       );
       assert(chain >= 0, `no chain for counter view ${index} of keyspace ${keyspace.name}`);
-      return [placeView(index, chain, { draft: drafts[chain]!, placed: chains[chain]!, column, window })];
+      return [
+        placeView(index, chain, { draft: drafts[chain]!, placed: chains[chain]!, column, window }),
+      ];
     }),
   );
 }

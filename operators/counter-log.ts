@@ -62,7 +62,8 @@ export class CounterLog {
     f64[record + this.#chain.at + NEWEST_START] = Number.NEGATIVE_INFINITY;
     f64[record + this.#chain.at + NEWEST_END] = Number.NEGATIVE_INFINITY;
     f64[record + this.#chain.at + NEXT_EXPIRY] = Number.POSITIVE_INFINITY;
-    for (const window of this.#chain.windows) f64[record + window.expiry] = Number.POSITIVE_INFINITY;
+    for (const window of this.#chain.windows)
+      f64[record + window.expiry] = Number.POSITIVE_INFINITY;
   }
 
   /** Lets every window go of what an anchor at `time` no longer sees. */
@@ -280,9 +281,45 @@ export class CounterLog {
     if (time >= f64[record + chain.at + NEXT_EXPIRY]!) this.expire(record, time);
     const capacity = i32[header + CAPACITY]!;
     if (i32[header + SIZE]! < capacity * 0.75) return;
+    if (capacity > 0 && capacity < COARSEN_FROM) this.#double(record, capacity);
+    else this.#coarsen(record);
+  }
+
+  /** A block of twice the size, with the slices at its front. */
+  #double(record: number, capacity: number): void {
+    const chain = this.#chain;
+    const header = (record + chain.at) * 2;
+    const { i32 } = this.#records;
+    const width = this.#width;
+    const size = i32[header + SIZE]!;
+    const oldest = this.#oldest(header);
+    const old = i32[header + BLOCK]!;
+    const held = this.#classOf(capacity);
+    const block = this.#logs.alloc(held + 1);
+    const { f64 } = this.#logs;
+    for (let j = 0, at = oldest; j < size; j++, at = at + 1 === capacity ? 0 : at + 1) {
+      const from = old + at * width;
+      const to = block + j * width;
+      for (let word = 0; word < width; word++) f64[to + word] = f64[from + word]!;
+    }
+    this.#logs.free(old, held);
+    for (let w = 0; w < chain.windows.length; w++) {
+      const word = record * 2 + chain.windows[w]!.tail;
+      const at = i32[word]! - oldest;
+      i32[word] = at < 0 ? at + capacity : at;
+    }
+    i32[header + BLOCK] = block;
+    i32[header + CAPACITY] = Math.floor(2 ** (held + 1) / width);
+    i32[header + HEAD] = size;
+  }
+
+  #coarsen(record: number): void {
+    const chain = this.#chain;
+    const header = (record + chain.at) * 2;
+    const { i32 } = this.#records;
     const tails = this.#tails;
     for (let w = 0; w < tails.length; w++) tails[w] = this.#tailOf(record, chain.windows[w]!);
-    const kept = this.#gather(header, capacity >= COARSEN_FROM);
+    const kept = this.#gather(header);
     this.#fit(header, Math.max(2, Math.ceil(kept * 1.5) + 1));
     const block = i32[header + BLOCK]!;
     const words = kept * this.#width;
@@ -295,10 +332,10 @@ export class CounterLog {
   }
 
   /**
-   * Copies the slices to scratch, oldest first; `coarsen` merges those that no window tells apart. `#tails` (logical
-   * indexes) move along. Answers how many are left.
+   * Copies the slices to scratch, oldest first, and merges those that no window tells apart. `#tails` (logical indexes)
+   * move along. Answers how many are left.
    */
-  #gather(header: number, coarsen: boolean): number {
+  #gather(header: number): number {
     const { windows } = this.#chain;
     const width = this.#width;
     const tails = this.#tails;
@@ -310,7 +347,6 @@ export class CounterLog {
     let lastHop = 0;
     for (let j = 0; j < size; j++) {
       const from = this.#slotAt(header, j);
-      let start = logs[from]!;
       let isTail = false;
       let hop = 0;
       for (let w = tails.length - 1; w >= 0; w--) {
@@ -318,8 +354,8 @@ export class CounterLog {
         if (tails[w] === j) isTail = true;
       }
       assert(hop > 0, 'the widest window holds every slice of the log');
-      if (coarsen) start = Math.floor(start / hop) * hop;
-      const merges = coarsen && !isTail && hop === lastHop && start === slices[(kept - 1) * width];
+      const start = Math.floor(logs[from]! / hop) * hop;
+      const merges = !isTail && hop === lastHop && start === slices[(kept - 1) * width];
       if (!merges) {
         const to = kept * width;
         slices[to] = start;
@@ -334,10 +370,11 @@ export class CounterLog {
   }
 
   #moved(from: number, to: number): void {
-    for (let w = 0; w < this.#tails.length; w++) if (this.#tails[w] === from) this.#movedTails[w] = to;
+    for (let w = 0; w < this.#tails.length; w++)
+      if (this.#tails[w] === from) this.#movedTails[w] = to;
   }
 
-  /** A block for at least `slices`. */
+  /** A block for at least `slices`; what the old one held is lost. */
   #fit(header: number, slices: number): void {
     const { i32 } = this.#records;
     const wanted = Math.max(this.#smallestClass, sizeClass(slices * this.#width));

@@ -114,8 +114,8 @@ export class RowDecoder {
       return REASON.none;
     }
     const number = numberOf(spec, spec.kind, value);
-    if (number === number) this.#store.setNumber(field, row, number);
-    return number === number ? REASON.none : reasonOf(spec, value);
+    if (!Number.isNaN(number)) this.#store.setNumber(field, row, number);
+    return Number.isNaN(number) ? reasonOf(spec, value) : REASON.none;
   }
 
   #putList(field: number, row: number, value: unknown): number {
@@ -134,7 +134,7 @@ export class RowDecoder {
       } else {
         const bool = spec.element === KIND.bool && typeof item === 'boolean';
         const number = bool ? Number(item) : numberOf(spec, spec.element, item);
-        if (number !== number) return REASON.element;
+        if (Number.isNaN(number)) return REASON.element;
         list.addNumber(number);
       }
     }
@@ -147,7 +147,8 @@ export class RowDecoder {
 function textBytes(value: unknown): Uint8Array | null {
   if (typeof value === 'string') return encoder.encode(value);
   if (value instanceof Uint8Array) return value;
-  const whole = typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value));
+  const whole =
+    typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value));
   return whole ? encoder.encode(String(value)) : null;
 }
 

@@ -89,7 +89,7 @@ export class EmissionAnchors {
   /** A record for row `row`; its other words are 0. */
   add(from: AnchorRows, row: number): number {
     const { slab } = this;
-    if ((this.size + 1) * 2 > 2 ** slab.f64[TABLE_CLASS]) this.#rehash();
+    if (this.size >= 2 ** slab.f64[TABLE_CLASS]) this.#rehash();
     const record = this.#record();
     const { f64, i32 } = slab;
     i32[record * 2 + 2] = from.lo[row];
@@ -190,16 +190,22 @@ export class EmissionAnchors {
     slab.mark(record, this.#words);
   }
 
+  /** Four times the buckets: records are all over memory, so growing seldom is what is cheap. */
   #rehash(): void {
     const { slab } = this;
     const old = slab.f64[TABLE];
     const oldClass = slab.f64[TABLE_CLASS];
-    const records = [...this.all()];
-    const table = slab.alloc(oldClass + 1);
-    slab.free(old, oldClass);
+    const table = slab.alloc(oldClass + 2);
     slab.f64[TABLE] = table;
-    slab.f64[TABLE_CLASS] = oldClass + 1;
+    slab.f64[TABLE_CLASS] = oldClass + 2;
     slab.mark(ROOT_USER, 8);
-    for (const record of records) this.#link(record);
+    for (let bucket = old; bucket < old + 2 ** oldClass; bucket++) {
+      for (let record = slab.f64[bucket]; record !== 0; ) {
+        const next = slab.f64[record];
+        this.#link(record);
+        record = next;
+      }
+    }
+    slab.free(old, oldClass);
   }
 }

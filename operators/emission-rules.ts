@@ -1,7 +1,6 @@
 /**
- * What the emissions of one example set follow, as numbers: its labels, then the labels those are chained to (their
- * accepted events move deadlines, though they are not emitted). Parents have greater indexes only if they are not of
- * the set themselves, so `order` says how to go through them parents first.
+ * What the emissions of one example set follow, as numbers: its labels, then the labels those are chained to, which are
+ * not emitted but whose accepted events move deadlines.
  */
 import type { ExamplePlan, LabelPlan, Plan, PolicyPlan } from '../compiler/plan.ts';
 import { LANES_MAX } from './timer-queue.ts';

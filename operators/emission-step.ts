@@ -28,7 +28,7 @@ import {
   WAIT_HELD,
   WAIT_PENDING,
 } from './emission-flags.ts';
-import type { EmissionRules, TrackedLabel } from './emission-rules.ts';
+import type { EmissionRules } from './emission-rules.ts';
 import type { Slab } from './slab.ts';
 
 /** Later than anything that is due: a timer at it is not taken. */
@@ -62,6 +62,11 @@ export class EmissionStep {
   #holdsEnd = Number.POSITIVE_INFINITY;
   readonly #waitsFor: readonly number[];
   readonly #used: Uint8Array;
+  // Of the step, and of the label it is at.
+  #at = 0;
+  #time = 0;
+  #flags = 0;
+  #isOne = false;
 
   constructor(plan: Plan, rules: EmissionRules) {
     const entries = rules.emitted * 3;
@@ -96,16 +101,15 @@ export class EmissionStep {
   run(slab: Slab, record: number, at: number): void {
     this.entries = 0;
     this.#used.fill(0);
+    this.#at = at;
+    this.#time = slab.f64[record + 2];
     deadlines(this.#rules, slab, record, this.deadlines);
     for (let l = 0; l < this.#rules.emitted; l++) {
       const word = record + RECORD_WORDS + l * LABEL_WORDS;
-      const flags = slab.i32[word * 2 + 1];
-      slab.i32[word * 2 + 1] = this.#label(slab, word, {
-        l,
-        flags,
-        at,
-        time: slab.f64[record + 2],
-      });
+      this.#flags = slab.i32[word * 2 + 1];
+      this.#isOne = slab.i32[word * 2] > 0;
+      this.#label(slab, word, l);
+      slab.i32[word * 2 + 1] = this.#flags;
     }
   }
 
@@ -140,103 +144,92 @@ export class EmissionStep {
     return Math.max(this.deadlines[l], time + (this.#rules.labels[l].waitMs ?? 0));
   }
 
-  #label(
-    slab: Slab,
-    word: number,
-    step: { l: number; flags: number; at: number; time: number },
-  ): number {
-    const rule = this.#rules.labels[step.l];
-    const isOne = slab.i32[word * 2] > 0;
-    const rose = isOne && (step.flags & CREDITED) !== 0;
-    let flags = step.flags & ~CREDITED;
-    if (isOne) flags |= EVER;
-    if ((flags & CLOSED) !== 0) return flags;
-    const waits = (flags & WAIT_PENDING) !== 0;
-    flags = this.#wait(slab, word, { ...step, flags, rule, isOne });
-    const waited = !waits || (rule.isNow && (flags & WAIT_PENDING) === 0);
-    if (rule.emitsLate && (flags & POSITIVE) === 0 && waited && (rose || (waits && isOne))) {
-      this.#emit(step.l, 1, LABEL_LATE_POSITIVE);
-      flags |= POSITIVE | LATE;
+  #label(slab: Slab, word: number, l: number): void {
+    const rule = this.#rules.labels[l];
+    const isOne = this.#isOne;
+    const rose = isOne && this.#has(CREDITED);
+    this.#flags &= ~CREDITED;
+    if (isOne) this.#flags |= EVER;
+    if (this.#has(CLOSED)) return;
+    const waits = this.#has(WAIT_PENDING);
+    this.#wait(slab, word, l);
+    // A `now` label that has just been emitted may be 1 at the same instant; others have said so in their first row.
+    const mayRise = waits ? rule.isNow && isOne : rose;
+    if (rule.emitsLate && mayRise && !this.#has(POSITIVE)) {
+      this.#emit(l, 1, LABEL_LATE_POSITIVE);
+      this.#flags |= POSITIVE | LATE;
     }
-    if ((flags & POSITIVE) !== 0 && !isOne) {
-      this.#emit(step.l, 0, LABEL_CANCELLED);
-      return (flags | CLOSED) & ~(WAIT_HELD | DEADLINE_PENDING | DEADLINE_HELD);
+    if (this.#has(POSITIVE) && !isOne) {
+      this.#emit(l, 0, LABEL_CANCELLED);
+      this.#flags |= CLOSED;
+      this.#flags &= ~(WAIT_HELD | DEADLINE_PENDING | DEADLINE_HELD);
+      return;
     }
-    return this.#deadline(slab, word, { ...step, flags, isOne });
+    this.#deadline(slab, word, l);
   }
 
   /** The emission at the wait, or when what held it is over. */
-  #wait(
-    slab: Slab,
-    word: number,
-    step: {
-      l: number;
-      flags: number;
-      at: number;
-      time: number;
-      rule: TrackedLabel;
-      isOne: boolean;
-    },
-  ): number {
-    const { l, at, rule, isOne } = step;
-    let { flags } = step;
-    if ((flags & WAIT_PENDING) !== 0) {
-      const due = this.waitDue(l, step.time);
-      if (due > at) return flags;
-      flags &= ~WAIT_PENDING;
-      if (isOne && !rule.isNow) flags |= AT_WAIT;
-      if (!rule.isNow && !this.isComplete(l, due)) {
-        slab.f64[word + 2] = due;
-        return flags | WAIT_HELD;
+  #wait(slab: Slab, word: number, l: number): void {
+    if (this.#has(WAIT_PENDING)) {
+      const due = this.waitDue(l, this.#time);
+      if (due > this.#at) return;
+      this.#flags &= ~WAIT_PENDING;
+      const { isNow } = this.#rules.labels[l];
+      if (this.#isOne && !isNow) this.#flags |= AT_WAIT;
+      if (isNow || this.isComplete(l, due)) {
+        this.#observe(l);
+        return;
       }
-      return this.#observe(l, flags, isOne);
+      slab.f64[word + 2] = due;
+      this.#flags |= WAIT_HELD;
+    } else if (this.#has(WAIT_HELD)) {
+      const due = slab.f64[word + 2];
+      const isComplete = this.isComplete(l, due);
+      if (!isComplete && this.#at < this.heldUntil(l, due)) return;
+      this.#flags &= ~WAIT_HELD;
+      if (isComplete) this.#observe(l);
+      else this.#emit(l, 2, LABEL_UNKNOWN);
     }
-    if ((flags & WAIT_HELD) === 0) return flags;
-    const due = slab.f64[word + 2];
-    if (this.isComplete(l, due)) return this.#observe(l, flags & ~WAIT_HELD, isOne);
-    if (at < this.heldUntil(l, due)) return flags;
-    this.#emit(l, 2, LABEL_UNKNOWN);
-    return flags & ~WAIT_HELD;
   }
 
   /** The value at the wait, 0 if it was taken back since. */
-  #observe(l: number, flags: number, isOne: boolean): number {
-    const positive = (flags & AT_WAIT) !== 0 && isOne;
+  #observe(l: number): void {
+    const positive = this.#has(AT_WAIT) && this.#isOne;
     this.#emit(l, positive ? 1 : 0, LABEL_OBSERVED);
-    return positive ? flags | POSITIVE : flags;
+    if (positive) this.#flags |= POSITIVE;
   }
 
   /** `everything`: the emission at the deadline, or when what held it is over. */
-  #deadline(
-    slab: Slab,
-    word: number,
-    step: { l: number; flags: number; at: number; time: number; isOne: boolean },
-  ): number {
-    const { l, at, isOne } = step;
-    let { flags } = step;
-    if ((flags & DEADLINE_PENDING) !== 0) {
-      const due = this.settledAt(l, step.time);
-      if (due > at) return flags;
-      flags &= ~DEADLINE_PENDING;
-      if ((flags & LATE) !== 0) return flags;
-      if (!this.isComplete(l, due)) {
-        slab.f64[word + 3] = due;
-        return flags | DEADLINE_HELD;
+  #deadline(slab: Slab, word: number, l: number): void {
+    if (this.#has(DEADLINE_PENDING)) {
+      const due = this.settledAt(l, this.#time);
+      if (due > this.#at) return;
+      this.#flags &= ~DEADLINE_PENDING;
+      if (this.#has(LATE)) return;
+      if (this.isComplete(l, due)) {
+        this.#settle(l);
+        return;
       }
-      return this.#settle(l, flags, isOne);
+      slab.f64[word + 3] = due;
+      this.#flags |= DEADLINE_HELD;
+    } else if (this.#has(DEADLINE_HELD)) {
+      const due = slab.f64[word + 3];
+      const isComplete = this.isComplete(l, due);
+      if (!this.#has(LATE) && !isComplete && this.#at < this.heldUntil(l, due)) return;
+      this.#flags &= ~DEADLINE_HELD;
+      if (this.#has(LATE)) return;
+      if (isComplete) this.#settle(l);
+      else this.#emit(l, 2, LABEL_UNKNOWN);
     }
-    if ((flags & DEADLINE_HELD) === 0) return flags;
-    if ((flags & LATE) !== 0) return flags & ~DEADLINE_HELD;
-    const due = slab.f64[word + 3];
-    if (this.isComplete(l, due)) return this.#settle(l, flags & ~DEADLINE_HELD, isOne);
-    if (at < this.heldUntil(l, due)) return flags;
-    this.#emit(l, 2, LABEL_UNKNOWN);
-    return flags & ~DEADLINE_HELD;
   }
 
-  #settle(l: number, flags: number, isOne: boolean): number {
-    this.#emit(l, isOne ? 1 : 0, isOne ? LABEL_MATURED : LABEL_CONFIRMED_NEGATIVE);
-    return isOne ? flags | POSITIVE : flags;
+  #settle(l: number): void {
+    this.#emit(l, this.#isOne ? 1 : 0, this.#isOne ? LABEL_MATURED : LABEL_CONFIRMED_NEGATIVE);
+    if (this.#isOne) this.#flags |= POSITIVE;
+  }
+
+  #has(flag: number): boolean {
+    return (this.#flags & flag) !== 0;
   }
 
   /** When the first emission is due; a chained `wait horizon` may move later. */

@@ -42,6 +42,9 @@ const NO_HASHES = new Int32Array(0);
 /** Steps that go through the passes together: few enough that what they touch stays in the second-level cache. */
 const BLOCK_STEPS = 512;
 
+/** Words of records (2 MiB) below which they are taken to be in cache already. */
+const CACHED_WORDS = 2 ** 18;
+
 type Keys = { readonly los: readonly Int32Array[]; readonly his: readonly Int32Array[] };
 
 export class Keyspace {
@@ -57,6 +60,8 @@ export class Keyspace {
   readonly #perPage: number;
   /** Record of each step of the batch at hand. */
   #found = new Int32Array(0);
+  /** Whether there are more records than caches hold, so that reading ahead pays. */
+  #readsAhead = false;
   /** What the touch pass read: kept so that its reads cannot be optimised away. */
   #touched = 0;
 
@@ -132,12 +137,13 @@ export class Keyspace {
     if (this.#found.length < n) this.#found = new Int32Array(Math.max(n, 4096));
     const records = this.#found;
     const keys = this.#keysOf(feedFrames, probeFrames);
+    this.#readsAhead = this.#records.used > CACHED_WORDS;
     this.#kernel?.open({ steps, records, feedFrames, probeFrames, answers });
     for (let from = 0; from < n; from += BLOCK_STEPS) {
       const to = Math.min(n, from + BLOCK_STEPS);
       this.#resolve(steps, keys, from, to);
       this.#touch(steps, from, to);
-      this.#kernel?.touch(from, to);
+      if (this.#readsAhead) this.#kernel?.touch(from, to);
       this.#kernel?.run(from, to);
     }
     const feeds = this.#plan.feeds.length;
@@ -196,8 +202,9 @@ export class Keyspace {
     const found = this.#found;
     const { f64, dirty } = this.#records;
     const feeds = this.#plan.feeds.length;
-    const words = this.#recordWords;
+    const words = this.#readsAhead ? this.#recordWords : 0;
     let sum = 0;
+    let last = 0;
     for (let i = from; i < to; i++) {
       const record = found[i]!;
       if (record <= 0) continue;
@@ -205,6 +212,8 @@ export class Keyspace {
         f64[record + LAST_TOUCH] = time[i]!;
         dirty[record >> PAGE_SHIFT] = 1;
       }
+      if (record === last) continue;
+      last = record;
       for (let word = 8; word < words; word += 8) sum += f64[record + word]!;
     }
     this.#touched = sum;

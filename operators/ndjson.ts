@@ -1,32 +1,29 @@
 /**
  * NDJSON to columns in one pass over the bytes, making no string. A line is first read by the layout of an earlier
- * line (key bytes compared word by word); a line that does not fit is parsed in full, and its layout is remembered.
+ * line (key bytes compared word by word, see ndjson-codegen.ts); a line that does not fit is parsed in full, and its layout is remembered.
  * Whatever JSON.parse would reject, and whatever is no record of the scan, is reported in `bad`.
  */
 import type { ScanField } from '../compiler/plan.ts';
 import type { FieldSpec } from './decode-field.ts';
-import { fieldNumber, fieldSpec, KIND, numberReason, TIME_MAX_MS } from './decode-field.ts';
+import { fieldNumber, fieldSpec, KIND, numberReason } from './decode-field.ts';
 import { isoMs } from './decode-iso.ts';
 import { REASON } from './decode-reasons.ts';
 import type { BatchStore } from './decode-store.ts';
 import { StorePool } from './decode-store.ts';
 import type { DecodedBatch } from './decoder.ts';
 import { BATCH_ROWS_MAX, LINE_BYTES_MAX } from './decoder.ts';
-import { finish, HI_PRIME, HI_SEED, hashBytes, LO_PRIME, LO_SEED, lanes } from './hash.ts';
-import type { Layout } from './ndjson-layout.ts';
-import { LAYOUTS_MAX, LayoutRecorder } from './ndjson-layout.ts';
+import { hashBytes, lanes } from './hash.ts';
+import type { AnyValue, LineFunction } from './ndjson-codegen.ts';
+import { compileLine, OP } from './ndjson-codegen.ts';
+import { LayoutRecorder } from './ndjson-layout.ts';
 import { JsonScanner } from './ndjson-scanner.ts';
 
 /** `absent`: the line did not have the field (yet); other values are reason codes. */
 const ABSENT = 255;
 /** A batch has room for at least so many rows. */
 const ROWS_MIN = 16;
-/** How the fast path reads a value; `any` is what the slow path does. */
-const OP = { skip: 0, hashedText: 1, whole: 2, float: 3, any: 4 } as const;
-/** 1: an ASCII byte that stands for itself in a text. */
-const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte >= 32 && byte !== 34 && byte !== 92 && byte < 128 ? 1 : 0,
-);
+/** Layouts a decoder remembers; beyond it, one is replaced. */
+const LAYOUTS_MAX = 4;
 /** Slow lines between two layouts learned, at most. */
 const LEARN_PAUSE_MAX = 4096;
 
@@ -40,7 +37,8 @@ export class NdjsonDecoder {
   readonly #pool: StorePool;
   readonly #scanner = new JsonScanner();
   readonly #recorder = new LayoutRecorder();
-  readonly #layouts: Layout[] = [];
+  readonly #layouts: LineFunction[] = [];
+  readonly #any: AnyValue;
   /** The layout that fitted last. */
   #current = 0;
   /** Slow lines to let pass before another layout is learned: lines that are never alike must not be learned one by one. */
@@ -63,6 +61,10 @@ export class NdjsonDecoder {
     });
     this.#ops = Uint8Array.from(this.#specs, fastOp);
     this.#reasons = new Uint8Array(fields.length);
+    this.#any = (field, p, row) => {
+      const end = this.#value(field, p, row);
+      return this.#reasons[field] === REASON.none ? end : -1;
+    };
     this.#pool = new StorePool(this.#specs);
     this.#store = this.#pool.take(1);
   }
@@ -121,98 +123,7 @@ export class NdjsonDecoder {
 
   /** The line at p, if it has that layout and nothing is wrong with it: the position after it, else -1. */
   #fastLine(p: number, row: number, layout: number): number {
-    const scanner = this.#scanner;
-    const store = this.#store;
-    const { fields, ops, lengths, wordFrom, words, masks, absent } = this.#layouts[layout]!;
-    const values = ops.length;
-    let word = 0;
-    for (let k = 0; ; k++) {
-      const { view } = scanner;
-      for (let last = wordFrom[k + 1]!, q = p; word < last; word++, q += 4) {
-        if ((view.getInt32(q, true) & masks[word]!) !== words[word]!) return -1;
-      }
-      p += lengths[k]!;
-      if (k === values) break;
-      const field = fields[k]!;
-      switch (ops[k]!) {
-        case OP.skip:
-          p = scanner.bytes[p] === 34 ? scanner.scanString(p) : scanner.skipValue(p);
-          break;
-        case OP.hashedText:
-          p = this.#hashedText(field, p, row);
-          break;
-        case OP.whole:
-          p = this.#whole(field, p, row);
-          break;
-        case OP.float: {
-          const c = scanner.bytes[p]!;
-          p = c >= 48 && c <= 57 ? scanner.scanNumber(p) : this.#fastValue(field, p, row);
-          if (c >= 48 && c <= 57) store.nums[store.valueAt[field]! + row] = scanner.number[0]!;
-          break;
-        }
-        default:
-          p = this.#fastValue(field, p, row);
-      }
-      if (p < 0) return -1;
-    }
-    for (let i = 0; i < absent.length; i++) store.setNull(absent[i]!, row);
-    return p;
-  }
-
-  #fastValue(field: number, p: number, row: number): number {
-    const end = this.#value(field, p, row);
-    return this.#reasons[field] === 0 ? end : -1;
-  }
-
-  /** Up to fifteen digits; others take the long way. */
-  #whole(field: number, p: number, row: number): number {
-    const { bytes } = this.#scanner;
-    const start = p;
-    let high = 0;
-    let c = bytes[p]!;
-    for (const last = p + 9; c >= 48 && c <= 57 && p < last; c = bytes[++p]!) high = high * 10 + c - 48;
-    let low = 0;
-    let scale = 1;
-    for (const last = p + 6; c >= 48 && c <= 57 && p < last; c = bytes[++p]!) {
-      low = low * 10 + c - 48;
-      scale *= 10;
-    }
-    const odd = p === start || (bytes[start] === 48 && p > start + 1);
-    if (odd || c === 46 || (c | 32) === 101 || (c >= 48 && c <= 57)) {
-      return this.#fastValue(field, start, row);
-    }
-    const value = high * scale + low;
-    if (value > TIME_MAX_MS && this.#kinds[field] === KIND.time) return -1;
-    this.#store.nums[this.#store.valueAt[field]! + row] = value;
-    return p;
-  }
-
-  /** A plain ASCII text, hashed as it is scanned; others take the long way. */
-  #hashedText(field: number, p: number, row: number): number {
-    const { bytes } = this.#scanner;
-    const start = p + 1;
-    let lo = LO_SEED;
-    let hi = HI_SEED;
-    let q = start;
-    if (bytes[p] !== 34) return this.#fastValue(field, p, row);
-    for (; ; q++) {
-      const c = bytes[q]!;
-      if (PLAIN[c] === 0) {
-        if (c === 34) break;
-        return this.#fastValue(field, p, row);
-      }
-      lo = Math.imul(lo ^ c, LO_PRIME);
-      hi = Math.imul(hi ^ c, HI_PRIME);
-    }
-    finish(lo, hi, q - start);
-    const { ints, capacity, hashAt, textAt } = this.#store;
-    const hash = hashAt[field]! + row;
-    ints[hash] = lanes[0]!;
-    ints[hash + capacity] = lanes[1]!;
-    const text = textAt[field]! + row;
-    ints[text] = start;
-    ints[text + capacity] = q;
-    return q + 1;
+    return this.#layouts[layout]!(this.#scanner, this.#store, this.#any, p, row);
   }
 
   /** Any line: the position after it, or minus that for a blank one. */
@@ -247,7 +158,7 @@ export class NdjsonDecoder {
     if (layout === null) return;
     const full = this.#layouts.length === LAYOUTS_MAX;
     this.#current = full ? (this.#current + 1) % LAYOUTS_MAX : this.#layouts.length;
-    this.#layouts[this.#current] = layout;
+    this.#layouts[this.#current] = compileLine(layout);
     this.#learnIn = this.#learnPause;
     this.#learnPause = Math.min(LEARN_PAUSE_MAX, this.#learnPause * 2);
   }
@@ -282,7 +193,8 @@ export class NdjsonDecoder {
     if (found === undefined) return -1;
     for (const f of found) {
       const name = this.#names[f]!;
-      if (name.length === end - start && name.every((byte, i) => byte === bytes[start + i])) return f;
+      if (name.length === end - start && name.every((byte, i) => byte === bytes[start + i]))
+        return f;
     }
     return -1;
   }
@@ -318,7 +230,8 @@ export class NdjsonDecoder {
       if (!spec.nullable) this.#reasons[field] = REASON.null;
       return scanner.scanWord(p);
     }
-    if (c === 34 && (spec.kind === KIND.text || spec.kind === KIND.iso)) return this.#string(field, p, row);
+    if (c === 34 && (spec.kind === KIND.text || spec.kind === KIND.iso))
+      return this.#string(field, p, row);
     if (c === 45 || (c >= 48 && c <= 57)) return this.#number(field, spec, p, row);
     if (spec.kind === KIND.bool && (c === 116 || c === 102)) {
       this.#store.setBool(field, row, c === 116 ? 1 : 0);
@@ -334,7 +247,8 @@ export class NdjsonDecoder {
     const end = scanner.scanText(p);
     if (end < 0) return -1;
     this.#reasons[field] = scanner.textReason;
-    if (this.#kinds[field] === KIND.text) this.#putText(field, row, scanner.textStart, scanner.textEnd);
+    if (this.#kinds[field] === KIND.text)
+      this.#putText(field, row, scanner.textStart, scanner.textEnd);
     else {
       const ms = isoMs(scanner.bytes, scanner.textStart, scanner.textEnd);
       if (ms >= 0) this.#store.setNumber(field, row, ms);
@@ -360,7 +274,7 @@ export class NdjsonDecoder {
     }
     const source = scanner.number[0]!;
     const value = fieldNumber(spec.kind, spec.format, source);
-    if (value === value) this.#store.setNumber(field, row, value);
+    if (!Number.isNaN(value)) this.#store.setNumber(field, row, value);
     else this.#reasons[field] = numberReason(spec.kind, spec.format, source);
     return end;
   }
@@ -401,7 +315,8 @@ export class NdjsonDecoder {
     } else if (c === 45 || (c >= 48 && c <= 57)) {
       end = scanner.scanNumber(p);
       if (end < 0) return -1;
-      if (kind !== KIND.text) this.#addNumber(field, fieldNumber(kind, spec.format, scanner.number[0]!));
+      if (kind !== KIND.text)
+        this.#addNumber(field, fieldNumber(kind, spec.format, scanner.number[0]!));
       else if (scanner.numberIsInteger) this.#addText(field, p, end);
       else this.#reasons[field] = REASON.element;
     } else {
@@ -418,16 +333,16 @@ export class NdjsonDecoder {
   }
 
   #addNumber(field: number, value: number): void {
-    if (value === value && (value >= 0 || this.#specs[field]!.element !== KIND.iso)) {
+    if (!Number.isNaN(value) && (value >= 0 || this.#specs[field]!.element !== KIND.iso)) {
       this.#store.lists[field]!.addNumber(value);
     } else this.#reasons[field] = REASON.element;
   }
 }
 
 function fastOp(spec: FieldSpec): number {
-  if (spec.kind === KIND.text) return spec.hash ? OP.hashedText : OP.any;
+  if (spec.kind === KIND.text) return spec.hash ? OP.hashedText : OP.text;
   if (spec.hash) return OP.any;
   if (spec.kind === KIND.float) return OP.float;
-  const whole = spec.kind === KIND.int || (spec.kind === KIND.time && spec.format === 'ms');
-  return whole ? OP.whole : OP.any;
+  if (spec.kind === KIND.int) return OP.whole;
+  return spec.kind === KIND.time && spec.format === 'ms' ? OP.time : OP.any;
 }

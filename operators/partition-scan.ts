@@ -107,7 +107,8 @@ export class PartitionScan {
     this.#stream = stream;
     this.#declares = new Uint8Array(plan.scans[stream.scan]!.fields.length);
     for (const field of stream.fields) this.#declares[field] = 1;
-    for (const field of [stream.timeField, stream.idField]) if (field >= 0) this.#declares[field] = 1;
+    for (const field of [stream.timeField, stream.idField])
+      if (field >= 0) this.#declares[field] = 1;
     this.#labelsMs = stream.labelsLateMs ?? stream.lateMs;
     this.#horizonMs = Math.max(stream.lateMs, stream.labelsLateMs ?? 0, stream.dedupMs ?? 0);
     const dedups = stream.idField >= 0 && stream.timeField >= 0;
@@ -218,7 +219,7 @@ export class PartitionScan {
     const ids = idField < 0 ? null : hashesOf(batch, idField);
     for (let row = 0; row < batch.n; row++) {
       if (this.#isBad[row] === 1) continue;
-      const noTime = times !== null && times[row] !== times[row];
+      const noTime = times !== null && Number.isNaN(times[row]!);
       if (!noTime && (ids === null || ids.lo[row] !== 0 || ids.hi[row] !== 0)) continue;
       this.#isBad[row] = 1;
       const field = noTime ? timeField : idField;

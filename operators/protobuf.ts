@@ -51,7 +51,9 @@ export class ProtobufDecoder {
       this.#rows.badRow(REASON.protobuf, Buffer.from(bytes).toString('base64'));
       return;
     }
-    const values = this.#fields.map((field) => (field === null ? undefined : valueOf(message, field)));
+    const values = this.#fields.map((field) =>
+      field === null ? undefined : fieldValue(message, field),
+    );
     this.#rows.row(values, () => JSON.stringify(this.#type.toObject(message, READABLE)));
   }
 
@@ -72,7 +74,7 @@ function messageType(schema: ProtobufSchema): protobuf.Type {
   return root.lookupType(message);
 }
 
-function valueOf(message: protobuf.Message, field: protobuf.Field): unknown {
+function fieldValue(message: protobuf.Message, field: protobuf.Field): unknown {
   const present = Object.hasOwn(message, field.name);
   if (!present && field.hasPresence) return undefined;
   const value: unknown = Reflect.get(message, field.name);

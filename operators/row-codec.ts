@@ -38,7 +38,7 @@ export class RowCodec {
     return Math.max(1, Math.ceil(bytes / 8));
   }
 
-  /** Writes the row at word `at`, into `measure` words that the caller has allocated. */
+  /** Writes the row at word `at`, into `measure` words; whoever allocates them marks their pages. */
   write(slab: Slab, at: number, columns: readonly Column[], row: number): void {
     assert(columns.length === this.physical.length, 'a column for each of the codec');
     const { f64, i32, u8 } = slab;
@@ -74,7 +74,6 @@ export class RowCodec {
       }
     }
     if (this.#heads > 0) writeTexts(slab, value, columns, row);
-    slab.mark(at, this.measure(columns, row));
   }
 
   /** Reads the row at word `at` into row `row` of `into` (a builder for each column, with room for it). */

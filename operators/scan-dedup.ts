@@ -43,6 +43,8 @@ export class DedupSet {
   #size = 0;
   /** The segment of the last entry: the next one is mostly in it too. */
   #current: Segment | null = null;
+  #currentKey = 0;
+  #currentFrom = 0;
 
   constructor(slab: Slab, horizonMs: number) {
     this.#slab = slab;
@@ -81,10 +83,7 @@ export class DedupSet {
 
   /** Adds an accepted row that is NEW. A time after `horizonTime` is far ahead. */
   add(lo: number, hi: number, time: number, offset: number, horizonTime: number): void {
-    const block = this.#openBlock(
-      time <= horizonTime ? Math.floor(time / this.#segmentMs) : FAR_SEGMENT,
-      time,
-    );
+    const block = this.#openBlock(this.#segmentOf(time, horizonTime), time);
     const { f64, i32, dirty } = this.#slab;
     const count = f64[block + 1]!;
     const at = block + HEADER_WORDS + count * ENTRY_WORDS;
@@ -111,6 +110,15 @@ export class DedupSet {
       this.#segments.delete(key);
       if (this.#current === segment) this.#current = null;
     }
+  }
+
+  #segmentOf(time: number, horizonTime: number): number {
+    if (time > horizonTime) return FAR_SEGMENT;
+    const from = this.#currentFrom;
+    if (time >= from && time < from + this.#segmentMs) return this.#currentKey;
+    this.#currentKey = Math.floor(time / this.#segmentMs);
+    this.#currentFrom = this.#currentKey * this.#segmentMs;
+    return this.#currentKey;
   }
 
   /** A block of the segment with room for an entry. */

@@ -145,11 +145,14 @@ export class SegmentRows {
     const count = this.#count;
     assert(count < SEGMENTS_MAX, `${count} live segments in ${this.slab.name}`);
     const segment = this.slab.alloc(SEGMENT_CLASS);
-    const table = this.slab.alloc(TABLE_CLASS_MIN);
+    // Traffic changes slowly: a table of the size that the last one came to is seldom rehashed.
+    const newest = count === 0 ? 0 : this.#segment(count - 1);
+    const sizeClass = newest === 0 ? TABLE_CLASS_MIN : tableClass(this.slab.f64[newest + 3]);
+    const table = this.slab.alloc(sizeClass);
     const { f64 } = this.slab;
     f64[segment] = index;
     f64[segment + 1] = table;
-    f64[segment + 2] = TABLE_CLASS_MIN;
+    f64[segment + 2] = sizeClass;
     let s = count;
     for (; s > 0 && f64[f64[this.#directory + s]] > index; s--) {
       f64[this.#directory + 1 + s] = f64[this.#directory + s];
@@ -256,6 +259,11 @@ export class SegmentRows {
     f64[segment + 2] = sizeClass;
     slab.mark(segment, 8);
   }
+}
+
+/** Size class of a table with room for so many keys. */
+function tableClass(keys: number): number {
+  return Math.max(TABLE_CLASS_MIN, Math.ceil(Math.log2((keys + 1) * 3)));
 }
 
 /** Linear probing: the slot that holds the key, or the free one where it would go. Tables are at most two thirds full. */

@@ -132,7 +132,9 @@ export class EdgeStore implements ValueStoreOperator {
         continue;
       }
       // Of one slice, all leave together: the one that stands before answers for both. Rows leave one by one.
-      return plan.kind === 'time' && plan.rows === null && this.#entries.f64[newest + START] === start;
+      return (
+        plan.kind === 'time' && plan.rows === null && this.#entries.f64[newest + START] === start
+      );
     }
   }
 
@@ -142,7 +144,11 @@ export class EdgeStore implements ValueStoreOperator {
     const { f64 } = this.#entries;
     while (this.#queue.size(section) > 0) {
       const oldest = this.#queue.word(section, 0);
-      if (f64[oldest + ORDINAL]! > ordinal && (plan.kind === 'rows' || f64[oldest + START]! >= from)) return;
+      if (
+        f64[oldest + ORDINAL]! > ordinal &&
+        (plan.kind === 'rows' || f64[oldest + START]! >= from)
+      )
+        return;
       this.#queue.popOldest(section);
     }
   }

@@ -4,12 +4,18 @@
  * where a window counts rows.
  * Section: the log's header; how many entries are not null; then a session for each session window.
  */
-import type { WindowPlan } from '../compiler/plan.ts';
+import type { ReadOp, WindowPlan } from '../compiler/plan.ts';
 import type { Output } from './answers.ts';
 import { ENTRY_LOG_WORDS, EntryLog } from './entry-log.ts';
-import { countsRows, reachesBackTo, rowCap } from './row-retention.ts';
-import { extendSession, initSession, SESSION_WORDS, sessionIsOn, sessionStart } from './sessions.ts';
 import type { Frame } from './frame.ts';
+import { countsRows, reachesBackTo, rowCap } from './row-retention.ts';
+import {
+  extendSession,
+  initSession,
+  SESSION_WORDS,
+  sessionIsOn,
+  sessionStart,
+} from './sessions.ts';
 import type { Slab } from './slab.ts';
 import { ValueCell } from './value-cell.ts';
 import type {
@@ -17,7 +23,6 @@ import type {
   ValueStoreContext,
   ValueStoreOperator,
 } from './value-store.ts';
-import type { ReadOp } from '../compiler/plan.ts';
 
 const PRESENT = ENTRY_LOG_WORDS;
 const SESSIONS = PRESENT + 1;
@@ -112,7 +117,8 @@ class LastStore implements ValueStoreOperator {
       if (size - 1 >= rowCap(window) || newerPresent >= this.#k) continue;
       if (isNull && !countsRows(window)) continue;
       if (own < reachesBackTo(window, time)) continue;
-      if (window.kind === 'session' && own < sessionStart(this.#records, this.#session(at, w))) continue;
+      if (window.kind === 'session' && own < sessionStart(this.#records, this.#session(at, w)))
+        continue;
       return false;
     }
     return true;

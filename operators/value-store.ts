@@ -3,7 +3,7 @@
  * (and whatever else it needs in slabs of its own); it sees the steps of a batch in order.
  */
 import type { KeyspacePlan, Plan, ReadOp, ValueStore } from '../compiler/plan.ts';
-import { answerEmpty, type Answers, type Output } from './answers.ts';
+import { type Answers, answerEmpty, type Output } from './answers.ts';
 import type { BoolColumn } from './column.ts';
 import type { Frame } from './frame.ts';
 import type { Slab, SlabSet } from './slab.ts';
@@ -69,7 +69,10 @@ export function runValueStore(store: PlacedStore, batch: ValueBatch): void {
   const { operator, offset, plan } = store;
   const frame = batch.feedFrames[plan.feed];
   if (frame != null) operator.open(frame);
-  const mask = plan.mask === null ? null : ((frame?.columns[plan.mask] as BoolColumn | undefined)?.data ?? null);
+  const mask =
+    plan.mask === null
+      ? null
+      : ((frame?.columns[plan.mask] as BoolColumn | undefined)?.data ?? null);
   for (let i = 0; i < n; i++) {
     const who = participant[i]!;
     const record = records[i]!;
@@ -85,7 +88,12 @@ export function runValueStore(store: PlacedStore, batch: ValueBatch): void {
   }
 }
 
-function lookUp(store: PlacedStore, views: readonly ValueView[], batch: ValueBatch, i: number): void {
+function lookUp(
+  store: PlacedStore,
+  views: readonly ValueView[],
+  batch: ValueBatch,
+  i: number,
+): void {
   const record = batch.records[i]!;
   const row = batch.steps.row[i]!;
   const outputs = batch.answers.outputs[views[0]!.probe]!;

@@ -95,10 +95,15 @@ class TallyStore implements ValueStoreOperator {
       return;
     }
     const size = this.#log.size(at);
-    const first = Math.max(size - rowCap(window), this.#firstSince(at, reachesBackTo(window, time)), 0);
+    const first = Math.max(
+      size - rowCap(window),
+      this.#firstSince(at, reachesBackTo(window, time)),
+      0,
+    );
     if (window.kind === 'all') out.data[row] = this.#total(at, read);
     else if (first >= size) out.data[row] = 0;
-    else out.data[row] = this.#difference(at, read, this.#entries.f64, this.#log.word(at, first) + 1);
+    else
+      out.data[row] = this.#difference(at, read, this.#entries.f64, this.#log.word(at, first) + 1);
   }
 
   /** The totals less the lanes at `before` of `lanes`. */

@@ -1,5 +1,8 @@
 /** A watermark as plain data, for checkpoints. */
-export type WatermarkState = { readonly max: number | null; readonly candidates: readonly number[] };
+export type WatermarkState = {
+  readonly max: number | null;
+  readonly candidates: readonly number[];
+};
 
 /** Events beyond `ahead` that together move the watermark. */
 const CANDIDATES = 3;

@@ -1,7 +1,7 @@
 /** Commands that read a program and say something of it: check, fmt, explain, diff. Each gives its exit code. */
 import { statSync, writeFileSync } from 'node:fs';
 import type { Compiled } from '../compiler/compile.ts';
-import { diffPrograms } from '../compiler/diff.ts';
+import { diffText } from '../compiler/diff.ts';
 import { explain } from '../compiler/explain.ts';
 import { explainDot } from '../compiler/explain-dot.ts';
 import { explainJson } from '../compiler/explain-json.ts';
@@ -102,7 +102,7 @@ export function diffCommand(before: string, after: string, out: Console): number
   const old = checkedProgram(readProgram([before]), out);
   const now = checkedProgram(readProgram([after]), out);
   if (old === null || now === null) return 1;
-  out.print(diffPrograms(old, now));
+  out.print(diffText(old, now));
   return 0;
 }
 

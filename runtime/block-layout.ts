@@ -76,7 +76,7 @@ function fieldNumber(text: string): number {
 
 /** The `.proto` text by which any consumer reads the set's blocks. */
 export function protoText(layout: BlockLayout): string {
-  const names = new Set<string>();
+  const names = new Set(['header', 'time', 'emitted', 'kind', 'id', 'sample_rate']);
   const line = (type: string, name: string, field: number) => {
     let safe =
       name

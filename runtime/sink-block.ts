@@ -4,10 +4,10 @@ import type { EmissionBatch } from '../operators/emission-batch.ts';
 import { blockLayout, protoText } from './block-layout.ts';
 import { BlockWriter } from './block-writer.ts';
 import { BLOCK_ROWS } from './config.ts';
-import { type Files, fileIn } from './files.ts';
+import type { Files } from './files.ts';
 import { OutputFile } from './output-file.ts';
 import type { OutputPosition } from './progress.ts';
-import type { Sink } from './sink.ts';
+import { type Sink, safeName } from './sink.ts';
 import { WireWriter } from './wire.ts';
 
 /** FOLDER/<set>.block: (varint length, ExampleBlock) one after another, with FOLDER/<set>.proto beside it. */
@@ -31,7 +31,7 @@ export class BlockSink implements Sink {
     const layout = blockLayout(more.plan);
     const path = join(folder, name);
     const file = await OutputFile.open(more.files, path, more.at);
-    const proto = fileIn(dirname(path), `${more.plan.name}.proto`);
+    const proto = join(dirname(path), `${safeName(more.plan.name)}.proto`);
     await more.files.replace(proto, Buffer.from(protoText(layout)));
     return new BlockSink(name, file, new BlockWriter(layout, more.planDigest));
   }

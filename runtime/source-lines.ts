@@ -23,7 +23,7 @@ export type LineChunk = {
 export class LineReader {
   readonly #source: ByteSource;
   /** Bytes read and not given out: #buffer[0 .. #filled), at #position in the source. */
-  #buffer: Uint8Array = newBuffer();
+  #buffer: Uint8Array = newBuffer(CHUNK_BYTES);
   #filled = 0;
   #position: number;
   /** A line that is too long, cut, while its rest is passed over: only then is it known where it ends. */
@@ -59,6 +59,7 @@ export class LineReader {
       if (chunk !== null) return chunk;
       if (this.#ended) return null;
       if (this.#failure !== null) throw this.#failure;
+      if (this.#filled >= CHUNK_BYTES) this.#grow();
       const limit = this.#filled < CHUNK_BYTES ? CHUNK_BYTES : BUFFER_BYTES;
       let got = 0;
       try {
@@ -99,7 +100,7 @@ export class LineReader {
   #take(end: number, used: number, newlines: number): LineChunk {
     const bytes = this.#buffer;
     const rest = bytes.subarray(used, this.#filled);
-    this.#buffer = newBuffer();
+    this.#buffer = newBuffer(rest.length < CHUNK_BYTES ? CHUNK_BYTES : BUFFER_BYTES);
     this.#buffer.set(rest);
     this.#filled = rest.length;
     if (newlines === 1) bytes[end] = NEWLINE;
@@ -122,6 +123,14 @@ export class LineReader {
     return { ...line, to: this.#position };
   }
 
+  /** A line is longer than a chunk: room for the longest there may be. */
+  #grow(): void {
+    if (this.#buffer.length > BUFFER_BYTES) return;
+    const grown = newBuffer(BUFFER_BYTES);
+    grown.set(this.#buffer.subarray(0, this.#filled));
+    this.#buffer = grown;
+  }
+
   #dropByteOrderMark(): void {
     const [a, b, c] = this.#buffer;
     if (a !== 0xef || b !== 0xbb || c !== 0xbf) return;
@@ -134,6 +143,7 @@ export class LineReader {
 /** A line that is just not too long may begin at the end of a full chunk. */
 const BUFFER_BYTES = CHUNK_BYTES + LINE_BYTES_MAX + 1;
 
-function newBuffer(): Uint8Array {
-  return new Uint8Array(BUFFER_BYTES + 1 + SLACK_BYTES);
+/** Room for a newline of ours and the slack besides. */
+function newBuffer(size: number): Uint8Array {
+  return new Uint8Array(size + 1 + SLACK_BYTES);
 }

@@ -161,8 +161,6 @@ export class Task {
     await saveCheckpoint(store, slabs, { planDigest: plan.digest, k: this.#k, sources: places });
     this.#checkpointK = this.#k;
     this.#rowsSinceCheckpoint = 0;
-    // Nobody will read from before these places again.
-    for (const [i, source] of sources.entries()) source.forgetBefore(places[i]!);
   }
 
   /** Static tables first, then whoever is furthest behind in event time; null when all have ended. */
@@ -228,5 +226,7 @@ export class Task {
       }
     }
     this.#k = frontier;
+    // The next checkpoint will read on from here at the earliest; a restart before it has the ids of the last one.
+    for (const source of this.parts.sources) source.forgetBefore(source.snapshot());
   }
 }

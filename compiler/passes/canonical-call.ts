@@ -20,6 +20,19 @@ const NEGATED: ReadonlyMap<FnName, FnName> = new Map([
   ['ne', 'eq'],
 ]);
 
+const TRUTHS: ReadonlySet<FnName> = new Set([
+  'eq',
+  'ne',
+  'lt',
+  'le',
+  'gt',
+  'ge',
+  'and',
+  'or',
+  'not',
+  'in',
+]);
+
 /** Adds calls to a builder in canonical form. Arguments must be canonical already. */
 export class Canonicaliser {
   readonly builder: GraphBuilder;
@@ -59,7 +72,9 @@ export class Canonicaliser {
       case 'in':
         return this.membership(call);
       default:
-        return COMMUTATIVE.has(fn) ? this.keep({ ...call, args: this.sorted(args) }) : this.keep(call);
+        return COMMUTATIVE.has(fn)
+          ? this.keep({ ...call, args: this.sorted(args) })
+          : this.keep(call);
     }
   }
 
@@ -68,13 +83,18 @@ export class Canonicaliser {
     if (masks.length === 0) return null;
     const type = scalar('bool');
     const all = masks.reduce((left, right) =>
-      left === right ? left : this.add({ kind: 'call', frame, fn: 'and', args: [left, right], type }),
+      left === right
+        ? left
+        : this.add({ kind: 'call', frame, fn: 'and', args: [left, right], type }),
     );
     return this.constant(all) === true ? null : all;
   }
 
   private keep(call: Call): NodeId {
-    return this.builder.add(call);
+    if (!TRUTHS.has(call.fn)) return this.builder.add(call);
+    // What the type says of null follows from the operands, whoever wrote the call.
+    const nullable = call.args.some((arg) => this.isNullable(arg));
+    return this.builder.add({ ...call, type: scalar('bool', { nullable }) });
   }
 
   private make(value: Const, type: Type): NodeId {
@@ -96,7 +116,9 @@ export class Canonicaliser {
 
   private operands(fn: 'and' | 'or', id: NodeId): readonly NodeId[] {
     const node = this.builder.node(id);
-    return node.kind === 'call' && node.fn === fn ? node.args.flatMap((arg) => this.operands(fn, arg)) : [id];
+    return node.kind === 'call' && node.fn === fn
+      ? node.args.flatMap((arg) => this.operands(fn, arg))
+      : [id];
   }
 
   private negation(call: Call, arg: NodeId): NodeId {
@@ -160,6 +182,7 @@ export class Canonicaliser {
 
   private isNullable(id: NodeId): boolean {
     const node = this.builder.node(id);
+    if (node.kind === 'list') return false;
     return !('type' in node) || node.type.kind === 'error' || node.type.nullable;
   }
 

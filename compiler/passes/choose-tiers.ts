@@ -16,7 +16,9 @@ export function chooseTiers(graph: Graph): Graph {
   return rewrite(
     graph,
     (node, builder, old) => {
-      const id = builder.add(withReads(node, readers.get(old) ?? [], { names, renamed, nodes: builder.nodes }));
+      const id = builder.add(
+        withReads(node, readers.get(old) ?? [], { names, renamed, nodes: builder.nodes }),
+      );
       renamed.set(old, id);
       return id;
     },
@@ -44,7 +46,10 @@ function viewsByStore(graph: Graph): ReadonlyMap<NodeId, readonly ViewNode[]> {
 
 function withReads(node: Node, views: readonly ViewNode[], renaming: Renaming): Node {
   if (node.kind === 'counter_store') {
-    return { ...node, windows: distinct(views.map((view) => counterWindow(view.window))).sort(byLength) };
+    return {
+      ...node,
+      windows: distinct(views.map((view) => counterWindow(view.window))).sort(byLength),
+    };
   }
   if (node.kind !== 'value_store') return node;
   const windows = distinct(views.map((view) => view.window)).sort(byReach);
@@ -59,7 +64,10 @@ function isText(node: Node): boolean {
 }
 
 /** A table's columns by what they are, not by who asked first; null for other stores. */
-function columnsRead(views: readonly ViewNode[], { names, renamed }: Renaming): readonly NodeId[] | null {
+function columnsRead(
+  views: readonly ViewNode[],
+  { names, renamed }: Renaming,
+): readonly NodeId[] | null {
   const columns = latestColumns(views);
   if (columns.length === 0) return null;
   const sorted = [...columns].sort((a, b) => (names[a]! < names[b]! ? -1 : 1));

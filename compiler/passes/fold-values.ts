@@ -3,7 +3,23 @@ import type { FnName } from '../../dsl/builtins.ts';
 import type { Const } from '../logical.ts';
 
 const STRICT: ReadonlySet<FnName> = new Set([
-  'add', 'sub', 'mul', 'div', 'mod', 'neg', 'eq', 'ne', 'lt', 'le', 'gt', 'ge', 'and', 'or', 'not', 'abs', 'clip',
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'mod',
+  'neg',
+  'eq',
+  'ne',
+  'lt',
+  'le',
+  'gt',
+  'ge',
+  'and',
+  'or',
+  'not',
+  'abs',
+  'clip',
 ]);
 
 /** Whether a null argument makes the result null. */

@@ -20,7 +20,9 @@ export function fuseStateless(graph: Graph): Graph {
     const original = graph.nodes[old] as Node & { readonly kind: 'call' };
     const args = node.args.map((arg, i): Tree => {
       const tree = fusible.has(original.args[i]!) ? trees.get(original.args[i]!) : undefined;
-      return tree !== undefined && depth(tree) < FUSED_DEPTH_MAX - 1 ? tree : { kind: 'leaf', node: arg };
+      return tree !== undefined && depth(tree) < FUSED_DEPTH_MAX - 1
+        ? tree
+        : { kind: 'leaf', node: arg };
     });
     const tree: Tree = { kind: 'call', fn: node.fn, args, type: node.type };
     trees.set(old, tree);

@@ -18,7 +18,9 @@ export function shareStores(graph: Graph): Graph {
   return rewrite(graph, (node, builder) => {
     canonical ??= new Canonicaliser(builder);
     if (node.kind === 'call') return canonical.add(node);
-    return node.kind === 'aggregate' ? new Split(builder, canonical, node).value() : builder.add(node);
+    return node.kind === 'aggregate'
+      ? new Split(builder, canonical, node).value()
+      : builder.add(node);
   });
 }
 
@@ -92,7 +94,11 @@ class Split {
   private nullWhenEmpty(sum: NodeId): NodeId {
     const { type } = this.aggregate;
     const zero = this.builder.add({ kind: 'const', value: 0, type: scalar('float') });
-    const nothing = this.builder.add({ kind: 'const', value: null, type: scalar('float', { nullable: true }) });
+    const nothing = this.builder.add({
+      kind: 'const',
+      value: null,
+      type: scalar('float', { nullable: true }),
+    });
     const empty = this.call('eq', [this.count(), zero], scalar('bool'));
     return this.call('if', [empty, nothing, sum], nullable(type));
   }
@@ -108,10 +114,20 @@ class Split {
   }
 
   private total(
-    column: { readonly value: NodeId | null; readonly mask: NodeId | null; readonly scale: number; readonly square: boolean },
+    column: {
+      readonly value: NodeId | null;
+      readonly mask: NodeId | null;
+      readonly scale: number;
+      readonly square: boolean;
+    },
     type: Type = scalar('int'),
   ): NodeId {
-    const store = this.builder.add({ kind: 'counter_store', ...this.feed(), ...column, windows: [] });
+    const store = this.builder.add({
+      kind: 'counter_store',
+      ...this.feed(),
+      ...column,
+      windows: [],
+    });
     return this.view(store, { fn: 'total' }, type);
   }
 
@@ -157,7 +173,11 @@ class Split {
     return this.builder.add({ kind: 'view', frame, key, store, window, read, type: answer });
   }
 
-  private call(fn: 'ratio_mean' | 'stddev' | 'if' | 'eq', args: readonly NodeId[], type: Type): NodeId {
+  private call(
+    fn: 'ratio_mean' | 'stddev' | 'if' | 'eq',
+    args: readonly NodeId[],
+    type: Type,
+  ): NodeId {
     return this.canonical.add({ kind: 'call', frame: this.aggregate.frame, fn, args, type });
   }
 

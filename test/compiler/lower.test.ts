@@ -9,7 +9,9 @@ import { goldenText, programOf } from './programs.ts';
 /** UPDATE=1 rewrites the golden files; read the difference before you keep it. */
 const update = process.env.UPDATE === '1';
 const folder = new URL('golden/', import.meta.url);
-const names = readdirSync(folder).flatMap((file) => (file.endsWith('.feat') ? [file.slice(0, -5)] : []));
+const names = readdirSync(folder).flatMap((file) =>
+  file.endsWith('.feat') ? [file.slice(0, -5)] : [],
+);
 
 describe('golden programs: the graph as lowered, after each pass that changed it, and the plan', () => {
   test.each(names)('%s', (name) => {
@@ -24,7 +26,7 @@ describe('golden programs: the graph as lowered, after each pass that changed it
     const plan = place(final);
     sections.push(`--- plan\n${showPlan(plan)}`);
     matches(`${name}.txt`, sections.join('\n'));
-    matches(`${name}.plan.json`, `${JSON.stringify(plan, null, 1)}\n`);
+    matches(`${name}.json.txt`, `${JSON.stringify(plan, null, 1)}\n`);
   });
 });
 

@@ -1,20 +1,47 @@
 import { describe, expect, it } from 'vitest';
 import type { CounterColumn, CounterGroup, ViewPlan } from '../../compiler/plan.ts';
+import { Answers } from '../../operators/answers.ts';
+import { Frame } from '../../operators/frame.ts';
+import { Keyspace } from '../../operators/keyspace.ts';
+import { SlabSet } from '../../operators/slab.ts';
 import { windowStart } from '../../operators/time.ts';
 import { type Rng, rng } from '../random.ts';
-import { type Happening, inStepOrder, play, stepTime, type World, world } from './keyspace-world.ts';
+import {
+  type Happening,
+  inStepOrder,
+  play,
+  stepTime,
+  type World,
+  world,
+} from './keyspace-world.ts';
 
 const SCALE = 2 ** 20;
 
 describe('counters', () => {
   it('see events in [floor(t - W, hop), t), never an equal time', () => {
     const of = world([{ delayMs: 0, headMs: 0 }], {
-      counters: [{ columns: [count(0)], windows: [{ ms: 100, hopMs: 10 }, { ms: null, hopMs: 1 }] }],
+      counters: [
+        {
+          columns: [count(0)],
+          windows: [
+            { ms: 100, hopMs: 10 },
+            { ms: null, hopMs: 1 },
+          ],
+        },
+      ],
       values: [],
       probes: [{ anchor: 0, key: 0, views: [view(0, 0, 0), view(0, 0, 1)] }],
     });
     const at = (time: number) => happening(1, 1, time);
-    const events = [happening(0, 1, 7), happening(0, 1, 10), at(10), at(11), at(109), at(119), at(120)];
+    const events = [
+      happening(0, 1, 7),
+      happening(0, 1, 10),
+      at(10),
+      at(11),
+      at(109),
+      at(119),
+      at(120),
+    ];
     expect(play(of, inStepOrder(of, events), { codegen: true, cuts: [] })).toEqual([
       [1, 1],
       [2, 2],
@@ -39,7 +66,15 @@ describe('counters', () => {
   it('sum exactly beyond 2^53', () => {
     const sum: CounterColumn = { ...count(0), value: 2, scale: 1 };
     const of = world([{ delayMs: 0, headMs: 0 }], {
-      counters: [{ columns: [sum], windows: [{ ms: 100, hopMs: 10 }, { ms: null, hopMs: 1 }] }],
+      counters: [
+        {
+          columns: [sum],
+          windows: [
+            { ms: 100, hopMs: 10 },
+            { ms: null, hopMs: 1 },
+          ],
+        },
+      ],
       values: [],
       probes: [{ anchor: 0, key: 0, views: [view(0, 0, 0), view(0, 0, 1)] }],
     });
@@ -53,14 +88,12 @@ describe('counters', () => {
       const from = windowStart(i * 40 + 1, 100, 10);
       return [sumOf(seen.filter((e) => e.time >= from)), sumOf(seen)];
     });
-    expect(play(of, inStepOrder(of, [...events, ...probes]), { codegen: true, cuts: [] })).toEqual(expected);
+    expect(play(of, inStepOrder(of, [...events, ...probes]), { codegen: true, cuts: [] })).toEqual(
+      expected,
+    );
   });
 
-  it('stay bounded by slots on a busy key and by events on a quiet one', async () => {
-    const { Keyspace } = await import('../../operators/keyspace.ts');
-    const { SlabSet } = await import('../../operators/slab.ts');
-    const { Answers } = await import('../../operators/answers.ts');
-    const { Frame } = await import('../../operators/frame.ts');
+  it('stay bounded by slots on a busy key', () => {
     const windows = [
       { ms: 300_000, hopMs: 15_000 },
       { ms: 3_600_000, hopMs: 300_000 },
@@ -84,18 +117,74 @@ describe('counters', () => {
       offset: time,
       columns: [{ kind: 'hash', lo: new Int32Array(n).fill(5), hi: new Int32Array(n).fill(7) }],
     });
-    const steps = { n, time, participant: new Int32Array(n), row: Int32Array.from({ length: n }, (_, i) => i) };
+    const steps = {
+      n,
+      time,
+      participant: new Int32Array(n),
+      row: Int32Array.from({ length: n }, (_, i) => i),
+    };
     keyspace.run(steps, [frame], [null], new Answers(of.keyspace, [0]));
     // 21 + 12 + 24 slots of two words, in a block at most half empty, plus the blocks it outgrew.
     expect(slabs.open('k0.logs').used).toBeLessThan(64 + 4 * 2 * 59 * 2);
   });
+
+  it.each(Array.from({ length: 8 }, (_, seed) => seed))(
+    'stay exact while slices are coarsened, seed %i',
+    (seed) => {
+      const random = rng(seed + 9000);
+      const windows = [
+        { ms: 300, hopMs: 15 },
+        { ms: 1200, hopMs: 60 },
+        { ms: 3600, hopMs: 300 },
+        { ms: 7200, hopMs: 300 },
+        { ms: 20_000, hopMs: 1800 },
+      ];
+      const columns = [
+        { ...count(0), mask: null },
+        count(1),
+        { ...count(0), mask: null, value: 2, scale: SCALE },
+      ];
+      const feeds = seed % 2 === 0 ? [0, 0] : [250, 250];
+      const of = world(
+        feeds.map((headMs, i) => ({ delayMs: i === 0 || seed % 4 > 1 ? 0 : 700, headMs })),
+        {
+          counters: [{ columns, windows }],
+          values: [],
+          probes: [
+            {
+              anchor: 0,
+              key: 0,
+              views: columns.flatMap((_, c) => windows.map((_, w) => view(0, c, w))),
+            },
+          ],
+        },
+      );
+      let time = 0;
+      const happenings = Array.from({ length: 2000 }, () => {
+        time += random.below(random.chance(0.01) ? 3000 : 60);
+        const participant = random.chance(0.2) ? 2 : random.below(2);
+        return happening(participant, 1 + random.below(2), time, [
+          random.chance(0.8),
+          random.below(1000) / 8,
+        ]);
+      });
+      const ordered = inStepOrder(of, happenings);
+      const expected = bruteForce(of, ordered);
+      expect(play(of, ordered, { codegen: false, cuts: [] })).toEqual(expected);
+      const cuts = Array.from({ length: 60 }, (_, i) => i * 33);
+      const restoreAt = new Set(cuts.filter(() => random.chance(0.2)));
+      expect(play(of, ordered, { codegen: true, cuts, restoreAt })).toEqual(expected);
+    },
+  );
 
   it.each(Array.from({ length: 60 }, (_, seed) => seed))('equal brute force, seed %i', (seed) => {
     const random = rng(seed + 1000);
     const of = randomWorld(random);
     const happenings = randomHappenings(of, random);
     const expected = bruteForce(of, happenings);
-    const cuts = Array.from({ length: random.below(12) }, () => random.below(happenings.length)).sort((a, b) => a - b);
+    const cuts = Array.from({ length: random.below(12) }, () =>
+      random.below(happenings.length),
+    ).sort((a, b) => a - b);
     expect(play(of, happenings, { codegen: false, cuts: [] })).toEqual(expected);
     expect(play(of, happenings, { codegen: true, cuts: [] })).toEqual(expected);
     const restoreAt = new Set(cuts.filter(() => random.chance(0.5)));
@@ -111,7 +200,12 @@ function view(group: number, column: number, window: number): ViewPlan {
   return { kind: 'counter', group, column, window };
 }
 
-function happening(participant: number, key: number, time: number, slots: Happening['slots'] = [true, 1]): Happening {
+function happening(
+  participant: number,
+  key: number,
+  time: number,
+  slots: Happening['slots'] = [true, 1],
+): Happening {
   return { participant, key, time, slots };
 }
 
@@ -136,7 +230,9 @@ function randomWorld(random: Rng): World {
     const timed = WINDOWS.filter(() => random.chance(0.4));
     const all = timed.length === 0 || random.chance(0.4) ? [{ ms: null, hopMs: 1 }] : [];
     return {
-      columns: Array.from({ length: 1 + random.below(4) }, () => randomColumn(random, feeds.length)),
+      columns: Array.from({ length: 1 + random.below(4) }, () =>
+        randomColumn(random, feeds.length),
+      ),
       windows: [...timed, ...all],
     };
   });
@@ -170,13 +266,17 @@ function randomHappenings(of: World, random: Rng): Happening[] {
   const gap = random.pick([2, 20, 200]);
   const huge = random.chance(0.3);
   // Sums are exact below 2^105; squares reach that sooner.
-  const squares = of.keyspace.counters.some((group) => group.columns.some((column) => column.square));
+  const squares = of.keyspace.counters.some((group) =>
+    group.columns.some((column) => column.square),
+  );
   const magnitude = squares ? 18 : 43;
   let time = random.pick([0, -500, 1_730_000_000_000]);
   const happenings = Array.from({ length: 600 }, () => {
     time += random.chance(0.3) ? 0 : random.below(gap);
     if (random.chance(0.01)) time += 3000;
-    const number = huge ? (random.next() - 0.5) * 2 ** (20 + random.below(magnitude)) : Math.round(random.next() * 1e6) / 1e3;
+    const number = huge
+      ? (random.next() - 0.5) * 2 ** (20 + random.below(magnitude))
+      : Math.round(random.next() * 1e6) / 1e3;
     const value = random.chance(0.2) ? null : number;
     const mask = random.pick([true, true, false, null]);
     return happening(random.below(participants), random.below(keys + 1), time, [mask, value]);

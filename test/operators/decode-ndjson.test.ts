@@ -29,7 +29,10 @@ function load(decoder: NdjsonDecoder, text: string | Uint8Array): void {
 }
 
 /** Every row as plain data; a malformed row as its reasons. */
-function rowsOf(batch: DecodedBatch, fields: readonly ScanField[]): (Record<string, Value> | string)[] {
+function rowsOf(
+  batch: DecodedBatch,
+  fields: readonly ScanField[],
+): (Record<string, Value> | string)[] {
   const rows: (Record<string, Value> | string)[] = [];
   for (let row = 0; row < batch.n; row++) {
     const reasons: string[] = [];
@@ -52,7 +55,11 @@ function decode(
   const decoder = new NdjsonDecoder(fields);
   load(decoder, text);
   const rows: (Record<string, Value> | string)[] = [];
-  for (let batch = decoder.decode(rowsMax, 0); batch; batch = decoder.decode(rowsMax, rows.length)) {
+  for (
+    let batch = decoder.decode(rowsMax, 0);
+    batch;
+    batch = decoder.decode(rowsMax, rows.length)
+  ) {
     expect(batch.firstOffset).toBe(rows.length);
     rows.push(...rowsOf(batch, fields));
     batch.release();
@@ -122,18 +129,25 @@ describe('values by type', () => {
     expect(one(list('bool'), '[true,false]')).toEqual([1, 0]);
     expect(one(list('int'), '3')).toBe('field x: wrong type');
     const x = field('x', list('int'));
-    const lines = '{"x":[1,2]}\n{"x":[3,"no"]}\n{"x":[4,5]}\n{"x":[]}\n{"x":[6],"x":[7,8]}\n{"x":[9]}';
+    const lines =
+      '{"x":[1,2]}\n{"x":[3,"no"]}\n{"x":[4,5]}\n{"x":[]}\n{"x":[6],"x":[7,8]}\n{"x":[9]}';
     const bad = reasonText(12, 'x');
-    expect(decode([x], lines).map((row) => (typeof row === 'string' ? row : row.x))).toEqual(
-      [[1, 2], bad, [4, 5], [], [7, 8], [9]],
-    );
+    expect(decode([x], lines).map((row) => (typeof row === 'string' ? row : row.x))).toEqual([
+      [1, 2],
+      bad,
+      [4, 5],
+      [],
+      [7, 8],
+      [9],
+    ]);
   });
 });
 
 describe('lines', () => {
   const fields = [field('a', scalar('string')), field('b', scalar('int', { nullable: true }))];
   it('reports what is no record and skips what is blank', () => {
-    const text = '{"a":"1","b":2}\r\n\n  \t\r\n[1]\n7\n{"a":"1"\n{"a":"2"}\n{"b":1}\n{}x\n{"a":"3","b":"x"}';
+    const text =
+      '{"a":"1","b":2}\r\n\n  \t\r\n[1]\n7\n{"a":"1"\n{"a":"2"}\n{"b":1}\n{}x\n{"a":"3","b":"x"}';
     expect(decode(fields, text)).toEqual([
       { a: '1', b: 2 },
       'not a JSON object',
@@ -147,14 +161,23 @@ describe('lines', () => {
   });
   it('takes the last of a key that comes twice, escaped keys too', () => {
     const text = String.raw`{"a":"1","b":2,"\u0061":"z","b":null}`;
-    expect(decode(fields, `${text}\n${text}`)).toEqual([{ a: 'z', b: null }, { a: 'z', b: null }]);
+    expect(decode(fields, `${text}\n${text}`)).toEqual([
+      { a: 'z', b: null },
+      { a: 'z', b: null },
+    ]);
     expect(decode(fields, '{"a":1.5,"a":"fine"}\n{"a":"fine","a":1.5}')).toEqual([
       { a: 'fine', b: null },
       'field a: wrong type',
     ]);
   });
   it('refuses invalid UTF-8 in a text it reads, and only there', () => {
-    const line = (key: string, byte: number) => [...encoder.encode(`{"${key}":"`), byte, 34, 125, 10];
+    const line = (key: string, byte: number) => [
+      ...encoder.encode(`{"${key}":"`),
+      byte,
+      34,
+      125,
+      10,
+    ];
     const rest = [...encoder.encode('{"a":"ok"}')];
     const bytes = Uint8Array.from([...line('a', 0xff), ...line('a', 0xc3), ...rest]);
     expect(decode(fields, bytes)).toEqual([
@@ -184,7 +207,9 @@ describe('lines', () => {
     expect(rawText(batch, 1)).toBe('{"a":"\\u0071","b":null}');
     hashText('q');
     for (const row of [0, 1]) {
-      expect([batch.columns[0]!.hash!.lo[row], batch.columns[0]!.hash!.hi[row]]).toEqual([...lanes]);
+      expect([batch.columns[0]!.hash!.lo[row], batch.columns[0]!.hash!.hi[row]]).toEqual([
+        ...lanes,
+      ]);
     }
     hashNumber(5);
     expect([batch.columns[1]!.hash!.lo[0], batch.columns[1]!.hash!.hi[0]]).toEqual([...lanes]);
@@ -196,7 +221,19 @@ describe('lines', () => {
 function randomJson(random: Rng, depth: number): string {
   const space = () => (random.chance(0.1) ? random.pick([' ', '\t', '  ', '\r']) : '');
   const text = () => {
-    const parts = ['a', 'é', '😀', '\\n', '\\u0041', '\\ud83d\\ude00', '\\ud800', '\\"', '\\\\', 'xyz', '\\/'];
+    const parts = [
+      'a',
+      'é',
+      '😀',
+      '\\n',
+      '\\u0041',
+      '\\ud83d\\ude00',
+      '\\ud800',
+      '\\"',
+      '\\\\',
+      'xyz',
+      '\\/',
+    ];
     return `"${Array.from({ length: random.below(4) }, () => random.pick(parts)).join('')}"`;
   };
   const number = () => {
@@ -204,7 +241,9 @@ function randomJson(random: Rng, depth: number): string {
     const whole = random.chance(0.3) ? '0' : `${1 + random.below(9)}${digits(random.below(22))}`;
     const fraction = random.chance(0.5) ? `.${digits(1 + random.below(18))}` : '';
     const sign = random.pick(['', '+', '-']);
-    const exponent = random.chance(0.2) ? `${random.pick(['e', 'E'])}${sign}${random.below(330)}` : '';
+    const exponent = random.chance(0.2)
+      ? `${random.pick(['e', 'E'])}${sign}${random.below(330)}`
+      : '';
     return `${random.pick(['', '', '-'])}${whole}${fraction}${exponent}`;
   };
   const roll = random.below(depth > 2 ? 6 : 8);
@@ -249,7 +288,8 @@ function expected(line: string): Record<string, Value> | 'invalid' | 'bad' {
     } else if (type.kind !== 'scalar') return 'bad';
     else if (type.name === 'string' && typeof value === 'string') row[name] = wellFormed(value);
     else if (type.name === 'bool' && typeof value === 'boolean') row[name] = value;
-    else if (type.name === 'float' && typeof value === 'number' && Number.isFinite(value)) row[name] = value;
+    else if (type.name === 'float' && typeof value === 'number' && Number.isFinite(value))
+      row[name] = value;
     else if (type.name === 'int' && Number.isSafeInteger(value)) row[name] = value as number;
     else return 'bad';
   }
@@ -276,7 +316,24 @@ function randomLine(random: Rng): string {
 
 function mutated(line: string, random: Rng): string {
   const at = random.below(line.length + 1);
-  const junk = random.pick(['', '"', '{', '}', ',', ':', '\\', '0', '-', '.', 'e', 'nul', ' ', '\u0001', ']', 'x']);
+  const junk = random.pick([
+    '',
+    '"',
+    '{',
+    '}',
+    ',',
+    ':',
+    '\\',
+    '0',
+    '-',
+    '.',
+    'e',
+    'nul',
+    ' ',
+    '\u0001',
+    ']',
+    'x',
+  ]);
   return line.slice(0, at) + junk + line.slice(at + random.below(3));
 }
 
@@ -308,6 +365,59 @@ describe('differential fuzz against JSON.parse', () => {
   }
 });
 
+describe('a known layout', () => {
+  it('changes nothing: every line decodes as it does alone', () => {
+    const random = rng(31);
+    const scan = [
+      field('f', { ...scalar('float'), nullable: true }),
+      field('i', scalar('int')),
+      field('ids', list('string')),
+      field('plain', scalar('string', { nullable: true })),
+      field('s', scalar('string')),
+      field('t', scalar('timestamp'), 'ms'),
+    ].map((f) =>
+      f.type.kind === 'scalar' && f.type.name !== 'string' ? { ...f, hash: false } : f,
+    );
+    const numbers = [
+      '0',
+      '00',
+      '7',
+      '-3',
+      '1.50',
+      '0.125',
+      '.5',
+      '1.',
+      '1e3',
+      '123456789012345',
+      '0.1234567890123456',
+    ];
+    const odd = [
+      '1234567890123456',
+      '253402300799999',
+      '253402300800000',
+      '9007199254740993',
+      'null',
+      '-0',
+      '"7"',
+      '01',
+    ];
+    const texts = ['"a"', '"é"', '"\\n"', '""', '12', 'null', '"\\ud800"', '"a b"', '"\\x"'];
+    const value = () => random.pick([numbers, numbers, odd, texts][random.below(4)]!);
+    const lines: string[] = [];
+    for (let i = 0; i < 6000; i++) {
+      const often = (usual: string) => (random.chance(0.9) ? usual : value());
+      const line = `{"s":${often(random.pick(texts))},"skip":${often('"x\\"y"')},"i":${often('12')},"t":${often('1730000000000')},"f":${often(random.pick(numbers))},"plain":${often('"p"')},"ids":["a","b"]}`;
+      lines.push(random.chance(0.1) ? mutated(line, random) : line);
+    }
+    const together = decode(scan, lines.join('\n'));
+    expect(together.length).toBe(lines.length);
+    lines.forEach((line, i) => {
+      expect(together[i], `seed 31 line ${line}`).toEqual(decode(scan, line)[0]);
+    });
+    expect(together.filter((row) => typeof row !== 'string').length).toBeGreaterThan(1000);
+  });
+});
+
 describe('numbers', () => {
   it('equal JSON.parse bit for bit', () => {
     const random = rng(77);
@@ -320,7 +430,9 @@ describe('numbers', () => {
     const rows = decode([field('x', scalar('float'))], sources.map((s) => `{"x":${s}}`).join('\n'));
     rows.forEach((row, i) => {
       const got = typeof row === 'string' ? Number.NaN : row.x;
-      expect(Object.is(got, JSON.parse(sources[i]!)), `${sources[i]} gave ${String(got)}`).toBe(true);
+      expect(Object.is(got, JSON.parse(sources[i]!)), `${sources[i]} gave ${String(got)}`).toBe(
+        true,
+      );
     });
   });
 });

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { PolicyPlan } from '../../compiler/plan.ts';
+import { Outcomes } from '../../operators/attribute-outcomes.ts';
 import { type Column, valueAt } from '../../operators/column.ts';
 import { Emission } from '../../operators/emission.ts';
+import { type EmissionBatch, LABEL_KINDS } from '../../operators/emission-batch.ts';
 import { SlabSet } from '../../operators/slab.ts';
 import { rng } from '../random.ts';
 import { randomChoice } from './label-choices.ts';
@@ -172,6 +174,72 @@ describe('the emission table', () => {
       '130 a@100 example x1 {clicked 1 observed by 130 after 30}',
       '220 a@100 example x1 {purchased 1 observed by 220 after 120}',
     ]);
+  });
+});
+
+describe('between batches', () => {
+  const plan = adPlan({
+    ...base,
+    labels: [{ name: 'purchased', policy: { kind: 'wait', waitMs: 30 } }],
+  });
+  const columns = [
+    columnOf('text', ['a']),
+    columnOf('hash', ['a']),
+    columnOf('f64', [5]),
+    columnOf('list_text', [['x']]),
+  ];
+  const none = [new Outcomes(), new Outcomes()];
+  const anchor = () => frameOf([impression('a', 100, 1)], plan.streams[0], 0, 1000);
+  const shown = (batch: EmissionBatch) =>
+    Array.from(
+      { length: batch.n },
+      (_, i) => `${batch.emitted[i]} ${LABEL_KINDS[batch.labels[0].kind[i]]}`,
+    );
+
+  it('lets a held label go when its stream speaks again', () => {
+    const emission = new Emission(plan, 0, [new SlabSet()]);
+    const accept = (frontier: number, pixels: number) =>
+      shown(
+        emission.accept(frontier === 110 ? anchor() : null, (slot) => columns[slot], none, {
+          frontier,
+          reached: frontier,
+          labelFrontier: () => pixels,
+        }),
+      );
+    expect(accept(110, 110)).toEqual([]);
+    expect(accept(150, 120)).toEqual([]);
+    expect(emission.pending().labels).toEqual([{ name: 'purchased', anchors: 1 }]);
+    expect(accept(160, 125)).toEqual([]);
+    expect(accept(170, 180)).toEqual(['160 observed']);
+    expect(emission.pending().labels).toEqual([{ name: 'purchased', anchors: 0 }]);
+    expect(emission.live).toBe(0);
+  });
+
+  it('frees everything it held: state does not grow with time', () => {
+    const slabs = [new SlabSet()];
+    const emission = new Emission(plan, 0, slabs);
+    for (let t = 0; t < 30_000; t += 100) {
+      const rows = Array.from({ length: 100 }, (_, i) => impression(`i${t + i}`, t + i, 1));
+      const frame = frameOf(rows, plan.streams[0], t, t + 100);
+      const slots = [3, 0, 4, 5].map((slot) => frame!.columns[slot]!);
+      emission.accept(frame, (slot) => slots[slot], none, {
+        frontier: t + 100,
+        reached: t + 100,
+        labelFrontier: () => t + 100,
+      });
+      expect(emission.live).toBeLessThanOrEqual(30);
+    }
+    expect(emission.counters.anchors).toBe(30_000);
+    expect(slabs[0].bytes).toBe(3 * 65_536);
+  });
+
+  it('takes no anchor without an id and none that is label-only', () => {
+    const rows = [
+      { ...impression('a', 100, 1), values: [null, 1, true, null, 1, null] },
+      { ...impression('b', 90, 1), step: 105 },
+    ];
+    const got = run(plan, [rows, [], []], { cuts: [], shards: 1, ending: FOREVER, random: null });
+    expect(got.rows).toEqual([]);
   });
 });
 

@@ -153,7 +153,12 @@ function frameOf(rows: readonly Happening[], physical: readonly Physical[]): Fra
   });
   const columns: Column[] = [{ kind: 'hash', lo, hi }];
   for (const [slot, kind] of physical.entries()) {
-    columns.push(columnOf(kind, rows.map((h) => h.slots[slot]!)));
+    columns.push(
+      columnOf(
+        kind,
+        rows.map((h) => h.slots[slot]!),
+      ),
+    );
   }
   return new Frame({
     n: rows.length,
@@ -171,7 +176,10 @@ function columnOf(kind: Physical, values: readonly Value[]): Column {
     return { kind: 'bool', data: Uint8Array.from(values, (v) => (v === null ? 2 : Number(v))) };
   }
   if (kind === 'f64') {
-    return { kind: 'f64', data: Float64Array.from(values, (v) => (v === null ? Number.NaN : Number(v))) };
+    return {
+      kind: 'f64',
+      data: Float64Array.from(values, (v) => (v === null ? Number.NaN : Number(v))),
+    };
   }
   const start: number[] = [];
   const end: number[] = [];

@@ -190,12 +190,20 @@ export function randomRows(choice: Choice, random: Rng, span: number): Row[][] {
   const users = [1, 2, 3, null];
   const lateness = (lateMs: number | null) =>
     lateMs !== null && random.chance(0.25) ? random.below(lateMs + 1) : 0;
-  const impressions = Array.from({ length: 5 + random.below(40) }, (_, i) =>
-    impression(`i${i}`, random.below(span), random.pick(users), {
-      offset: i,
-      masked: !random.chance(0.1),
-    }),
-  );
+  const impressions: Row[] = [];
+  const count = 5 + random.below(40);
+  for (let i = 0; i < count; i++) {
+    const time = random.below(span);
+    // Now and then an id comes again at another time: each row is an anchor of its own.
+    const again = impressions.filter((row) => row.time !== time).at(-1);
+    const taken = impressions.some(
+      (row) => row.time === time && row.values[0] === again?.values[0],
+    );
+    const repeats = again !== undefined && !taken && random.chance(0.1);
+    const id = repeats ? String(again.values[0]) : `i${i}`;
+    const masked = !random.chance(0.1);
+    impressions.push(impression(id, time, random.pick(users), { offset: i, masked }));
+  }
   const row = (offset: number, late: number, values: readonly Value[]): Row => {
     const step = late + random.below(span);
     return { time: step - late, step, partition: random.below(2), offset, values };

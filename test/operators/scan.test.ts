@@ -54,7 +54,8 @@ type Row = { readonly id: string | null; readonly time: number | null; readonly 
 function batchOf(rows: readonly Row[], firstOffset: number): DecodedBatch {
   const decoder = new RowDecoder(fields);
   decoder.begin(Math.max(1, rows.length));
-  for (const { id, time, other } of rows) decoder.row([id, other === null ? null : 1, time], () => '');
+  for (const { id, time, other } of rows)
+    decoder.row([id, other === null ? null : 1, time], () => '');
   return decoder.finish(firstOffset);
 }
 
@@ -213,7 +214,15 @@ describe('decisions of a partition', () => {
 
   it('say so when a whole batch is accepted', () => {
     const scan = new PartitionScan(planOf({}), 0, 0, new SlabSet());
-    const rows = scan.accept(batchOf([{ id: 'a', time: 5 }, { id: 'b', time: 6 }], 0));
+    const rows = scan.accept(
+      batchOf(
+        [
+          { id: 'a', time: 5 },
+          { id: 'b', time: 6 },
+        ],
+        0,
+      ),
+    );
     expect([rows.all, rows.n, [...rows.step.subarray(0, 2)]]).toEqual([true, 2, [5, 6]]);
     expect(scan.watermark).toBe(Number.NEGATIVE_INFINITY);
     scan.accept(batchOf([{ id: 'c', time: 9 }], 2));
@@ -224,7 +233,12 @@ describe('decisions of a partition', () => {
   it('one wrong clock moves nothing, three do', () => {
     const scan = new PartitionScan(planOf({ lateMs: 10 }), 0, 0, new SlabSet());
     const times = [100, 101, 102, 9_000_000, 103, 8_000_000, 104];
-    scan.accept(batchOf(times.map((time) => ({ id: `${time}`, time })), 0));
+    scan.accept(
+      batchOf(
+        times.map((time) => ({ id: `${time}`, time })),
+        0,
+      ),
+    );
     expect(scan.maxSeen).toBe(104);
     scan.accept(batchOf([{ id: 'z', time: 8_000_500 }], times.length));
     expect(scan.maxSeen).toBe(8_000_500);
@@ -235,7 +249,10 @@ describe('decisions of a partition', () => {
     const law = { lateMs: 10, labelsLateMs: 50, aheadMs: 100 };
     const scan = new PartitionScan(planOf(law), 0, 0, new SlabSet());
     const times = [1000, 1000, 1000, 990, 989, 950, 949, 1100, 1201];
-    const batch = batchOf(times.map((time, i) => ({ id: `${i}`, time })), 0);
+    const batch = batchOf(
+      times.map((time, i) => ({ id: `${i}`, time })),
+      0,
+    );
     expect(decisions(batch, scan.accept(batch))).toEqual([
       'accepted at 1000',
       'accepted at 1000',
@@ -253,7 +270,11 @@ describe('decisions of a partition', () => {
   it('an id is remembered as long as a copy could be in time', () => {
     const scan = new PartitionScan(planOf({ lateMs: 10, dedupMs: 100 }), 0, 0, new SlabSet());
     const rows = [1000, 1000, 1000, 1100].map((time, i) => ({ id: `${i}`, time }));
-    const again = [{ id: '0', time: 1100 }, { id: 'a', time: 1101 }, { id: '0', time: 1101 }];
+    const again = [
+      { id: '0', time: 1100 },
+      { id: 'a', time: 1101 },
+      { id: '0', time: 1101 },
+    ];
     const batch = batchOf([...rows, ...again], 0);
     expect(decisions(batch, scan.accept(batch)).slice(4)).toEqual([
       'duplicate',
@@ -263,7 +284,10 @@ describe('decisions of a partition', () => {
   });
 
   it('a field that the stream does not declare may be bad', () => {
-    const rows: Row[] = [{ id: 'a', time: 5, other: null }, { id: 'b', time: 6 }];
+    const rows: Row[] = [
+      { id: 'a', time: 5, other: null },
+      { id: 'b', time: 6 },
+    ];
     const without = new PartitionScan(planOf({}), 0, 0, new SlabSet());
     expect(without.accept(batchOf(rows, 0)).all).toBe(true);
     const reads = new PartitionScan(planOf({ fields: [0, 1, 2] }), 0, 0, new SlabSet());
@@ -275,7 +299,16 @@ describe('decisions of a partition', () => {
   it('a static table comes before everything, malformed rows aside', () => {
     const plan = planOf({ kind: 'table', timeField: -1, idField: -1, fields: [0, 1] });
     const scan = new PartitionScan(plan, 0, 0, new SlabSet());
-    const rows = scan.accept(batchOf([{ id: 'a', time: 1 }, { id: null, time: 1 }, { id: 'a', time: 0 }], 0));
+    const rows = scan.accept(
+      batchOf(
+        [
+          { id: 'a', time: 1 },
+          { id: null, time: 1 },
+          { id: 'a', time: 0 },
+        ],
+        0,
+      ),
+    );
     expect([rows.n, rows.all, [...rows.rows.subarray(0, 2)]]).toEqual([2, false, [0, 2]]);
     expect([...rows.step.subarray(0, 2)]).toEqual([-Infinity, -Infinity]);
     expect(rows.malformed).toEqual([{ row: 1, offset: 1, field: 0, reason: REASON.null }]);
@@ -292,7 +325,12 @@ describe('the id set', () => {
     for (let round = 0; round < 60; round++) {
       for (let i = 0; i < 500; i++) {
         const time = round * 10_000 + random.below(20_000);
-        const entry = { lo: random.below(4000) | 0, hi: random.below(3), time, offset: round * 500 + i };
+        const entry = {
+          lo: random.below(4000) | 0,
+          hi: random.below(3),
+          time,
+          offset: round * 500 + i,
+        };
         set.add(entry.lo, entry.hi, time, entry.offset, random.chance(0.9) ? Infinity : -Infinity);
         expect(set.find(entry.lo, entry.hi, entry.offset, Infinity)).toBe(KNOWN);
         kept.push(entry);

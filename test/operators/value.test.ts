@@ -4,7 +4,14 @@ import type { Physical } from '../../dsl/types.ts';
 import type { Value } from '../../operators/column.ts';
 import { windowStart } from '../../operators/time.ts';
 import { type Rng, rng } from '../random.ts';
-import { type Happening, inStepOrder, play, stepTime, type World, world } from './keyspace-world.ts';
+import {
+  type Happening,
+  inStepOrder,
+  play,
+  stepTime,
+  type World,
+  world,
+} from './keyspace-world.ts';
 
 const SCALE = 2 ** 20;
 const KINDS: readonly Physical[] = ['bool', 'f64', 'text'];
@@ -40,7 +47,10 @@ describe('value stores', () => {
       [{ fn: 'last', k: 2 }, 'list_text'],
       [{ fn: 'last', k: null }, 'text'],
     ]);
-    const events: Happening[] = [{ ...look(4), key: 9 }, { ...look(4), key: 0 }];
+    const events: Happening[] = [
+      { ...look(4), key: 9 },
+      { ...look(4), key: 0 },
+    ];
     expect(run(of, events)).toEqual([
       [[], null],
       [null, null],
@@ -54,7 +64,14 @@ describe('value stores', () => {
       [{ fn: 'sum' }, 'f64'],
     ]);
     const at = [0, 10, 20, 31];
-    const events = [...at.map((time) => put(time, 'x', time + 1)), look(21), look(30), look(31), look(32), look(42)];
+    const events = [
+      ...at.map((time) => put(time, 'x', time + 1)),
+      look(21),
+      look(30),
+      look(31),
+      look(32),
+      look(42),
+    ];
     expect(run(of, events)).toEqual([
       [3, 33],
       [3, 33],
@@ -65,9 +82,26 @@ describe('value stores', () => {
   });
 
   it('keep the nulls of a table row', () => {
-    const latest: ValueStore = { ...store('latest', 2, 'f64'), slots: [1, 2, 3], physical: [...KINDS], windows: [{ kind: 'all' }] };
-    const of = oneStore(latest, KINDS.map((kind, slot) => [{ fn: 'latest', slot }, kind]));
-    expect(run(of, [look(0), put(1, 'a', 5), look(1), look(2), { ...put(3, null, 6), slots: [null, 6, null] }, look(4)])).toEqual([
+    const latest: ValueStore = {
+      ...store('latest', 2, 'f64'),
+      slots: [1, 2, 3],
+      physical: [...KINDS],
+      windows: [{ kind: 'all' }],
+    };
+    const of = oneStore(
+      latest,
+      KINDS.map((kind, slot) => [{ fn: 'latest', slot }, kind]),
+    );
+    expect(
+      run(of, [
+        look(0),
+        put(1, 'a', 5),
+        look(1),
+        look(2),
+        { ...put(3, null, 6), slots: [null, 6, null] },
+        look(4),
+      ]),
+    ).toEqual([
       [null, null, null],
       [null, null, null],
       [true, 5, 'a'],
@@ -80,7 +114,9 @@ describe('value stores', () => {
     const of = randomWorld(random);
     const happenings = randomHappenings(of, random);
     const expected = bruteForce(of, happenings);
-    const cuts = Array.from({ length: random.below(12) }, () => random.below(happenings.length)).sort((a, b) => a - b);
+    const cuts = Array.from({ length: random.below(12) }, () =>
+      random.below(happenings.length),
+    ).sort((a, b) => a - b);
     expect(play(of, happenings, { codegen: true, cuts: [] })).toEqual(expected);
     const restoreAt = new Set(cuts.filter(() => random.chance(0.5)));
     expect(play(of, happenings, { codegen: true, cuts, restoreAt })).toEqual(expected);
@@ -88,12 +124,29 @@ describe('value stores', () => {
 });
 
 function store(family: ValueStore['family'], slot: number, physical: Physical): ValueStore {
-  return { state: '', family, feed: 0, mask: null, slots: [slot], physical: [physical], windows: [], k: 0, scale: 1, halfLifeMs: 0 };
+  return {
+    state: '',
+    family,
+    feed: 0,
+    mask: null,
+    slots: [slot],
+    physical: [physical],
+    windows: [],
+    k: 0,
+    scale: 1,
+    halfLifeMs: 0,
+  };
 }
 
 function oneStore(of: ValueStore, reads: readonly (readonly [ReadOp, Physical])[]): World {
-  const views = reads.map(([read, physical]): ViewPlan => ({ kind: 'value', store: 0, window: 0, read, physical }));
-  return world([{ delayMs: 0, headMs: 0 }], { counters: [], values: [of], probes: [{ anchor: 0, key: 0, views }] }, KINDS);
+  const views = reads.map(
+    ([read, physical]): ViewPlan => ({ kind: 'value', store: 0, window: 0, read, physical }),
+  );
+  return world(
+    [{ delayMs: 0, headMs: 0 }],
+    { counters: [], values: [of], probes: [{ anchor: 0, key: 0, views }] },
+    KINDS,
+  );
 }
 
 function put(time: number, text: string | null, value: number | null = null): Happening {
@@ -113,17 +166,31 @@ function randomWorld(random: Rng): World {
     delayMs: random.pick([0, 0, 40]),
     headMs: random.pick([0, 0, 100]),
   }));
-  const values = Array.from({ length: 1 + random.below(4) }, () => randomStore(random, feeds.length));
+  const values = Array.from({ length: 1 + random.below(4) }, () =>
+    randomStore(random, feeds.length),
+  );
   const probes = Array.from({ length: 1 + random.below(2) }, (_, anchor) => ({
     anchor,
     key: 0,
-    views: values.flatMap((of, index) => of.windows.flatMap((_, window) => randomViews(random, of, index, window))),
+    views: values.flatMap((of, index) =>
+      of.windows.flatMap((_, window) => randomViews(random, of, index, window)),
+    ),
   }));
   return world(feeds, { counters: [], values, probes }, KINDS);
 }
 
 function randomStore(random: Rng, feeds: number): ValueStore {
-  const family = random.pick(['last', 'last', 'first', 'min', 'max', 'tally', 'tally', 'latest', 'decayed'] as const);
+  const family = random.pick([
+    'last',
+    'last',
+    'first',
+    'min',
+    'max',
+    'tally',
+    'tally',
+    'latest',
+    'decayed',
+  ] as const);
   const slot = family === 'last' || family === 'first' ? 1 + random.below(3) : 2;
   const base: ValueStore = {
     ...store(family, slot, KINDS[slot - 1]!),
@@ -133,24 +200,43 @@ function randomStore(random: Rng, feeds: number): ValueStore {
     scale: SCALE,
     halfLifeMs: 100,
   };
-  if (family === 'latest') return { ...base, slots: [1, 2, 3], physical: [...KINDS], windows: [{ kind: 'all' }] };
-  if (family === 'decayed') return { ...base, slots: random.chance(0.5) ? [] : [2], windows: [{ kind: 'all' }] };
+  if (family === 'latest')
+    return { ...base, slots: [1, 2, 3], physical: [...KINDS], windows: [{ kind: 'all' }] };
+  if (family === 'decayed')
+    return { ...base, slots: random.chance(0.5) ? [] : [2], windows: [{ kind: 'all' }] };
   const windows = WINDOWS.filter(() => random.chance(0.35));
   const noSlot = family === 'tally' && random.chance(0.3);
-  return { ...base, slots: noSlot ? [] : base.slots, windows: windows.length === 0 ? [WINDOWS[4]!] : windows };
+  return {
+    ...base,
+    slots: noSlot ? [] : base.slots,
+    windows: windows.length === 0 ? [WINDOWS[4]!] : windows,
+  };
 }
 
 function randomViews(random: Rng, of: ValueStore, index: number, window: number): ViewPlan[] {
   const physical = of.physical[0]!;
-  const view = (read: ReadOp, kind: Physical): ViewPlan => ({ kind: 'value', store: index, window, read, physical: kind });
+  const view = (read: ReadOp, kind: Physical): ViewPlan => ({
+    kind: 'value',
+    store: index,
+    window,
+    read,
+    physical: kind,
+  });
   switch (of.family) {
     case 'last':
       return [
-        view({ fn: 'last', k: 1 + random.below(of.k) }, physical === 'text' ? 'list_text' : 'list_f64'),
+        view(
+          { fn: 'last', k: 1 + random.below(of.k) },
+          physical === 'text' ? 'list_text' : 'list_f64',
+        ),
         view({ fn: 'last', k: null }, physical),
       ];
     case 'tally':
-      return [view({ fn: 'count' }, 'f64'), view({ fn: 'sum' }, 'f64'), view({ fn: 'sum_squares' }, 'f64')];
+      return [
+        view({ fn: 'count' }, 'f64'),
+        view({ fn: 'sum' }, 'f64'),
+        view({ fn: 'sum_squares' }, 'f64'),
+      ];
     case 'latest':
       return KINDS.map((kind, slot) => view({ fn: 'latest', slot }, kind));
     case 'decayed':
@@ -172,7 +258,11 @@ function randomHappenings(of: World, random: Rng): Happening[] {
   const happenings = Array.from({ length: 500 }, (): Happening => {
     time += random.chance(0.3) ? 0 : random.below(gap);
     if (random.chance(0.01)) time += 5000;
-    const number = random.chance(0.2) ? null : random.chance(0.5) ? random.below(6) : (random.next() - 0.5) * 1e6;
+    const number = random.chance(0.2)
+      ? null
+      : random.chance(0.5)
+        ? random.below(6)
+        : (random.next() - 0.5) * 1e6;
     const text = random.chance(0.2) ? null : 'é'.repeat(random.below(3)) + random.below(20);
     const slots = [random.pick([true, true, false, null]), number, text];
     return { participant: random.below(participants), key: random.below(keys + 1), time, slots };
@@ -196,7 +286,12 @@ function bruteForce(of: World, happenings: readonly Happening[]): Value[][] {
             stepTime(of, h) < probe.time &&
             (plan.mask === null || h.slots[0] === true),
         );
-        return answer(plan, view.read, within(seen, plan.windows[view.window]!, probe.time), probe.time);
+        return answer(
+          plan,
+          view.read,
+          within(seen, plan.windows[view.window]!, probe.time),
+          probe.time,
+        );
       }),
     );
 }
@@ -224,7 +319,9 @@ function within(seen: readonly Happening[], window: WindowPlan, time: number): H
 function answer(plan: ValueStore, read: ReadOp, events: readonly Happening[], time: number): Value {
   if (read.fn === 'latest') return events[events.length - 1]?.slots[read.slot] ?? null;
   const slot = plan.slots[0];
-  const values = events.map((h) => (slot === undefined ? 1 : h.slots[slot - 1]!)).filter((v) => v !== null);
+  const values = events
+    .map((h) => (slot === undefined ? 1 : h.slots[slot - 1]!))
+    .filter((v) => v !== null);
   const numbers = values as number[];
   switch (read.fn) {
     case 'last': {
@@ -240,7 +337,9 @@ function answer(plan: ValueStore, read: ReadOp, events: readonly Happening[], ti
     case 'count':
       return values.length;
     case 'sum':
-      return slot === undefined ? 0 : exact(numbers.map((x) => Math.round(x * plan.scale))) / plan.scale;
+      return slot === undefined
+        ? 0
+        : exact(numbers.map((x) => Math.round(x * plan.scale))) / plan.scale;
     case 'sum_squares':
       return slot === undefined ? 0 : exact(numbers.map((x) => Math.round(x * x * SCALE))) / SCALE;
     case 'decayed_count':
