@@ -37,13 +37,13 @@ import {
   type ChainColumn,
   type CounterLayout,
   type CounterView,
-  LIMB,
   NEWEST_END,
   NEWEST_START,
   NEXT_EXPIRY,
 } from './counter-layout.ts';
-import { addWide, type CounterLog } from './counter-log.ts';
+import type { CounterLog } from './counter-log.ts';
 import type { Slab } from './slab.ts';
+import { addWide, LIMB } from './wide-sum.ts';
 
 type Generated = {
   readonly touch: (from: number, to: number, records: Int32Array, slab: Slab) => number;

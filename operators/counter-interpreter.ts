@@ -11,13 +11,13 @@ import {
   type Chain,
   type CounterLayout,
   type CounterView,
-  LIMB,
   NEWEST_END,
   NEWEST_START,
   NEXT_EXPIRY,
 } from './counter-layout.ts';
-import { addWide, type CounterLog } from './counter-log.ts';
+import type { CounterLog } from './counter-log.ts';
 import type { Slab } from './slab.ts';
+import { addWide, LIMB } from './wide-sum.ts';
 
 export class CounterInterpreter implements CounterKernel {
   readonly #layout: CounterLayout;

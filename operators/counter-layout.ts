@@ -17,13 +17,10 @@
  * A window's sum is the total less the total before its oldest slice, so an event adds to one word a lane, however
  * many windows there are. A chain without windows (only `over all`) has totals alone.
  *
- * A count has one lane. A sum has two, low and high (in units of 2^52), exact up to 2^105.
+ * A count has one lane. A sum has two, low and high (wide-sum.ts).
  */
 import type { CounterColumn, CounterGroup, KeyspacePlan, Plan } from '../compiler/plan.ts';
 import { assert } from './assert.ts';
-
-/** Unit of a sum's high lane. */
-export const LIMB = 2 ** 52;
 
 export type CounterLayout = {
   /** Words of all chains. */

@@ -11,20 +11,20 @@
  * a chain (two streams under one `head`): such an event finds its place from the newest end (`push` says so, `settle`
  * follows once it has been added to the totals).
  */
-import { assert } from './assert.ts';
+import { SliceBlock } from './counter-block.ts';
 import {
   BLOCK,
   CAPACITY,
   type Chain,
   type ChainWindow,
   HEAD,
-  LIMB,
   NEWEST_END,
   NEWEST_START,
   NEXT_EXPIRY,
   SIZE,
 } from './counter-layout.ts';
 import { PAGE_SHIFT, type Slab } from './slab.ts';
+import { addWide } from './wide-sum.ts';
 
 /** Logs of fewer slices grow without a look at what could be merged. */
 const COARSEN_FROM = 12;
@@ -35,24 +35,18 @@ export class CounterLog {
   readonly #logs: Slab;
   /** Words of a slice. */
   readonly #width: number;
-  readonly #smallestClass: number;
+  readonly #block: SliceBlock;
   /** Totals and position of an event that came out of order, between `push` and `settle`. */
   readonly #totals: Float64Array;
   #settleFrom = 0;
-  /** Scratch of `#makeRoom`: the slices, oldest first; logical index of each window's oldest, before and after. */
-  #slices = new Float64Array(64);
-  readonly #tails: Int32Array;
-  readonly #movedTails: Int32Array;
 
   constructor(chain: Chain, records: Slab, logs: Slab) {
     this.#chain = chain;
     this.#records = records;
     this.#logs = logs;
     this.#width = 1 + chain.lanes;
-    this.#smallestClass = sizeClass(2 * this.#width);
+    this.#block = new SliceBlock(chain, records, logs);
     this.#totals = new Float64Array(chain.lanes);
-    this.#tails = new Int32Array(chain.windows.length);
-    this.#movedTails = new Int32Array(chain.windows.length);
   }
 
   /** The first state of a zeroed record. */
@@ -112,11 +106,11 @@ export class CounterLog {
       if (added === 0) continue;
       const add = chain.carries[lane] ? addWide : addNarrow;
       for (let j = this.#settleFrom; j < i32[header + SIZE]!; j++) {
-        add(this.#logs.f64, this.#slotAt(header, j) + 1 + lane, added);
+        add(this.#logs.f64, this.#block.slotAt(header, j) + 1 + lane, added);
       }
       for (const window of chain.windows) {
         const index = window.lanes.indexOf(lane);
-        if (index >= 0 && this.#tailOf(record, window) >= this.#settleFrom) {
+        if (index >= 0 && this.#block.tailOf(record, window) >= this.#settleFrom) {
           add(f64, record + window.before[index]!, added);
         }
       }
@@ -168,20 +162,12 @@ export class CounterLog {
     const header = (record + this.#chain.at) * 2;
     const size = i32[header + SIZE]! - moved;
     i32[header + SIZE] = size;
-    if (size === 0) this.emptied(record);
+    if (size === 0) this.#block.emptied(record);
   }
 
-  /** The log holds nothing any more. A block of more than the smallest size is given back. */
+  /** For the generated kernel, which has just set the size to 0. */
   emptied(record: number): void {
-    const { i32 } = this.#records;
-    const header = (record + this.#chain.at) * 2;
-    i32[header + HEAD] = 0;
-    const block = i32[header + BLOCK]!;
-    const kept = this.#classOf(i32[header + CAPACITY]!);
-    if (kept === this.#smallestClass) return;
-    this.#logs.free(block, kept);
-    i32[header + BLOCK] = 0;
-    i32[header + CAPACITY] = 0;
+    this.#block.emptied(record);
   }
 
   #append(record: number, start: number): void {
@@ -226,17 +212,17 @@ export class CounterLog {
     if (records.i32[header + SIZE] === records.i32[header + CAPACITY]) this.#makeRoom(record, time);
     const size = records.i32[header + SIZE]!;
     let at = size;
-    while (at > 0 && this.#startAt(header, at - 1) > start) at--;
+    while (at > 0 && this.#block.startAt(header, at - 1) > start) at--;
     for (let lane = 0; lane < chain.lanes; lane++) {
       this.#totals[lane] = records.f64[record + chain.totals + lane]!;
     }
-    if (at === 0 || this.#startAt(header, at - 1) !== start) {
+    if (at === 0 || this.#block.startAt(header, at - 1) !== start) {
       this.#shiftIn(record, at, start);
       at++;
     }
     this.#settleFrom = at;
     for (let j = at; j < records.i32[header + SIZE]!; j++) {
-      this.#logs.mark(this.#slotAt(header, j), this.#width);
+      this.#logs.mark(this.#block.slotAt(header, j), this.#width);
     }
   }
 
@@ -247,17 +233,17 @@ export class CounterLog {
     const { f64, i32 } = this.#records;
     const logs = this.#logs;
     const size = i32[header + SIZE]!;
-    const tails = chain.windows.map((window) => this.#tailOf(record, window));
-    const oldest = this.#oldest(header);
+    const tails = chain.windows.map((window) => this.#block.tailOf(record, window));
+    const oldest = this.#block.oldest(header);
     const head = i32[header + HEAD]!;
     const capacity = i32[header + CAPACITY]!;
     i32[header + HEAD] = head + 1 === capacity ? 0 : head + 1;
     i32[header + SIZE] = size + 1;
     for (let j = size; j > at; j--) {
-      const from = this.#slotAt(header, j - 1);
-      logs.f64.copyWithin(this.#slotAt(header, j), from, from + this.#width);
+      const from = this.#block.slotAt(header, j - 1);
+      logs.f64.copyWithin(this.#block.slotAt(header, j), from, from + this.#width);
     }
-    const slot = this.#slotAt(header, at);
+    const slot = this.#block.slotAt(header, at);
     if (at === size) this.#writeSlot(slot, start, record + chain.totals);
     else logs.f64[slot] = start;
     logs.mark(slot, this.#width);
@@ -281,180 +267,16 @@ export class CounterLog {
     if (time >= f64[record + chain.at + NEXT_EXPIRY]!) this.expire(record, time);
     const capacity = i32[header + CAPACITY]!;
     if (i32[header + SIZE]! < capacity * 0.75) return;
-    if (capacity > 0 && capacity < COARSEN_FROM) this.#double(record, capacity);
-    else this.#coarsen(record);
+    if (capacity > 0 && capacity < COARSEN_FROM) this.#block.double(record, capacity);
+    else this.#block.coarsen(record);
   }
-
-  /** A block of twice the size, with the slices at its front. */
-  #double(record: number, capacity: number): void {
-    const chain = this.#chain;
-    const header = (record + chain.at) * 2;
-    const { i32 } = this.#records;
-    const width = this.#width;
-    const size = i32[header + SIZE]!;
-    const oldest = this.#oldest(header);
-    const old = i32[header + BLOCK]!;
-    const held = this.#classOf(capacity);
-    const block = this.#logs.alloc(held + 1);
-    const { f64 } = this.#logs;
-    for (let j = 0, at = oldest; j < size; j++, at = at + 1 === capacity ? 0 : at + 1) {
-      const from = old + at * width;
-      const to = block + j * width;
-      for (let word = 0; word < width; word++) f64[to + word] = f64[from + word]!;
-    }
-    this.#logs.free(old, held);
-    for (let w = 0; w < chain.windows.length; w++) {
-      const word = record * 2 + chain.windows[w]!.tail;
-      const at = i32[word]! - oldest;
-      i32[word] = at < 0 ? at + capacity : at;
-    }
-    i32[header + BLOCK] = block;
-    i32[header + CAPACITY] = Math.floor(2 ** (held + 1) / width);
-    i32[header + HEAD] = size;
-  }
-
-  #coarsen(record: number): void {
-    const chain = this.#chain;
-    const header = (record + chain.at) * 2;
-    const { i32 } = this.#records;
-    const tails = this.#tails;
-    for (let w = 0; w < tails.length; w++) tails[w] = this.#tailOf(record, chain.windows[w]!);
-    const kept = this.#gather(header);
-    this.#fit(header, Math.max(2, Math.ceil(kept * 1.5) + 1));
-    const block = i32[header + BLOCK]!;
-    const words = kept * this.#width;
-    const logs = this.#logs;
-    for (let i = 0; i < words; i++) logs.f64[block + i] = this.#slices[i]!;
-    logs.mark(block, words + 1);
-    i32[header + SIZE] = kept;
-    i32[header + HEAD] = kept;
-    for (let w = 0; w < tails.length; w++) i32[record * 2 + chain.windows[w]!.tail] = tails[w]!;
-  }
-
-  /**
-   * Copies the slices to scratch, oldest first, and merges those that no window tells apart. `#tails` (logical indexes)
-   * move along. Answers how many are left.
-   */
-  #gather(header: number): number {
-    const { windows } = this.#chain;
-    const width = this.#width;
-    const tails = this.#tails;
-    const size = this.#records.i32[header + SIZE]!;
-    if (this.#slices.length < size * width) this.#slices = new Float64Array(size * width * 2);
-    const slices = this.#slices;
-    const logs = this.#logs.f64;
-    let kept = 0;
-    let lastHop = 0;
-    for (let j = 0; j < size; j++) {
-      const from = this.#slotAt(header, j);
-      let isTail = false;
-      let hop = 0;
-      for (let w = tails.length - 1; w >= 0; w--) {
-        if (tails[w]! <= j) hop = windows[w]!.hopMs;
-        if (tails[w] === j) isTail = true;
-      }
-      assert(hop > 0, 'the widest window holds every slice of the log');
-      const start = Math.floor(logs[from]! / hop) * hop;
-      const merges = !isTail && hop === lastHop && start === slices[(kept - 1) * width];
-      if (!merges) {
-        const to = kept * width;
-        slices[to] = start;
-        for (let lane = 1; lane < width; lane++) slices[to + lane] = logs[from + lane]!;
-        kept++;
-      }
-      if (isTail) this.#moved(j, kept - 1);
-      lastHop = hop;
-    }
-    this.#tails.set(this.#movedTails);
-    return kept;
-  }
-
-  #moved(from: number, to: number): void {
-    for (let w = 0; w < this.#tails.length; w++)
-      if (this.#tails[w] === from) this.#movedTails[w] = to;
-  }
-
-  /** A block for at least `slices`; what the old one held is lost. */
-  #fit(header: number, slices: number): void {
-    const { i32 } = this.#records;
-    const wanted = Math.max(this.#smallestClass, sizeClass(slices * this.#width));
-    const capacity = i32[header + CAPACITY]!;
-    if (capacity > 0) {
-      const held = this.#classOf(capacity);
-      if (held === wanted) return;
-      this.#logs.free(i32[header + BLOCK]!, held);
-    }
-    i32[header + BLOCK] = this.#logs.alloc(wanted);
-    i32[header + CAPACITY] = Math.floor(2 ** wanted / this.#width);
-  }
-
-  #oldest(header: number): number {
-    const { i32 } = this.#records;
-    const at = i32[header + HEAD]! - i32[header + SIZE]!;
-    return at < 0 ? at + i32[header + CAPACITY]! : at;
-  }
-
-  /** Word of the slice at logical index j (0: oldest). */
-  #slotAt(header: number, j: number): number {
-    const { i32 } = this.#records;
-    const capacity = i32[header + CAPACITY]!;
-    let at = this.#oldest(header) + j;
-    if (at >= capacity) at -= capacity;
-    return i32[header + BLOCK]! + at * this.#width;
-  }
-
-  #startAt(header: number, j: number): number {
-    return this.#logs.f64[this.#slotAt(header, j)]!;
-  }
-
-  /** Logical index of a window's oldest slice; the log's size when it holds none. */
-  #tailOf(record: number, window: ChainWindow): number {
-    const { f64, i32 } = this.#records;
-    const header = (record + this.#chain.at) * 2;
-    if (f64[record + window.expiry] === Number.POSITIVE_INFINITY) return i32[header + SIZE]!;
-    const at = i32[record * 2 + window.tail]! - this.#oldest(header);
-    return at < 0 ? at + i32[header + CAPACITY]! : at;
-  }
-
-  #classOf(capacity: number): number {
-    return sizeClass(capacity * this.#width);
-  }
-}
-
-/**
- * Adds a quantised value to the two lanes at `word` (low, high). Beyond ±2^104 it counts as ±2^104, which keeps an
- * infinite product from poisoning the key.
- */
-export function addWide(f64: Float64Array, word: number, value: number): void {
-  if (value < LIMB && value > -LIMB) {
-    f64[word]! += value;
-  } else {
-    const bounded = Math.max(-(LIMB ** 2), Math.min(LIMB ** 2, value));
-    const high = Math.trunc(bounded / LIMB);
-    f64[word + 1]! += high;
-    f64[word]! += bounded - high * LIMB;
-  }
-  carryInto(f64, word);
 }
 
 function addNarrow(f64: Float64Array, word: number, value: number): void {
   f64[word]! += value;
 }
 
-/** Brings |low| below LIMB. */
-function carryInto(f64: Float64Array, word: number): void {
-  const low = f64[word]!;
-  if (low < LIMB && low > -LIMB) return;
-  const high = Math.trunc(low / LIMB);
-  f64[word] = low - high * LIMB;
-  f64[word + 1]! += high;
-}
-
 /** When a window loses a slice of that start. */
 function expiryOf(window: ChainWindow, start: number): number {
   return Math.floor(start / window.hopMs) * window.hopMs + window.hopMs + window.ms;
-}
-
-function sizeClass(words: number): number {
-  return 32 - Math.clz32(words - 1);
 }

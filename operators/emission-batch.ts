@@ -3,7 +3,6 @@ import type { Column, TextColumn } from './column.ts';
 
 /** What a row is, by code. */
 export const ROW_KINDS = ['example', 'shown', 'audit'] as const;
-export type RowKind = (typeof ROW_KINDS)[number];
 export const ROW_EXAMPLE = 0;
 export const ROW_SHOWN = 1;
 export const ROW_AUDIT = 2;
@@ -19,7 +18,6 @@ export const LABEL_KINDS = [
   'unknown',
   'audit',
 ] as const;
-export type LabelKindName = (typeof LABEL_KINDS)[number];
 export const LABEL_ABSENT = 0;
 export const LABEL_OBSERVED = 1;
 export const LABEL_LATE_POSITIVE = 2;
@@ -43,7 +41,7 @@ export type LabelColumns = {
   readonly audit: { readonly atWait: Uint8Array; readonly ever: Uint8Array } | null;
 };
 
-/** Sorted by (emitted, time, id bytes); rows equal in all three keep the order of the emission table. */
+/** Sorted by (emitted, time, id bytes); rows equal in all three are by source position, then as in the emission table. */
 export type EmissionBatch = {
   readonly n: number;
   readonly emitted: Float64Array;

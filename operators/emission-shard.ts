@@ -61,6 +61,10 @@ export class EmissionShard {
   readonly #shard: { readonly index: number; readonly of: number };
   readonly #touched: number[] = [];
   readonly #heads: Int32Array;
+  readonly #bySource = (a: number, b: number): number => {
+    const { f64, i32 } = this.#anchors.slab;
+    return i32[a * 2 + 6] - i32[b * 2 + 6] || f64[a + 4] - f64[b + 4];
+  };
 
   constructor(
     plan: Plan,
@@ -229,7 +233,9 @@ export class EmissionShard {
     this.#touched.push(record);
   }
 
+  /** Steps what was touched; by source, so that rows of equal time and id have an order of their own. */
   #runTouched(at: number, into: EmissionRows): void {
+    if (this.#touched.length > 1) this.#touched.sort(this.#bySource);
     for (const record of this.#touched) {
       this.#anchors.slab.i32[record * 2 + 7] &= ~TOUCHED;
       this.#run(record, at, into);

@@ -269,14 +269,17 @@ export class Pipeline {
     return emitted;
   }
 
-  /** How far event time has really come: the frontier, or where the last stream ended. */
+  /** How far event time has really come: once all partitions have ended, no further than the last of them. */
   #reached(frontier: number): number {
-    if (Number.isFinite(frontier) || this.#complete) return frontier;
-    let reached = Number.NEGATIVE_INFINITY;
+    if (this.#complete) return frontier;
+    let last = Number.NEGATIVE_INFINITY;
     for (const partitions of this.#partitions) {
-      for (const { scan } of partitions.values()) reached = Math.max(reached, scan.watermark);
+      for (const { scan, ended } of partitions.values()) {
+        if (!ended) return frontier;
+        last = Math.max(last, scan.watermark);
+      }
     }
-    return reached;
+    return Math.min(frontier, last);
   }
 
   /** Up to when a stream is known to be complete; ended partitions stay where they ended, unless the run is complete. */

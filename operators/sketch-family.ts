@@ -34,8 +34,10 @@ export interface Summaries {
   size(at: number): number;
   /** Whether it holds all its values one by one. */
   isExact(at: number): boolean;
-  /** Hands over its values; of an exact one only. */
+  /** Hands over its values, of an exact one. */
   visit(at: number, sink: CountSink): void;
+  /** Gives what it knows to the family's answering. */
+  collect(at: number): void;
   /** Empties it and gives its blocks back. */
   release(at: number): void;
 }
@@ -48,15 +50,15 @@ export interface Unions {
   /** After some have left: empties what cannot be taken out of, for `join` to fill again. */
   restart(at: number): void;
   join(at: number, summary: number): void;
+  /** Gives what it knows to the family's answering. */
+  collect(at: number): void;
   release(at: number): void;
 }
 
 /** Collects what a window holds, once; answers what is asked of it, any number of times. */
 export interface Answering extends CountSink {
+  /** Any number of `offer`s comes next, or one `collect` of a summary or a union. */
   begin(): void;
-  /** Any number of `offer`s, or one of these two, comes after `begin`. */
-  takeSummary(summaries: Summaries, at: number): void;
-  takeUnion(at: number): void;
   /** An empty window leaves the row null, 0 or []. */
   write(read: ReadOp, out: Output, row: number): void;
 }
@@ -67,7 +69,7 @@ export type SketchFamily = {
   read(row: number): number;
   /** Summaries that are exact up to `entriesMax` different values. */
   summaries(home: Slab, entriesMax: number): Summaries;
-  /** Unions in `home` of summaries of slices. */
-  unions(home: Slab, slices: Summaries): Unions;
+  /** Summaries of slices, with their words in `slices`, and unions of them, with theirs in `roots`. */
+  slices(slices: Slab, roots: Slab): { readonly summaries: Summaries; readonly unions: Unions };
   readonly answering: Answering;
 };

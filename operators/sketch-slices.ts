@@ -11,10 +11,10 @@
  * window is quantised by that.
  */
 import type { WindowPlan } from '../compiler/plan.ts';
+import { assert } from './assert.ts';
 import { ENTRY_LOG_WORDS, EntryLog } from './entry-log.ts';
 import {
   EXACT_ENTRIES_MAX,
-  SLICE_ENTRIES_MAX,
   type SketchFamily,
   SUMMARY_WORDS,
   type Summaries,
@@ -66,6 +66,7 @@ export class SlicedWindow {
     family: SketchFamily,
     { records, slabs, name }: { records: Slab; slabs: SlabSet; name: string },
   ) {
+    assert(UNION + UNION_WORDS <= 2 ** ROOT_CLASS, 'a root holds a union');
     this.#ms = plan.ms;
     this.#hopMs = plan.hopMs;
     this.#sliceMs = sliceLength(plan.ms, plan.hopMs);
@@ -76,8 +77,9 @@ export class SlicedWindow {
     this.#slices = slabs.open(`${name}.slices`);
     this.#log = new EntryLog(records, this.#blocks, ENTRY_WORDS);
     this.#directory = new EntryLog(this.#roots, this.#slices, SUMMARY + SUMMARY_WORDS);
-    this.#summaries = family.summaries(this.#slices, SLICE_ENTRIES_MAX);
-    this.#unions = family.unions(this.#roots, this.#summaries);
+    const { summaries, unions } = family.slices(this.#slices, this.#roots);
+    this.#summaries = summaries;
+    this.#unions = unions;
   }
 
   /** Takes a value in; not null. */
@@ -95,11 +97,10 @@ export class SlicedWindow {
 
   /** Hands what an anchor at `time` sees to the family's answering. */
   collect(at: number, time: number): void {
-    const { answering } = this.#family;
     if (this.#isSketching(at)) {
       const root = this.#root(at);
       this.#advance(root, floorTo(time - this.#ms, this.#sliceMs));
-      answering.takeUnion(root + UNION);
+      this.#unions.collect(root + UNION);
       return;
     }
     const from = windowStart(time, this.#ms, this.#hopMs);
@@ -107,7 +108,7 @@ export class SlicedWindow {
     for (let j = this.#log.size(at) - 1; j >= 0; j--) {
       const entry = this.#log.word(at, j);
       if (f64[entry]! < from) return;
-      answering.offer(f64[entry + VALUE]!, f64[entry + COUNT]!);
+      this.#family.answering.offer(f64[entry + VALUE]!, f64[entry + COUNT]!);
     }
   }
 

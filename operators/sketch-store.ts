@@ -70,7 +70,11 @@ export class SketchStore implements ValueStoreOperator {
       }
       if (plan.kind === 'time') {
         words += SLICED_WINDOW_WORDS;
-        return { kind: 'sliced', offset, window: new SlicedWindow(plan, family, { records, slabs, name }) };
+        return {
+          kind: 'sliced',
+          offset,
+          window: new SlicedWindow(plan, family, { records, slabs, name }),
+        };
       }
       words += SUMMARY_WORDS;
       return { kind: 'all', offset };
@@ -121,19 +125,18 @@ export class SketchStore implements ValueStoreOperator {
 
   #collect(at: number, time: number, index: number): void {
     const window = this.#windows[index]!;
-    const { answering } = this.#family;
-    answering.begin();
+    this.#family.answering.begin();
     switch (window.kind) {
       case 'sliced':
         window.window.collect(at + window.offset, time);
         return;
       case 'all':
-        answering.takeSummary(this.#all, at + window.offset);
+        this.#all.collect(at + window.offset);
         return;
       case 'session': {
         const section = at + window.offset;
         if (!sessionIsOn(this.#records, section, window.gapMs, time)) return;
-        answering.takeSummary(this.#sessions, section + SESSION_WORDS);
+        this.#sessions.collect(section + SESSION_WORDS);
         return;
       }
       case 'rows':

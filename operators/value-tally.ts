@@ -8,8 +8,6 @@
 import type { ReadOp, WindowPlan } from '../compiler/plan.ts';
 import type { Output } from './answers.ts';
 import { numbersOf } from './counter-kernel.ts';
-import { LIMB } from './counter-layout.ts';
-import { addWide } from './counter-log.ts';
 import { ENTRY_LOG_WORDS, EntryLog } from './entry-log.ts';
 import type { Frame } from './frame.ts';
 import { reachesBackTo, rowCap } from './row-retention.ts';
@@ -20,6 +18,7 @@ import type {
   ValueStoreContext,
   ValueStoreOperator,
 } from './value-store.ts';
+import { addWide, LIMB } from './wide-sum.ts';
 
 const LANES = 5;
 const COUNT = 0;

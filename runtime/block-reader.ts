@@ -38,15 +38,21 @@ export type ExampleBlock = {
   readonly labels: readonly BlockLabel[];
 };
 
-/** Every block of a file, in order. A Fault `block_damaged` when the file is cut or is none of ours. */
-export async function* readBlocks(path: string): AsyncGenerator<ExampleBlock> {
+/** A block with the byte position behind it. */
+export type PlacedBlock = ExampleBlock & { readonly end: number };
+
+/**
+ * Every block of a file, in order, from the block boundary `from` on. A Fault `block_damaged` when the file is cut or is
+ * none of ours.
+ */
+export async function* readBlocks(path: string, from = 0): AsyncGenerator<PlacedBlock> {
   const handle = await open(path, 'r').catch((error) => {
     throw fileFault('read', path, error);
   });
   try {
     const { size } = await handle.stat();
     const head = new Uint8Array(10);
-    for (let position = 0; position < size; ) {
+    for (let position = from; position < size; ) {
       const { bytesRead } = await handle.read(head, 0, head.length, position);
       const reader = new WireReader(head.subarray(0, bytesRead));
       const length = reader.varint();
@@ -59,7 +65,7 @@ export async function* readBlocks(path: string): AsyncGenerator<ExampleBlock> {
       const bytes = new Uint8Array(length);
       await handle.read(bytes, 0, length, position);
       position += length;
-      yield decodeBlock(bytes);
+      yield { ...decodeBlock(bytes), end: position };
     }
   } finally {
     await handle.close();

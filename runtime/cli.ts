@@ -34,8 +34,15 @@ function explainError(error: unknown, out: Console): number {
     out.error(`millrace: ${error.message}`);
     return 3;
   }
-  throw error;
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  out.error(
+    `${stack}\nmillrace: this is a mistake of millrace itself, not of yours; please report it.`,
+  );
+  return INTERNAL_ERROR;
 }
+
+/** An assertion of ours did not hold (sysexits' EX_SOFTWARE): none of the documented four. */
+const INTERNAL_ERROR = 70;
 
 type Done = (code: number) => void;
 

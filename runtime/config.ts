@@ -12,6 +12,10 @@ export const BUFFER_BYTES = 512 * 1024 * 1024;
 export const SINK_BUFFER_BYTES = 1024 * 1024;
 /** Rows of one example block. */
 export const BLOCK_ROWS = 512;
+/** Bytes of an example file read at a time for training; a longer line makes the read grow. */
+export const EXAMPLE_READ_BYTES = 4 * 1024 * 1024;
+/** Pace of model snapshots while training (tens of megabytes each). */
+export const MODEL_SNAPSHOT_EVERY_MS = 10_000;
 /** A length-delimited block above this is taken for corruption. */
 export const BLOCK_BYTES_MAX = 256 * 1024 * 1024;
 /** Rows of one Parquet row group. */

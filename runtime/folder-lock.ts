@@ -1,10 +1,10 @@
 /**
- * One process per output folder. FOLDER/lock holds {host, pid, started}; it is made exclusively and touched every few
+ * One process per output folder. FOLDER/lock holds {host, pid, started}; it is made whole and exclusively, and touched every few
  * seconds. It is stale when its process is gone (same host) or when nobody touched it for LOCK_STALE_MS (another host,
- * whose processes cannot be asked). A stale one is moved away by rename, so that only one of two takers gets it.
+ * whose processes cannot be asked). A stale one is moved away by rename, so that only one of two takers gets it; who moved a fresh one by mistake puts it back.
  */
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { LOCK_STALE_MS, LOCK_TOUCH_MS } from './config.ts';
@@ -36,12 +36,7 @@ export class FolderLock {
     });
     const me: Holder = { host: hostname(), pid: process.pid, started: startOf(process.pid) };
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      try {
-        await writeFile(path, JSON.stringify(me), { flag: 'wx' });
-        return new FolderLock(path);
-      } catch (error) {
-        if (codeOf(error) !== 'EEXIST') throw fileFault('lock', path, error);
-      }
+      if (await claim(path, me)) return new FolderLock(path);
       const holder = await staleHolder(path);
       if (holder !== null) throw lockedBy(folder, holder);
     }
@@ -54,16 +49,37 @@ export class FolderLock {
   }
 }
 
+/** Makes the lock with its content in one act: nobody ever sees a lock whose holder is not written yet. */
+async function claim(path: string, me: Holder): Promise<boolean> {
+  const aside = `${path}.claim-${me.pid}-${me.started}-${claims++}`;
+  try {
+    await writeFile(aside, JSON.stringify(me));
+    await link(aside, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw fileFault('lock', path, error);
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+let claims = 0;
+
 /** The live holder; null when the lock was stale and is moved away, or gone. */
 async function staleHolder(path: string): Promise<Holder | null> {
   const text = await readFile(path, 'utf8').catch(() => null);
   if (text === null) return null;
   const holder = parseHolder(text);
   if (holder !== null && (await isAlive(holder, path))) return holder;
-  const aside = `${path}.stale-${process.pid}`;
+  const aside = `${path}.stale-${process.pid}-${claims++}`;
   try {
     await rename(path, aside);
+    // Somebody quicker may have taken over between the look and the rename: then what was moved is theirs, and goes back.
+    const moved = await readFile(aside, 'utf8');
+    if (moved !== text) await link(aside, path);
     await rm(aside, { force: true });
+    if (moved !== text) return parseHolder(moved);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw fileFault('lock', path, error);
   }

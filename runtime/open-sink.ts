@@ -12,7 +12,7 @@ export function outputNames(plan: Plan): string[] {
   const names = ['manifest.json', 'late.ndjson', 'malformed.ndjson'];
   for (const { name } of plan.examples) {
     const safe = safeName(name);
-    names.push(...['ndjson', 'block', 'parquet', 'proto'].map((end) => `${safe}.${end}`));
+    names.push(...['ndjson', 'block', 'parquet', 'proto', 'model'].map((end) => `${safe}.${end}`));
     names.push(quarantineName(name));
   }
   return names;

@@ -15,6 +15,8 @@ export type ProgressState = {
   readonly malformed: number;
   readonly emitted: number;
   readonly memoryBytes: number;
+  /** A line of the command's own. */
+  readonly note?: string;
 };
 
 /** The part of a terminal that the view needs; `process.stderr` has it. */
@@ -40,6 +42,7 @@ export function renderProgress(state: ProgressState): string[] {
       `${grouped(state.malformed)} malformed`,
     `examples    ${grouped(state.emitted)}   memory ${megabytes(state.memoryBytes)}   ` +
       `elapsed ${durationText(state.elapsedMs)}`,
+    ...(state.note === undefined ? [] : [state.note]),
   ];
 }
 
@@ -55,6 +58,7 @@ export function renderProgressLine(state: ProgressState): string {
     `${grouped(state.malformed)} malformed`,
     `${grouped(state.emitted)} examples`,
     megabytes(state.memoryBytes),
+    ...(state.note === undefined ? [] : [state.note]),
   ].join(', ');
 }
 

@@ -9,10 +9,11 @@ import type { Manifest } from './manifest.ts';
 import { PipelineEngine } from './pipeline-engine.ts';
 import { compileProgram, readProgram } from './program-files.ts';
 import { type ProgressState, ProgressView } from './progress-view.ts';
-import { run } from './run.ts';
+import { type RunResult, run } from './run.ts';
 import type { OutputFormat } from './sink.ts';
 import { DiskSpill } from './spill.ts';
-import type { Task } from './task.ts';
+import type { OnCommit, Task } from './task.ts';
+import type { SourceInput } from './task-source.ts';
 import { UsageError } from './usage-error.ts';
 
 export type RunFlags = {
@@ -46,31 +47,49 @@ export async function runCommand(
     throw new UsageError('the program has no examples block: there is nothing to write');
   }
   const inputs = await parseInputs(plan, flags.from);
+  const { outcome, manifest, code } = await runPlan({ plan, inputs }, flags, out);
+  if (outcome === 'already_done') {
+    out.error(`${flags.to} is done already: nothing to do. (--fresh makes it again.)`);
+  } else if (outcome === 'stopped') {
+    out.error('Stopped at a commit. Run the same command again to go on.');
+  } else {
+    out.print(summary(flags.to, manifest!));
+  }
+  return code;
+}
+
+/** What a command built around a run adds to it. */
+export type RunHooks = {
+  readonly onCommit?: OnCommit;
+  /** Records there are to read, for the progress display. */
+  readonly eventsTotal?: number;
+  /** One more line for the progress display. */
+  readonly note?: () => string;
+};
+
+/** Runs a plan with progress shown and signals watched; `code` is the exit code. Throws Fault. */
+export async function runPlan(
+  of: { readonly plan: Plan; readonly inputs: readonly SourceInput[] },
+  flags: RunFlags,
+  out: Console,
+  hooks: RunHooks = {},
+): Promise<RunResult & { readonly code: number }> {
   const { stop, code, unwatch } = watchSignals(out);
-  const meter = new Meter(plan, flags.quiet ? null : out);
+  const meter = new Meter(of.plan, flags.quiet ? null : out, hooks);
   const spill = new DiskSpill(flags.to);
   try {
-    const { outcome, manifest } = await run({
+    const result = await run({
       ...flags,
-      plan,
-      inputs,
+      ...of,
       folder: flags.to,
       stop,
-      makeEngine: (of, slabs, shards) => makeEngine(of, { slabs, shards, flags, spill }),
+      makeEngine: (plan, slabs, shards) => makeEngine(plan, { slabs, shards, flags, spill }),
       say: (line) => out.error(line),
       onBatch: (task) => meter.show(task),
+      onCommit: hooks.onCommit,
     });
-    if (outcome === 'already_done') {
-      out.error(`${flags.to} is done already: nothing to do. (--fresh makes it again.)`);
-      return 0;
-    }
-    if (outcome === 'stopped') {
-      out.error('Stopped at a commit. Run the same command again to go on.');
-      return code();
-    }
-    meter.finish();
-    out.print(summary(flags.to, manifest!));
-    return 0;
+    if (result.outcome === 'done') meter.finish();
+    return { ...result, code: result.outcome === 'stopped' ? code() : 0 };
   } finally {
     unwatch();
     spill.close();
@@ -115,13 +134,15 @@ function watchSignals(out: Console) {
 class Meter {
   readonly #plan: Plan;
   readonly #view: ProgressView | null;
+  readonly #hooks: RunHooks;
   readonly #startedAt = performance.now();
   #task: Task | null = null;
   #rate = { at: 0, rows: 0, perSecond: 0 };
   #shownAt = 0;
 
-  constructor(plan: Plan, out: Console | null) {
+  constructor(plan: Plan, out: Console | null, hooks: RunHooks) {
     this.#plan = plan;
+    this.#hooks = hooks;
     this.#view = out === null ? null : new ProgressView(out.progress);
   }
 
@@ -163,7 +184,7 @@ class Meter {
     return {
       elapsedMs,
       eventsRead: rows,
-      eventsTotal: null,
+      eventsTotal: this.#hooks.eventsTotal ?? null,
       eventsPerSecond: this.#rate.perSecond,
       eventTimeMs: reached ?? (Number.isFinite(newest) ? newest : null),
       lagMs: reached === null || !Number.isFinite(newest) ? null : Math.max(0, newest - reached),
@@ -172,6 +193,7 @@ class Meter {
       malformed: sum.malformed,
       emitted: sinks.reduce((total, sink) => total + sink.rows, 0),
       memoryBytes: process.memoryUsage.rss(),
+      ...(this.#hooks.note === undefined ? {} : { note: this.#hooks.note() }),
     };
   }
 }

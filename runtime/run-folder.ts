@@ -1,5 +1,6 @@
 /** An output folder: whose it is, starting it, starting it over. */
 import { join } from 'node:path';
+import type { Plan } from '../compiler/plan.ts';
 import { Fault } from './fault.ts';
 import type { Files } from './files.ts';
 import { checkIdentity, type RunIdentity } from './run-identity.ts';
@@ -7,6 +8,8 @@ import { checkIdentity, type RunIdentity } from './run-identity.ts';
 /** What the engine keeps for itself, inside the output folder. */
 export const PRIVATE = '.millrace';
 const IDENTITY = 'run.json';
+/** The plan of the run, for whoever reads its outputs later. */
+export const PLAN = 'plan.json';
 /** Kept by --fresh: the lock is held while it works. */
 const LOCK = 'lock';
 
@@ -17,9 +20,9 @@ const LOCK = 'lock';
 export async function claimFolder(
   folder: string,
   identity: RunIdentity,
-  more: { files: Files; outputs: readonly string[] },
+  more: { files: Files; outputs: readonly string[]; plan: Plan },
 ): Promise<void> {
-  const { files, outputs } = more;
+  const { files, outputs, plan } = more;
   const path = join(folder, PRIVATE, IDENTITY);
   const saved = await readIdentity(path, files);
   if (saved !== null) {
@@ -35,6 +38,7 @@ export async function claimFolder(
       { context: { path: folder, file: lost } },
     );
   }
+  await files.replace(join(folder, PRIVATE, PLAN), Buffer.from(JSON.stringify(plan)));
   await files.replace(path, Buffer.from(`${JSON.stringify(identity, null, 2)}\n`));
 }
 

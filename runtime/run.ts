@@ -21,7 +21,7 @@ import { IDENTITY_VERSION, identifyFile } from './run-identity.ts';
 import { SideRecords } from './side-records.ts';
 import { type OutputFormat, sinkName } from './sink.ts';
 import type { StateStore } from './state-store.ts';
-import { Task, type TaskOptions } from './task.ts';
+import { type OnCommit, Task, type TaskOptions } from './task.ts';
 import { type SourceInput, TaskSource } from './task-source.ts';
 
 export type RunRequest = {
@@ -42,6 +42,7 @@ export type RunRequest = {
   /** One line for people, now and then. */
   readonly say: (line: string) => void;
   readonly onBatch: (task: Task) => void;
+  readonly onCommit?: OnCommit | undefined;
   /** Tests put failing ones in their place. */
   readonly files?: Files;
   readonly now?: () => number;
@@ -124,7 +125,7 @@ async function prepareFolder(request: RunRequest): Promise<void> {
   );
   const version = IDENTITY_VERSION;
   const identity = { version, planDigest: plan.digest, shards, format, complete, sources };
-  await claimFolder(folder, identity, { files, outputs });
+  await claimFolder(folder, identity, { files, outputs, plan });
 }
 
 function openLog(request: RunRequest, own: string): Log {
@@ -198,7 +199,7 @@ async function openSources(
 }
 
 function taskOptions(request: RunRequest): TaskOptions {
-  const { commitEveryMs, checkpointEveryMs, complete, stop, onBatch } = request;
+  const { commitEveryMs, checkpointEveryMs, complete, stop, onBatch, onCommit } = request;
   const now = request.now ?? (() => performance.now());
-  return { commitEveryMs, checkpointEveryMs, complete, stop, onBatch, now };
+  return { commitEveryMs, checkpointEveryMs, complete, stop, onBatch, onCommit, now };
 }

@@ -47,10 +47,15 @@ export type TaskOptions = {
   readonly now: () => number;
   /** Told after every batch. */
   readonly onBatch: (task: Task) => void;
+  /** Told after every commit, and waited for: readers that follow the outputs may read so far. */
+  readonly onCommit?: OnCommit | undefined;
 };
 
 /** Rows read between two advances of the engine: larger batches are cheaper per row. */
 const ADVANCE_ROWS = 16_384;
+
+/** Gets what is committed of each output, by file name inside the output folder. */
+export type OnCommit = (outputs: Readonly<Record<string, OutputPosition>>) => Promise<void>;
 
 export class Task {
   readonly parts: TaskParts;
@@ -91,6 +96,8 @@ export class Task {
   /** Runs to the end of every source, or to a commit after a stop was asked for. */
   async run(): Promise<'ended' | 'stopped'> {
     const { now, commitEveryMs, checkpointEveryMs, stop } = this.#options;
+    // From the start: a stream that ends early must not hold labels until the others end.
+    if (this.#options.complete) this.parts.engine.complete();
     let committedAt = now();
     let checkpointedAt = now();
     for (let source = this.#next(); source !== null; source = this.#next()) {
@@ -108,7 +115,6 @@ export class Task {
         if (stop.requested) return 'stopped';
       }
     }
-    if (this.#options.complete) this.parts.engine.complete();
     await this.#advance();
     if (this.isReplaying) {
       throw new Fault(
@@ -149,6 +155,7 @@ export class Task {
     });
     this.#committedK = this.#k;
     this.#rowsSinceCommit = 0;
+    await this.#options.onCommit?.(outputs);
   }
 
   /** Writes the state as of the last commit. */

@@ -8,7 +8,7 @@ import type { EmissionBatch } from '../operators/emission-batch.ts';
 import { NdjsonDecoder } from '../operators/ndjson.ts';
 import { SLACK_BYTES } from '../operators/ndjson-scanner.ts';
 import { Pipeline } from '../operators/pipeline.ts';
-import { type Slab, SlabSet } from '../operators/slab.ts';
+import { PAGE_WORDS, type Slab, SlabSet } from '../operators/slab.ts';
 import { JsonBytes } from '../runtime/json-bytes.ts';
 import { NdjsonRows } from '../runtime/ndjson-rows.ts';
 
@@ -223,7 +223,10 @@ function copySlabs(set: SlabSet): SlabSet {
   return copy;
 }
 
-/** Only what a checkpoint would have written: every page that was ever dirty. */
+/** Only what checkpoints would have written: every page that was ever dirty, before earlier restarts too. */
 function copyPages(from: Slab, to: Slab): void {
-  for (const { page, bytes } of from.dirtyPages()) to.load(page, bytes);
+  for (const { page, bytes } of from.dirtyPages()) {
+    to.load(page, bytes);
+    to.mark(page * PAGE_WORDS, 1);
+  }
 }

@@ -54,7 +54,11 @@ function pickAggregate(random: Rng, source: SourceWords, where: string): Aggrega
   const path = `${name}.${field}`;
   if (QUANTITIES.includes(kind)) return ofQuantity(random, path, where, kind);
   if (kind === 'string') return ofText(random, path, where);
-  const fn = random.pick(kind === 'bool' ? ['first', 'last', 'mode', 'distinct', 'mode_share'] : ['min', 'max', 'last', 'first']);
+  const fn = random.pick(
+    kind === 'bool'
+      ? ['first', 'last', 'mode', 'distinct', 'mode_share']
+      : ['min', 'max', 'last', 'first'],
+  );
   const time = kind === 'timestamp';
   return { text: `${fn}(${path}${where})`, kind: time ? 'time' : 'other', fallback: '' };
 }
@@ -63,9 +67,21 @@ function ofQuantity(random: Rng, path: string, where: string, kind: FieldKind): 
   const fallback = kind === 'money' ? '' : ' default 7';
   const value = random.chance(0.2) && kind !== 'money' ? `${path} * 2 - 1` : path;
   const simple = ['sum', 'mean', 'min', 'max', 'stddev', 'first', 'last', 'mode'];
-  const fn = random.pick([...simple, 'quantile', 'topk', 'last_k', 'mode_share', 'distinct', 'decayed_sum']);
+  const fn = random.pick([
+    ...simple,
+    'quantile',
+    'topk',
+    'last_k',
+    'mode_share',
+    'distinct',
+    'decayed_sum',
+  ]);
   if (simple.includes(fn)) {
-    return { text: `${fn}(${value}${where})`, kind: kind === 'money' ? 'other' : 'number', fallback };
+    return {
+      text: `${fn}(${value}${where})`,
+      kind: kind === 'money' ? 'other' : 'number',
+      fallback,
+    };
   }
   if (fn === 'quantile') {
     const q = random.pick(['0', '0.5', '0.9', '1']);
@@ -76,18 +92,28 @@ function ofQuantity(random: Rng, path: string, where: string, kind: FieldKind): 
     return { text: `decayed_sum(${value}${where}, half_life: ${half})`, kind: 'other', fallback };
   }
   if (fn === 'distinct') return { text: `distinct(${value}${where})`, kind: 'count', fallback: '' };
-  if (fn === 'mode_share') return { text: `mode_share(${value}${where})`, kind: 'other', fallback: '' };
+  if (fn === 'mode_share')
+    return { text: `mode_share(${value}${where})`, kind: 'other', fallback: '' };
   const k = 1 + random.below(4);
-  return { text: `${fn === 'topk' ? 'topk' : 'last'}(${value}${where}, ${k})`, kind: 'other', fallback: '' };
+  return {
+    text: `${fn === 'topk' ? 'topk' : 'last'}(${value}${where}, ${k})`,
+    kind: 'other',
+    fallback: '',
+  };
 }
 
 function ofText(random: Rng, path: string, where: string): Aggregate {
   const fn = random.pick(['first', 'last', 'mode', 'distinct', 'mode_share', 'last_k', 'topk']);
   if (fn === 'distinct') return { text: `distinct(${path}${where})`, kind: 'count', fallback: '' };
-  if (fn === 'mode_share') return { text: `mode_share(${path}${where})`, kind: 'other', fallback: '' };
+  if (fn === 'mode_share')
+    return { text: `mode_share(${path}${where})`, kind: 'other', fallback: '' };
   if (fn === 'last_k' || fn === 'topk') {
     const k = 1 + random.below(4);
-    return { text: `${fn === 'topk' ? 'topk' : 'last'}(${path}${where}, ${k})`, kind: 'texts', fallback: '' };
+    return {
+      text: `${fn === 'topk' ? 'topk' : 'last'}(${path}${where}, ${k})`,
+      kind: 'texts',
+      fallback: '',
+    };
   }
   return { text: `${fn}(${path}${where})`, kind: 'text', fallback: ' default "none"' };
 }
@@ -116,7 +142,11 @@ function condition(random: Rng, field: string, kind: FieldKind): string {
     case 'list':
       return random.pick([`size(${field}) > 1`, `contains(${field}, "s")`]);
     default:
-      return random.pick([`${field} / 2 >= 1`, `${field} is null`, `coalesce(${field}, ${field}) > ${field} * 0`]);
+      return random.pick([
+        `${field} / 2 >= 1`,
+        `${field} is null`,
+        `coalesce(${field}, ${field}) > ${field} * 0`,
+      ]);
   }
 }
 
@@ -138,11 +168,19 @@ function windowText(random: Rng): WindowText {
     case 2:
       return { text: ' over all', members: [] };
     case 3:
-      return { text: ` over ${duration} at most ${1 + random.below(4)} rows`, members: [], shortest: at };
+      return {
+        text: ` over ${duration} at most ${1 + random.below(4)} rows`,
+        members: [],
+        shortest: at,
+      };
     case 4:
       return { text: ` over ${duration} exact`, members: [], shortest: at };
     case 5:
-      return { text: ` over ${duration} hop ${DURATIONS[random.below(at + 1)]}`, members: [], shortest: at };
+      return {
+        text: ` over ${duration} hop ${DURATIONS[random.below(at + 1)]}`,
+        members: [],
+        shortest: at,
+      };
     case 6:
     case 7: {
       const members = DURATIONS.filter((_, i) => i === at || random.chance(0.2));
@@ -183,7 +221,11 @@ export function madeFeature(
   if (number !== null) {
     options.push(`coalesce(${number}, 0)`, `sqrt(${number})`, `round(${number} * 1.5)`);
     options.push(`abs(${number}) + exp(${number})`, `${number} is null`, `1 / ${number}`);
-    options.push(`greatest(${number}, 1.5)`, `floor(${number}) - ceil(${number})`, `log(-${number})`);
+    options.push(
+      `greatest(${number}, 1.5)`,
+      `floor(${number}) - ceil(${number})`,
+      `log(-${number})`,
+    );
   }
   if (texts !== null) {
     options.push(`size(${texts})`, `at(${texts}, 0)`, `at(${texts}, 1)`, `take(${texts}, 2)`);

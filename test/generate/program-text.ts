@@ -27,6 +27,25 @@ export function programText({ streams, lines, sets }: GeneratedProgram): string 
   return `${blocks.join('\n\n')}\n`;
 }
 
+/** The program without the features whose text matches, and without those made of them. */
+export function withoutFeatures(program: GeneratedProgram, text: RegExp): GeneratedProgram {
+  const gone = new Set<string>();
+  const isGone = (line: string) =>
+    line.startsWith('feature ') &&
+    (text.test(line) || line.split(/[^\w]+/).some((word) => gone.has(word)));
+  for (let before = -1; before < gone.size; ) {
+    before = gone.size;
+    for (const line of program.lines) if (isGone(line)) gone.add(line.split(' ')[1]);
+  }
+  const stays = (item: string) => !gone.has(item.split(/[^\w]+/)[0]);
+  const sets = program.sets.map((set) => ({ ...set, features: set.features.filter(stays) }));
+  return {
+    ...program,
+    lines: program.lines.filter((line) => !isGone(line)),
+    sets: sets.filter(({ features }) => features.length > 0),
+  };
+}
+
 /** Every program that has one piece less; some of them do not compile. */
 export function* smallerPrograms(program: GeneratedProgram): Generator<GeneratedProgram> {
   for (const sets of without(program.sets)) yield { ...program, sets };

@@ -56,7 +56,8 @@ function streamsOf(random: Rng, world: World): GeneratedProgram['streams'] {
     const lines = [...STREAM_LINES.prod, ...(random.chance(0.5) ? ['late 1s'] : [])];
     streams.push({ head: 'table prod from "prod"', lines });
   }
-  if (world.site) streams.push({ head: 'static table site from "site"', lines: [...STREAM_LINES.site] });
+  if (world.site)
+    streams.push({ head: 'static table site from "site"', lines: [...STREAM_LINES.site] });
   return streams;
 }
 
@@ -85,7 +86,9 @@ function labelsOf(random: Rng): GeneratedLabel[] {
   const duration = () => random.pick(Object.keys(MS));
   const credit = () => random.pick(['', ' credit last', ' credit first', ' credit every']);
   const unless = () =>
-    random.chance(0.5) ? ` unless refund on ${random.pick(['order_id', 'user'])} within ${duration()}` : '';
+    random.chance(0.5)
+      ? ` unless refund on ${random.pick(['order_id', 'user'])} within ${duration()}`
+      : '';
   const h = duration();
   const clicked = {
     name: 'clicked',
@@ -173,7 +176,9 @@ function featuresOf(
     .flatMap((each) => {
       const role = each.items.find((item) => item.includes(' at '));
       const listed = random.pick(each.items.filter((item) => item !== role));
-      return role !== undefined && anchor === 'imp' && random.chance(0.3) ? [listed, role] : [listed];
+      return role !== undefined && anchor === 'imp' && random.chance(0.3)
+        ? [listed, role]
+        : [listed];
     });
   return {
     lines: [...made.map(({ line }) => line), ...direct.lines],
@@ -186,22 +191,45 @@ function sourcesFor(
   anchor: string,
   world: World,
 ): { source: SourceWords; keys: readonly string[] }[] {
-  const gained = world.enriched ? { ad: 'string', slot: 'int', cost: 'float' } as const : {};
+  const gained = world.enriched ? ({ ad: 'string', slot: 'int', cost: 'float' } as const) : {};
   const clk = { ...FIELDS.clk, ...gained };
   const has = (name: string) => world.labels.some((label) => label.name === name);
   const adKeys = anchor === 'imp' ? ['user', 'ad'] : world.enriched ? ['user', 'ad'] : ['user'];
   const all = [
-    { source: words('imp', FIELDS.imp), keys: anchor === 'imp' ? [...adKeys, 'slot'] : [...adKeys, 'iid'] },
-    { source: words('clk', clk), keys: anchor === 'imp' ? (world.enriched ? ['user', 'ad', 'iid', 'slot'] : ['user', 'iid']) : ['user', 'iid', 'mood'] },
+    {
+      source: words('imp', FIELDS.imp),
+      keys: anchor === 'imp' ? [...adKeys, 'slot'] : [...adKeys, 'iid'],
+    },
+    {
+      source: words('clk', clk),
+      keys:
+        anchor === 'imp'
+          ? world.enriched
+            ? ['user', 'ad', 'iid', 'slot']
+            : ['user', 'iid']
+          : ['user', 'iid', 'mood'],
+    },
     { source: words('pix', FIELDS.pix), keys: adKeys },
     { source: words('buy', FIELDS.pix), keys: adKeys },
   ];
   if (has('clicked')) {
-    const fields = { dwell: 'int', mood: 'string', ad: 'string', cost: 'float', slot: 'int' } as const;
+    const fields = {
+      dwell: 'int',
+      mood: 'string',
+      ad: 'string',
+      cost: 'float',
+      slot: 'int',
+    } as const;
     all.push({ source: words('clicked', fields), keys: [...adKeys, 'iid'] });
   }
   if (has('bought')) {
-    const fields = { value: 'float', order_id: 'string', dwell: 'int', cost: 'float', price: 'money' } as const;
+    const fields = {
+      value: 'float',
+      order_id: 'string',
+      dwell: 'int',
+      cost: 'float',
+      price: 'money',
+    } as const;
     all.push({ source: words('bought', fields), keys: [...adKeys, 'iid'] });
   }
   return all;
@@ -214,7 +242,10 @@ function directFeatures(
   anchor: string,
   world: World,
 ): { lines: string[]; items: string[] } {
-  const own = anchor === 'imp' ? ['ad', 'slot', 'cost', 'price', 'flag', 'tags', 'ts'] : ['dwell', 'mood', 'ts'];
+  const own =
+    anchor === 'imp'
+      ? ['ad', 'slot', 'cost', 'price', 'flag', 'tags', 'ts']
+      : ['dwell', 'mood', 'ts'];
   const items = own.filter(() => random.chance(0.25)).map((field) => `${anchor}.${field}`);
   const hasAd = anchor === 'imp' || world.enriched;
   if (world.table && hasAd) items.push('prod.brand', ...(random.chance(0.5) ? ['prod.grade'] : []));
@@ -224,7 +255,16 @@ function directFeatures(
     `day_of_week(${anchor}.ts, "America/New_York")`,
     `hash(${anchor}.user)`,
     ...(anchor === 'imp'
-      ? ['cross(imp.user, imp.ad, imp.slot)', 'imp.cost / imp.slot', 'uniq(imp.tags)', 'if imp.flag then 1 else 2', 'bucketize(imp.cost, [0, 1.5, 2])', 'size(imp.tags) default 0', 'contains(imp.tags, imp.ad)', 'coalesce(imp.ad, imp.peer, "-")']
+      ? [
+          'cross(imp.user, imp.ad, imp.slot)',
+          'imp.cost / imp.slot',
+          'uniq(imp.tags)',
+          'if imp.flag then 1 else 2',
+          'bucketize(imp.cost, [0, 1.5, 2])',
+          'size(imp.tags) default 0',
+          'contains(imp.tags, imp.ad)',
+          'coalesce(imp.ad, imp.peer, "-")',
+        ]
       : ['time_since(clk.ts)', 'clk.dwell * 2 + 1', 'lower(clk.mood)']),
   ];
   const lines = options

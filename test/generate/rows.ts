@@ -35,13 +35,20 @@ export function generateRows(random: Rng): InputPartition[] {
 
 type About = { readonly seconds: boolean; readonly span: number; readonly impressions: string[] };
 
-function line(random: Rng, stream: 'imp' | 'clk' | 'pix' | 'prod', clock: Clock, about: About): unknown {
-  if (random.chance(0.02)) return random.pick(['{"ts":', '[]', '12', 'null', '"x"', '{"ts":1}x', '{}']);
+function line(
+  random: Rng,
+  stream: 'imp' | 'clk' | 'pix' | 'prod',
+  clock: Clock,
+  about: About,
+): unknown {
+  if (random.chance(0.02))
+    return random.pick(['{"ts":', '[]', '12', 'null', '"x"', '{"ts":1}x', '{}']);
   const time = timeOf(random, clock, about);
   const id = idOf(random, clock);
   const row = rowOf(random, stream, { id, time, about });
   if (stream === 'imp') about.impressions.push(id);
-  if (random.chance(0.02)) return { ...row, [random.pick(Object.keys(row))]: random.pick([null, {}, true, -1, '?']) };
+  if (random.chance(0.02))
+    return { ...row, [random.pick(Object.keys(row))]: random.pick([null, {}, true, -1, '?']) };
   return row;
 }
 
@@ -50,7 +57,8 @@ function timeOf(random: Rng, clock: Clock, { seconds, span }: About): number {
   const unit = seconds ? 1000 : 1;
   const step = random.pick([0, 0, 0, 1, 1, 2, 5, span]);
   clock.now += step * unit * (seconds ? 1 : random.pick([1, 7, 250, 500]));
-  if (random.chance(0.12)) return clock.now - random.pick([1, 2, 10, 40]) * unit * random.pick([1, 10]);
+  if (random.chance(0.12))
+    return clock.now - random.pick([1, 2, 10, 40]) * unit * random.pick([1, 10]);
   if (random.chance(0.02)) return clock.now + random.pick([20_000, 90_000_000, 4_000_000]);
   return clock.now;
 }

@@ -193,14 +193,10 @@ export function randomRows(choice: Choice, random: Rng, span: number): Row[][] {
   const impressions: Row[] = [];
   const count = 5 + random.below(40);
   for (let i = 0; i < count; i++) {
-    const time = random.below(span);
-    // Now and then an id comes again at another time: each row is an anchor of its own.
-    const again = impressions.filter((row) => row.time !== time).at(-1);
-    const taken = impressions.some(
-      (row) => row.time === time && row.values[0] === again?.values[0],
-    );
-    const repeats = again !== undefined && !taken && random.chance(0.1);
-    const id = repeats ? String(again.values[0]) : `i${i}`;
+    // Now and then an id comes again, at another time or at the same: each row is an anchor of its own.
+    const twin = random.chance(0.1) ? impressions.at(-1) : undefined;
+    const id = String(twin?.values[0] ?? `i${i}`);
+    const time = twin !== undefined && random.chance(0.5) ? twin.time : random.below(span);
     const masked = !random.chance(0.1);
     impressions.push(impression(id, time, random.pick(users), { offset: i, masked }));
   }
@@ -332,19 +328,16 @@ function readBatch(plan: Plan, batch: EmissionBatch, into: RunResult): void {
   }
 }
 
-/** Rows as text, sorted by what the engine promises to sort by. */
+/** Rows as text, sorted as the engine promises; rows equal in all of that stay as they are. */
 export function canonical(rows: readonly ModelRow[]): string[] {
-  const key = (row: ModelRow) => `${row.id}`;
-  return rows
-    .map((row, i) => ({ row, i }))
+  return [...rows]
     .sort(
       (a, b) =>
-        a.row.emitted - b.row.emitted ||
-        a.row.time - b.row.time ||
-        Buffer.compare(Buffer.from(key(a.row)), Buffer.from(key(b.row))) ||
-        a.i - b.i,
+        a.emitted - b.emitted ||
+        a.time - b.time ||
+        Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)),
     )
-    .map(({ row }) => show(row));
+    .map(show);
 }
 
 export function show(row: ModelRow): string {

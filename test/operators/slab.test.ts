@@ -7,7 +7,7 @@ it('never hands a live block out twice, and hands out zeroed ones', () => {
   const random = rng(11);
   const slab = new Slab('s');
   const live = new Map<number, number>();
-  for (let i = 0; i < 5000; i++) {
+  for (let i = 0; i < 1500; i++) {
     if (live.size > 0 && random.chance(0.45)) {
       const at = random.pick([...live.keys()]);
       slab.free(at, live.get(at)!);
@@ -17,9 +17,10 @@ it('never hands a live block out twice, and hands out zeroed ones', () => {
     const sizeClass = random.below(6);
     const at = slab.alloc(sizeClass);
     expect(slab.f64.subarray(at, at + 2 ** sizeClass).every((word) => word === 0)).toBe(true);
-    for (const [other, otherClass] of live) {
-      expect(at + 2 ** sizeClass <= other || other + 2 ** otherClass <= at).toBe(true);
-    }
+    const overlaps = [...live].filter(
+      ([other, otherClass]) => at + 2 ** sizeClass > other && other + 2 ** otherClass > at,
+    );
+    expect(overlaps).toEqual([]);
     slab.f64.fill(i + 1, at, at + 2 ** sizeClass);
     live.set(at, sizeClass);
   }

@@ -7,7 +7,7 @@ import type { LogicalProgram } from '../../compiler/logical.ts';
 import { attribute } from './attribution.ts';
 import { type ExampleRowJson, examplesOf, type Pending } from './emissions.ts';
 import type { Counts, InputPartition } from './events.ts';
-import { readHistory } from './history.ts';
+import { type Reads, readHistory } from './history.ts';
 import type { Ends } from './label-course.ts';
 
 export type ReferenceResult = {
@@ -21,8 +21,8 @@ export type ReferenceResult = {
 export type ReferenceOptions = {
   /** The streams end where their rows end: all waits elapse. */
   readonly complete: boolean;
-  /** The streams that the run reads: others are not looked at. All, if left out. */
-  readonly reads?: ReadonlySet<string>;
+  /** The streams and fields that the run reads: others are not looked at. All, if left out. */
+  readonly reads?: Reads;
 };
 
 export function evaluate(
@@ -30,7 +30,7 @@ export function evaluate(
   input: readonly InputPartition[],
   options: ReferenceOptions,
 ): ReferenceResult {
-  const reads = options.reads ?? new Set(program.streams.map(({ name }) => name));
+  const reads = options.reads ?? allOf(program);
   const history = readHistory(program, input, reads);
   const credits = attribute(history);
   const ends = endsOf(history.reached, options.complete);
@@ -43,6 +43,12 @@ export function evaluate(
     counts: history.counts,
     pending: found.map(({ pending }) => pending),
   };
+}
+
+function allOf(program: LogicalProgram): Reads {
+  return new Map(
+    program.streams.map(({ name, fields }) => [name, new Set(fields.map((field) => field.name))]),
+  );
 }
 
 function endsOf(reached: ReadonlyMap<string, number>, complete: boolean): Ends {

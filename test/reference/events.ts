@@ -47,12 +47,18 @@ const BAD = Symbol('bad');
 /** The last millisecond of the year 9999. */
 const TIME_MAX_MS = 253402300799999;
 
-export function scanStream(stream: LogicalStream, input: readonly InputPartition[]): ScannedStream {
+/** `reads`: the fields that are looked at; what is wrong in others is not seen. */
+export function scanStream(
+  stream: LogicalStream,
+  input: readonly InputPartition[],
+  reads: ReadonlySet<string>,
+): ScannedStream {
   const counts: Counts = { late: 0, duplicate: 0, malformed: 0, lateForFeatures: 0 };
   const events: StreamEvent[] = [];
   let reached = Number.NEGATIVE_INFINITY;
+  const read = { ...stream, fields: stream.fields.filter(({ name }) => reads.has(name)) };
   for (const { partition, rows } of input.filter((each) => each.stream === stream.name)) {
-    const scan = scanPartition(stream, partition, rows, counts);
+    const scan = scanPartition(read, partition, rows, counts);
     events.push(...scan.events);
     reached = Math.max(reached, scan.watermark);
   }

@@ -110,11 +110,8 @@ function creditScope(history: History, label: string, credit: Credit): Scope {
       ?.fields.some(({ name }) => name === field) ?? false;
   const field = (name: string): Value => {
     if (declares(logical?.stream, name)) return credit.event.fields.get(name) ?? null;
-    for (const { of } of logical?.routes ?? []) {
-      const parent = program.labels.find((each) => each.name === of);
-      if (!declares(parent?.stream, name)) continue;
-      return credit.parentLabel === of ? (credit.parent?.event.fields.get(name) ?? null) : null;
-    }
+    const parent = program.labels.find((each) => each.name === credit.parentLabel);
+    if (declares(parent?.stream, name)) return credit.parent?.event.fields.get(name) ?? null;
     return credit.anchor.fields.get(name) ?? null;
   };
   return { now: credit.event.time, field };

@@ -4,6 +4,9 @@ import { type Counts, type InputPartition, type StreamEvent, scanStream } from '
 import { passes, type Scope } from './expression.ts';
 import { sameKey, type Value } from './value.ts';
 
+/** By stream that a run reads: the fields that it reads. */
+export type Reads = ReadonlyMap<string, ReadonlySet<string>>;
+
 export type History = {
   readonly program: LogicalProgram;
   /** By stream, in step order. */
@@ -13,19 +16,21 @@ export type History = {
   readonly reached: ReadonlyMap<string, number>;
 };
 
-/** `reads`: the streams that the run reads. */
+/** `reads`: the streams that the run reads, and which of their fields. */
 export function readHistory(
   program: LogicalProgram,
   input: readonly InputPartition[],
-  reads: ReadonlySet<string>,
+  reads: Reads,
 ): History {
   const events = new Map<string, readonly StreamEvent[]>();
   const counts: Record<string, Counts> = {};
   const reached = new Map<string, number>();
   for (const stream of program.streams) {
-    const scanned = reads.has(stream.name) ? scanStream(stream, input) : scanStream(stream, []);
+    const fields = reads.get(stream.name);
+    const rows = fields === undefined ? [] : input;
+    const scanned = scanStream(stream, rows, fields ?? new Set());
     events.set(stream.name, scanned.events);
-    if (input.some((each) => each.stream === stream.name) && reads.has(stream.name)) {
+    if (rows.some((each) => each.stream === stream.name)) {
       counts[stream.name] = scanned.counts;
     }
     if (!stream.isStatic) reached.set(stream.name, scanned.reached);

@@ -235,7 +235,11 @@ describe('run', () => {
     const closed = new Promise<number | null>((resolve) => child.on('close', resolve));
     for (;;) {
       await sleep(5);
-      if ((await readdir(join(folder, 'stopped')).catch(() => [])).includes('ads_ctr.ndjson'))
+      if (
+        (await readdir(join(folder, 'stopped')).catch((): string[] => [])).includes(
+          'ads_ctr.ndjson',
+        )
+      )
         break;
     }
     child.kill('SIGINT');

@@ -1,0 +1,184 @@
+/**
+ * The circular block of slices behind a chain's log: where slices lie in it, and how it grows. Logical indexes count
+ * from the oldest slice; `header` is the int32 index of the chain's section in the key's record.
+ */
+import { assert } from './assert.ts';
+import { BLOCK, CAPACITY, type Chain, type ChainWindow, HEAD, SIZE } from './counter-layout.ts';
+import type { Slab } from './slab.ts';
+
+export class SliceBlock {
+  readonly #chain: Chain;
+  readonly #records: Slab;
+  readonly #logs: Slab;
+  /** Words of a slice. */
+  readonly #width: number;
+  readonly #smallestClass: number;
+  /** Scratch of `coarsen`: the slices, oldest first; logical index of each window's oldest, before and after. */
+  #slices = new Float64Array(64);
+  readonly #tails: Int32Array;
+  readonly #movedTails: Int32Array;
+
+  constructor(chain: Chain, records: Slab, logs: Slab) {
+    this.#chain = chain;
+    this.#records = records;
+    this.#logs = logs;
+    this.#width = 1 + chain.lanes;
+    this.#smallestClass = sizeClass(2 * this.#width);
+    this.#tails = new Int32Array(chain.windows.length);
+    this.#movedTails = new Int32Array(chain.windows.length);
+  }
+
+  /** The log holds nothing any more. A block of more than the smallest size is given back. */
+  emptied(record: number): void {
+    const { i32 } = this.#records;
+    const header = (record + this.#chain.at) * 2;
+    i32[header + HEAD] = 0;
+    const block = i32[header + BLOCK]!;
+    const kept = this.#classOf(i32[header + CAPACITY]!);
+    if (kept === this.#smallestClass) return;
+    this.#logs.free(block, kept);
+    i32[header + BLOCK] = 0;
+    i32[header + CAPACITY] = 0;
+  }
+
+  /** A block of twice the size, with the slices at its front. */
+  double(record: number, capacity: number): void {
+    const chain = this.#chain;
+    const header = (record + chain.at) * 2;
+    const { i32 } = this.#records;
+    const width = this.#width;
+    const size = i32[header + SIZE]!;
+    const oldest = this.oldest(header);
+    const old = i32[header + BLOCK]!;
+    const held = this.#classOf(capacity);
+    const block = this.#logs.alloc(held + 1);
+    const { f64 } = this.#logs;
+    for (let j = 0, at = oldest; j < size; j++, at = at + 1 === capacity ? 0 : at + 1) {
+      const from = old + at * width;
+      const to = block + j * width;
+      for (let word = 0; word < width; word++) f64[to + word] = f64[from + word]!;
+    }
+    this.#logs.free(old, held);
+    for (let w = 0; w < chain.windows.length; w++) {
+      const word = record * 2 + chain.windows[w]!.tail;
+      const at = i32[word]! - oldest;
+      i32[word] = at < 0 ? at + capacity : at;
+    }
+    i32[header + BLOCK] = block;
+    i32[header + CAPACITY] = Math.floor(2 ** (held + 1) / width);
+    i32[header + HEAD] = size;
+  }
+
+  /** A block with half as much again to spare, after slices that only coarser windows hold were merged. */
+  coarsen(record: number): void {
+    const chain = this.#chain;
+    const header = (record + chain.at) * 2;
+    const { i32 } = this.#records;
+    const tails = this.#tails;
+    for (let w = 0; w < tails.length; w++) tails[w] = this.tailOf(record, chain.windows[w]!);
+    const kept = this.#gather(header);
+    this.#fit(header, Math.max(2, Math.ceil(kept * 1.5) + 1));
+    const block = i32[header + BLOCK]!;
+    const words = kept * this.#width;
+    const logs = this.#logs;
+    for (let i = 0; i < words; i++) logs.f64[block + i] = this.#slices[i]!;
+    logs.mark(block, words + 1);
+    i32[header + SIZE] = kept;
+    i32[header + HEAD] = kept;
+    for (let w = 0; w < tails.length; w++) i32[record * 2 + chain.windows[w]!.tail] = tails[w]!;
+  }
+
+  /**
+   * Copies the slices to scratch, oldest first, and merges those that no window tells apart. `#tails` (logical indexes)
+   * move along. Answers how many are left.
+   */
+  #gather(header: number): number {
+    const { windows } = this.#chain;
+    const width = this.#width;
+    const tails = this.#tails;
+    const size = this.#records.i32[header + SIZE]!;
+    if (this.#slices.length < size * width) this.#slices = new Float64Array(size * width * 2);
+    const slices = this.#slices;
+    const logs = this.#logs.f64;
+    let kept = 0;
+    for (let j = 0; j < size; j++) {
+      const from = this.slotAt(header, j);
+      // Where the hop changes a window begins, so slices of different hops never merge.
+      let isTail = false;
+      let hop = 0;
+      for (let w = tails.length - 1; w >= 0; w--) {
+        if (tails[w]! <= j) hop = windows[w]!.hopMs;
+        if (tails[w] === j) isTail = true;
+      }
+      assert(hop > 0, 'the widest window holds every slice of the log');
+      const start = Math.floor(logs[from]! / hop) * hop;
+      const merges = !isTail && start === slices[(kept - 1) * width];
+      if (!merges) {
+        const to = kept * width;
+        slices[to] = start;
+        for (let lane = 1; lane < width; lane++) slices[to + lane] = logs[from + lane]!;
+        kept++;
+      }
+      if (isTail) this.#moved(j, kept - 1);
+    }
+    this.#tails.set(this.#movedTails);
+    return kept;
+  }
+
+  #moved(from: number, to: number): void {
+    for (let w = 0; w < this.#tails.length; w++)
+      if (this.#tails[w] === from) this.#movedTails[w] = to;
+  }
+
+  /** A block for at least `slices`; what the old one held is lost. */
+  #fit(header: number, slices: number): void {
+    const { i32 } = this.#records;
+    const wanted = Math.max(this.#smallestClass, sizeClass(slices * this.#width));
+    const capacity = i32[header + CAPACITY]!;
+    if (capacity > 0) {
+      const held = this.#classOf(capacity);
+      if (held === wanted) return;
+      this.#logs.free(i32[header + BLOCK]!, held);
+    }
+    i32[header + BLOCK] = this.#logs.alloc(wanted);
+    i32[header + CAPACITY] = Math.floor(2 ** wanted / this.#width);
+  }
+
+  /** Physical index of the oldest slice. */
+  oldest(header: number): number {
+    const { i32 } = this.#records;
+    const at = i32[header + HEAD]! - i32[header + SIZE]!;
+    return at < 0 ? at + i32[header + CAPACITY]! : at;
+  }
+
+  /** Word of the slice at logical index j (0: oldest). */
+  slotAt(header: number, j: number): number {
+    const { i32 } = this.#records;
+    const capacity = i32[header + CAPACITY]!;
+    let at = this.oldest(header) + j;
+    if (at >= capacity) at -= capacity;
+    return i32[header + BLOCK]! + at * this.#width;
+  }
+
+  /** Start of the slice at logical index j. */
+  startAt(header: number, j: number): number {
+    return this.#logs.f64[this.slotAt(header, j)]!;
+  }
+
+  /** Logical index of a window's oldest slice; the log's size when it holds none. */
+  tailOf(record: number, window: ChainWindow): number {
+    const { f64, i32 } = this.#records;
+    const header = (record + this.#chain.at) * 2;
+    if (f64[record + window.expiry] === Number.POSITIVE_INFINITY) return i32[header + SIZE]!;
+    const at = i32[record * 2 + window.tail]! - this.oldest(header);
+    return at < 0 ? at + i32[header + CAPACITY]! : at;
+  }
+
+  #classOf(capacity: number): number {
+    return sizeClass(capacity * this.#width);
+  }
+}
+
+function sizeClass(words: number): number {
+  return 32 - Math.clz32(words - 1);
+}
