@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Type } from '../dsl/types.ts';
 import { canonicalJson } from './canonical-json.ts';
-import type { Graph, Node, NodeId, Tree, ViewRead } from './ir.ts';
+import type { Node, NodeId, Tree, ViewRead } from './ir.ts';
 import type { Plan, StateId } from './plan.ts';
 
 /** Raised when an operator's state changes its meaning: its old state is then no longer taken up. */
@@ -45,11 +45,6 @@ export function extendSignatures(nodes: readonly Node[], known: StateId[]): void
   for (let i = known.length; i < nodes.length; i++) {
     known.push(hash16(canonicalJson(essence(nodes[i]!, of))));
   }
-}
-
-/** The signature of one node of a graph. */
-export function stateId(graph: Graph, id: NodeId): StateId {
-  return signatures(graph.nodes)[id]!;
 }
 
 function hash16(text: string): string {

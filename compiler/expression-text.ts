@@ -81,7 +81,7 @@ function callText(fn: string, args: readonly string[]): string {
 }
 
 /** `count(impression) by user_id over 5m`. */
-export function viewText(nodes: readonly Node[], view: ViewNode): string {
+function viewText(nodes: readonly Node[], view: ViewNode): string {
   const { read, window } = view;
   if (read.fn === 'latest') return cut(tableText(nodes, view.store, read.column));
   const name = read.fn === 'total' ? '' : read.fn;

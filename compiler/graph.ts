@@ -47,7 +47,7 @@ export function rewrite(
 }
 
 /** Drops what no root reaches. */
-export function compact(graph: Graph): Graph {
+function compact(graph: Graph): Graph {
   const live = reachable(graph);
   if (live.length === graph.nodes.length) return graph;
   const builder = new GraphBuilder();
@@ -98,7 +98,7 @@ export function inputs(node: Node): readonly NodeId[] {
 type Rename = (id: NodeId) => NodeId;
 
 /** The same node with every input renamed. */
-export function mapInputs(node: Node, rename: Rename): Node {
+function mapInputs(node: Node, rename: Rename): Node {
   switch (node.kind) {
     case 'scan':
     case 'const':

@@ -239,7 +239,7 @@ function keep(site: Site, expr: Expr): Expr {
 }
 
 /** The expressions directly inside one. */
-export function childrenOf(expr: Expr): readonly Expr[] {
+function childrenOf(expr: Expr): readonly Expr[] {
   switch (expr.kind) {
     case 'number':
     case 'percent':

@@ -281,7 +281,7 @@ type AggregateRest = Pick<AggregateNode, 'of' | 'where' | 'by' | 'over' | 'head'
 };
 
 /** The last of the nodes that took any text. */
-export function lastWritten(nodes: readonly SyntaxNode[]): SyntaxNode {
+function lastWritten(nodes: readonly SyntaxNode[]): SyntaxNode {
   return nodes.findLast((n) => n.source.endIdx > n.source.startIdx) ?? nodes[0]!;
 }
 

@@ -40,7 +40,7 @@ export function resultType(
 }
 
 /** The one type that values of both fit, nullable if either is; null if there is none. */
-export function unify(a: Type, b: Type): Type | null {
+function unify(a: Type, b: Type): Type | null {
   if (a.kind === 'error' || b.kind === 'error') return errorType;
   if (a.kind === 'list' || b.kind === 'list') {
     if (a.kind !== 'list' || b.kind !== 'list' || a.of !== b.of) return null;

@@ -72,7 +72,7 @@ export function finish(out: Output): Column {
 }
 
 /** Growable bytes; `put` copies. */
-export class ByteArena {
+class ByteArena {
   bytes = new Uint8Array(1024);
   length = 0;
 
@@ -100,7 +100,7 @@ export class ByteArena {
 }
 
 /** Texts by row; unwritten rows are null. */
-export class TextOutput {
+class TextOutput {
   readonly kind = 'text';
   readonly start: Int32Array;
   readonly end: Int32Array;
@@ -123,7 +123,7 @@ export class TextOutput {
 }
 
 /** Lists of numbers by row: `begin(row)`, then `push` its values before the next `begin`. */
-export class ListF64Output {
+class ListF64Output {
   readonly kind = 'list_f64';
   readonly #first: Int32Array;
   readonly #count: Int32Array;
@@ -166,7 +166,7 @@ export class ListF64Output {
 }
 
 /** Lists of texts by row: `begin(row)`, then `push` its texts before the next `begin`. */
-export class ListTextOutput {
+class ListTextOutput {
   readonly kind = 'list_text';
   readonly #first: Int32Array;
   readonly #count: Int32Array;

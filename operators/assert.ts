@@ -1,5 +1,5 @@
 /** Raised by `assert`: the engine broke one of its own promises. Never caught and carried on from. */
-export class AssertionError extends Error {
+class AssertionError extends Error {
   override readonly name = 'AssertionError';
 }
 

@@ -142,7 +142,7 @@ class GeneratedKernel implements CounterKernel {
 }
 
 /** The body of a function of (logs, slices, addWide) that answers the kernel. */
-export function counterSource(keyspace: KeyspacePlan, layout: CounterLayout): string {
+function counterSource(keyspace: KeyspacePlan, layout: CounterLayout): string {
   const inputs = inputsOf(layout);
   const feeds = keyspace.feeds.length;
   const participants = feeds + keyspace.probes.length;

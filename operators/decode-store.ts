@@ -178,7 +178,7 @@ export class BatchStore {
 }
 
 /** A list field of a batch. Rows are ended in order; a row may be begun again, which forgets what it had. */
-export class ListCells {
+class ListCells {
   readonly offsets: Int32Array;
   readonly #isNull: Uint8Array;
   readonly #text: boolean;

@@ -244,7 +244,7 @@ export class ReorderBuffer {
 }
 
 /** The order that sorts steps ascending, equal ones as they stand; null when they are sorted already. */
-export function sortSteps(steps: Float64Array, n: number): Int32Array | null {
+function sortSteps(steps: Float64Array, n: number): Int32Array | null {
   let sorted = true;
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;

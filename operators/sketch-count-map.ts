@@ -23,6 +23,8 @@ const LEAST = 2;
 /** Four pairs, of which three may be in use. */
 const SMALLEST_CLASS = 3;
 const FULLEST = 0.75;
+/** Odd, so that every pair is come by once. */
+const STRIDE = 0x9e3779b1;
 
 /** Takes entries one by one. */
 export interface CountSink {
@@ -77,12 +79,11 @@ export class CountMap {
 
   /** Enters a newcomer into a full map; see `evictedWord`. It gets the least count and `by`. */
   replaceLeast(at: number, word: number, by: number): void {
-    const { i32, f64, dirty } = this.#home;
+    const { f64, dirty } = this.#home;
     const slot = this.#findLeast(at);
     const pairs = this.#blocks.f64;
     this.evictedWord = pairs[slot]!;
     this.evictedCount = pairs[slot + 1]!;
-    i32[at * 2 + CURSOR] = (slot - i32[at * 2 + BLOCK]!) >> 1;
     this.#take(at, slot);
     this.#put(at, this.#slotOf(at, word), word, f64[at + LEAST]! + by);
     dirty[at >> PAGE_SHIFT] = 1;
@@ -168,24 +169,30 @@ export class CountMap {
 
   /**
    * A pair of the least count. Counts of a full map only grow, so one that has the least count known has the least; the
-   * search goes on from where the last one ended, and once round the least count is taken anew.
+   * search goes on from where the last one ended, and once round the least count is taken anew. It strides over the
+   * block: emptying one end of it would crowd the other.
    */
   #findLeast(at: number): number {
     const { i32, f64 } = this.#home;
-    const from = i32[at * 2 + BLOCK]!;
-    const to = from + this.#pairs(at) * 2;
-    const pairs = this.#blocks.f64;
+    const block = i32[at * 2 + BLOCK]!;
+    const pairs = this.#pairs(at);
+    const words = this.#blocks.f64;
     let least = f64[at + LEAST]!;
-    let slot = least === 0 ? to : from + i32[at * 2 + CURSOR]! * 2;
+    let cursor = least === 0 ? pairs : i32[at * 2 + CURSOR]!;
     for (;;) {
-      for (; slot < to; slot += 2) if (pairs[slot + 1] === least) return slot;
+      for (; cursor < pairs; cursor++) {
+        const slot = block + (Math.imul(cursor, STRIDE) & (pairs - 1)) * 2;
+        if (words[slot + 1] !== least) continue;
+        i32[at * 2 + CURSOR] = cursor;
+        return slot;
+      }
       least = Number.POSITIVE_INFINITY;
-      for (slot = from; slot < to; slot += 2) {
-        const count = pairs[slot + 1]!;
+      for (let slot = block; slot < block + pairs * 2; slot += 2) {
+        const count = words[slot + 1]!;
         if (count !== 0 && count < least) least = count;
       }
       f64[at + LEAST] = least;
-      slot = from;
+      cursor = 0;
     }
   }
 

@@ -39,7 +39,10 @@ export class HyperLogLog {
   add(at: number, lo: number, hi: number): void {
     if (this.#home.i32[at * 2] === 0) this.#open(at);
     const block = this.#home.i32[at * 2]!;
-    this.#raise(block, this.#home.i32[at * 2 + 1]!, hi >>> 20, Math.clz32(lo) + 1);
+    // The lanes of a number depend on each other (for whole ones lo ^ hi is the same for all): mix them anew.
+    const a = mix(Math.imul(lo, 0x9e3779b1) ^ hi);
+    const b = mix(Math.imul(hi, 0x85ebca77) + a);
+    this.#raise(block, this.#home.i32[at * 2 + 1]!, b >>> 20, Math.clz32(a) + 1);
   }
 
   /** Merges the sketch with its header at `from` of `other` into the one at `at`. */
@@ -101,6 +104,15 @@ export class HyperLogLog {
     dirty[at >> (PAGE_SHIFT + 3)] = 1;
     dirty[ranks >> PAGE_SHIFT] = 1;
   }
+}
+
+/** The finisher of MurmurHash3 (Appleby 2011). */
+function mix(h: number): number {
+  h ^= h >>> 16;
+  h = Math.imul(h, 0x85ebca6b);
+  h ^= h >>> 13;
+  h = Math.imul(h, 0xc2b2ae35);
+  return h ^ (h >>> 16);
 }
 
 /** Ertl 2017, algorithm 5: what registers of the greatest rank stand for. */

@@ -73,7 +73,7 @@ export async function* readBlocks(path: string, from = 0): AsyncGenerator<Placed
 }
 
 /** One block. */
-export function decodeBlock(bytes: Uint8Array): ExampleBlock {
+function decodeBlock(bytes: Uint8Array): ExampleBlock {
   const parts = new Map<number, Uint8Array>();
   for (const field of new WireReader(bytes).fields()) parts.set(field.number, field.bytes);
   const part = (number: number) => parts.get(number) ?? new Uint8Array(0);

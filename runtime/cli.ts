@@ -219,21 +219,52 @@ function addIngest(program: Command, out: Console, done: Done): void {
     });
 }
 
+type TrainOptions = {
+  from: string;
+  set?: string[];
+  label?: string[];
+  to?: string;
+  resume?: boolean;
+};
+
+type DemoOptions = {
+  days: number;
+  scale: number;
+  seed: number;
+  to: string;
+  fresh?: boolean;
+  quiet?: boolean;
+};
+
 function addTrainer(program: Command, out: Console, done: Done): void {
   program
     .command('train')
-    .description('train the built-in model on the examples of a run')
-    .requiredOption('--from <dir>', 'output folder of a run')
-    .action(async (options: { from: string }) => {
+    .description('train the built-in model on the examples of a run, and say how good it is')
+    .requiredOption('--from <dir>', 'output folder of a finished run')
+    .option('--set <name>', 'an example set; repeat for more (default: all with labels)', collect)
+    .option('--label <name>', 'a label to train; repeat for more (default: all)', collect)
+    .option('--to <snapshot>', 'the model file (default: <set>.model in the folder)')
+    .option('--resume', 'go on from the snapshot where training was cut off')
+    .action(async (options: TrainOptions) => {
       const { trainCommand } = await import('./train-command.ts');
-      done(await trainCommand(options.from, out));
+      const { from, set = [], label = [], to = null, resume = false } = options;
+      done(await trainCommand({ from, sets: set, labels: label, to, resume }, out));
     });
   program
     .command('demo')
-    .description('ad traffic, features, labels and a trained model, in a minute')
-    .action(async () => {
+    .description(
+      'ad traffic, features, labels and a trained model; the same command again goes on where it was cut off',
+    )
+    .option('--days <n>', 'days of traffic, 0.1 to 30', within(0.1, 30), 2)
+    .option('--scale <x>', 'traffic against the usual 350,000 events a day', within(0.1, 20), 1)
+    .option('--seed <n>', 'another seed is another world', whole(0, 2 ** 31 - 1), 1)
+    .option('--to <dir>', 'folder for everything it makes', 'demo-out')
+    .option('--fresh', 'delete what an earlier demo left in the folder')
+    .option('--quiet', 'no progress display')
+    .action(async ({ days, scale, seed, to, fresh, quiet }: DemoOptions) => {
       const { demoCommand } = await import('./demo.ts');
-      done(await demoCommand(out));
+      const flags = { days, scale, seed, to, fresh: fresh === true, quiet: quiet === true };
+      done(await demoCommand(flags, out));
     });
 }
 
@@ -246,6 +277,16 @@ function whole(min: number, max: number): (text: string) => number {
     const value = Number(text);
     if (!Number.isInteger(value) || value < min || value > max) {
       throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+function within(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= min && value <= max)) {
+      throw new InvalidArgumentError(`must be a number from ${min} to ${max}.`);
     }
     return value;
   };

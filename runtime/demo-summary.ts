@@ -1,3 +1,4 @@
+import { fixed, grouped, textTable } from './text-table.ts';
 import type { HourPoint } from './trainer/hourly-series.ts';
 import type { MetricValues } from './trainer/label-metrics.ts';
 
@@ -19,16 +20,28 @@ export type SummaryCount = {
   readonly found: number;
 };
 
+/** How many rows carry a label of this kind. */
+export type SummaryEmission = {
+  readonly name: string;
+  readonly kind: string;
+  readonly rows: number;
+};
+
 /** What the demo tells at its end. */
 export type DemoSummary = {
   readonly events: number;
-  readonly elapsedMs: number;
+  /** From start to end; null where an earlier process did a part of it. */
+  readonly elapsedMs: number | null;
   readonly examples: number;
   readonly labels: readonly SummaryLabel[];
   readonly counts: readonly SummaryCount[];
-  /** Commands and files worth opening, most telling first. */
-  readonly next: readonly string[];
+  /** What the examples are, by label (or row kind) and how the value came to be. */
+  readonly emissions: readonly SummaryEmission[];
+  readonly next: readonly SummaryStep[];
 };
+
+/** A command worth a try, and what it shows. */
+export type SummaryStep = { readonly what: string; readonly command: string };
 
 /** Calibration outside of this is worth a word. */
 const CALIBRATION_MIN = 0.9;
@@ -38,24 +51,47 @@ const POSITIVES_MIN = 100;
 
 /** The closing summary as lines of plain text. */
 export function renderSummary(summary: DemoSummary): string[] {
-  const seconds = summary.elapsedMs / 1_000;
-  const rate = Math.round(summary.events / Math.max(seconds, 1e-3));
   return [
-    `${grouped(summary.events)} events became ${grouped(summary.examples)} examples ` +
-      `in ${seconds.toFixed(1)} s (${grouped(rate)} events/s, training included).`,
+    `${grouped(summary.events)} events became ${grouped(summary.examples)} examples${pace(summary)}.`,
+    '',
+    'Examples by label and kind (labels due at the same time share one):',
+    '',
+    ...textTable(emissionRows(summary.emissions)),
     '',
     'Model against truth: "truth" is what the simulator drew the labels from, on the same rows.',
     'NE is log loss over that of the average rate: 1 knows nothing, lower is better.',
     '',
-    ...table(metricRows(summary.labels)),
+    ...textTable(metricRows(summary.labels)),
     '',
-    'Planted in the input, and found:',
+    'What the simulator put into the input, and what the run counted:',
     '',
-    ...table(countRows(summary.counts)),
+    ...textTable(countRows(summary.counts)),
+    '',
+    'What the figures say:',
+    '',
+    ...remarks(summary).map((line) => `  - ${line}`),
     '',
     'What to look at next:',
-    ...[...remarks(summary), ...summary.next].map((line) => `  - ${line}`),
+    '',
+    ...summary.next.flatMap(({ what, command }) => [`  - ${what}:`, `      ${command}`]),
   ];
+}
+
+function pace({ events, elapsedMs }: DemoSummary): string {
+  if (elapsedMs === null) return ', in more than one go';
+  const seconds = elapsedMs / 1_000;
+  const rate = Math.round(events / Math.max(seconds, 1e-3));
+  return ` in ${seconds.toFixed(1)} s (${grouped(rate)} events/s, all steps included)`;
+}
+
+/** A row for each label, a column for each kind. */
+function emissionRows(emissions: readonly SummaryEmission[]): string[][] {
+  const names = [...new Set(emissions.map(({ name }) => name))];
+  const kinds = [...new Set(emissions.map(({ kind }) => kind))];
+  const count = (name: string, kind: string) =>
+    emissions.find((each) => each.name === name && each.kind === kind)?.rows ?? 0;
+  const body = names.map((name) => [name, ...kinds.map((kind) => grouped(count(name, kind)))]);
+  return [['', ...kinds], ...body];
 }
 
 function metricRows(labels: readonly SummaryLabel[]): string[][] {
@@ -91,7 +127,7 @@ function countRows(counts: readonly SummaryCount[]): string[][] {
     grouped(found),
     planted === found ? 'all' : 'DIFFERS',
   ]);
-  return [['what', 'planted', 'found', ''], ...body];
+  return [['', 'put in', 'counted', ''], ...body];
 }
 
 /** What the numbers themselves point at. */
@@ -99,7 +135,7 @@ function remarks({ labels, counts }: DemoSummary): string[] {
   const out: string[] = [];
   for (const { name, planted, found } of counts) {
     if (planted !== found)
-      out.push(`${name}: ${planted} planted but ${found} found; that is a bug.`);
+      out.push(`${name}: ${planted} put in but ${found} counted; that is a bug.`);
   }
   for (const { name, source, model, ideal, series } of labels) {
     const label = source === 'audit' ? `${name} (audit)` : name;
@@ -107,7 +143,7 @@ function remarks({ labels, counts }: DemoSummary): string[] {
     if (known !== null) {
       out.push(`${label}: the model knows ${Math.round(known * 100)} % of what can be known.`);
     }
-    const calibration = calibrationRemark(label, model);
+    const calibration = calibrationRemark(label, model, source);
     if (calibration !== null) out.push(calibration);
     const trend = trendRemark(label, series);
     if (trend !== null) out.push(trend);
@@ -122,10 +158,16 @@ function knownShare(model: MetricValues, ideal: MetricValues | null): number | n
   return Math.max(0, (1 - model.normalisedEntropy) / (1 - ideal.normalisedEntropy));
 }
 
-function calibrationRemark(label: string, { calibration, observed }: MetricValues): string | null {
+function calibrationRemark(
+  label: string,
+  { calibration, observed, rows, weight }: MetricValues,
+  source: SummaryLabel['source'],
+): string | null {
+  // Audited rows all weigh the same, so that the positives among them can be told from the sums.
+  const positives = source === 'audit' ? (observed * rows) / weight : observed;
   if (calibration === null) return `${label}: no positive seen, so calibration says nothing.`;
-  if (observed < POSITIVES_MIN) {
-    return `${label}: ${grouped(observed)} positives are few; its figures are mostly chance.`;
+  if (positives < POSITIVES_MIN) {
+    return `${label}: ${grouped(positives)} positives are few; its figures are mostly chance.`;
   }
   if (calibration >= CALIBRATION_MIN && calibration <= CALIBRATION_MAX) return null;
   const off = Math.round(Math.abs(calibration - 1) * 100);
@@ -149,25 +191,4 @@ function meanEntropy(points: readonly HourPoint[]): number | null {
     weight += point.weight;
   }
   return weight > 0 ? sum / weight : null;
-}
-
-/** Columns as wide as their widest cell: the first to the left, the others to the right. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
-function grouped(count: number): string {
-  return Math.round(count).toLocaleString('en-US');
-}
-
-function fixed(value: number | null | undefined): string {
-  return value === null || value === undefined ? '-' : value.toFixed(3);
 }

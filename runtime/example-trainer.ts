@@ -3,10 +3,10 @@
  * was trained on and where to read on are one file, replaced as a whole. Training that is cut off anywhere and resumed
  * gives the same model, bit for bit, as training in one go.
  */
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { ExamplePlan } from '../compiler/plan.ts';
 import { Fault } from './fault.ts';
-import { disk } from './files.ts';
 import type { OutputPosition } from './progress.ts';
 import { EXAMPLES_START, readExamples } from './read-examples.ts';
 import { safeName } from './sink.ts';
@@ -56,23 +56,23 @@ export class ExampleTrainer {
   }
 
   /** With `resume`, goes on from the snapshot if there is one; a Fault when it is another model's. */
-  static async open(of: ExampleTraining, resume: boolean): Promise<ExampleTrainer> {
-    if (resume && (await disk.read(of.snapshot)) !== null) return resumed(of);
+  static open(of: ExampleTraining, resume: boolean): ExampleTrainer {
+    if (resume && existsSync(of.snapshot)) return ExampleTrainer.#resume(of);
     const kept = new Set(of.labels);
     const labels = of.set.labels.filter(({ name }) => kept.has(name));
     const trainer = new FtrlTrainer(trainerConfig({ ...of.set, labels }));
     return new ExampleTrainer(of, { trainer, at: EXAMPLES_START, more: null });
-
-    function resumed({ snapshot }: ExampleTraining): ExampleTrainer {
-      const { trainer, offsets } = FtrlTrainer.restore(snapshot);
-      // Written by `save`, and the file's digest was checked.
-      const { bytes, rows, more, ...saved } = offsets as Offsets;
-      checkSame(of, saved, trainer.config.labels);
-      return new ExampleTrainer(of, { trainer, at: { bytes, rows }, more });
-    }
   }
 
-  /** Trains up to byte `to` of the file (null: its end); gives the number of rows. `pause` is awaited between pieces. */
+  static #resume(of: ExampleTraining): ExampleTrainer {
+    const { trainer, offsets } = FtrlTrainer.restore(of.snapshot);
+    // Written by `save`, and the file's digest was checked.
+    const { bytes, rows, more, ...saved } = offsets as Offsets;
+    checkSame(of, saved, trainer.config.labels);
+    return new ExampleTrainer(of, { trainer, at: { bytes, rows }, more });
+  }
+
+  /** Trains up to byte `to` of the file (null: its end), some thousand rows a piece; gives the number of rows. */
   async consume(
     to: number | null,
     more: {

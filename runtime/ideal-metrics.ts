@@ -1,7 +1,7 @@
 import { assert } from '../operators/assert.ts';
 import type { Truth, TruthRecord } from './simulator/truth.ts';
 import type { ScoredLabel } from './trainer/ftrl-trainer.ts';
-import { LabelMetrics, type MetricValues } from './trainer/label-metrics.ts';
+import { LabelMetrics, LossSums, type MetricValues } from './trainer/label-metrics.ts';
 
 /** Which true probability is a label's ideal prediction. */
 export type TruthOfLabel = Readonly<Record<string, keyof TruthRecord>>;
@@ -35,6 +35,28 @@ export class IdealMetrics {
     return this.#of(label, source).values();
   }
 
+  /** Everything measured so far as plain JSON, for a snapshot; `restore` takes it back. */
+  toJSON(): IdealMetricsData {
+    return {
+      unknownIds: this.unknownIds,
+      metrics: [...this.#metrics].map(([key, { sums, bins }]) => {
+        const arrays = arraysOf(bins).map(encoded);
+        return [key, { sums: sums.toArray(), rows: bins.rows, arrays }] as const;
+      }),
+    };
+  }
+
+  restore({ unknownIds, metrics }: IdealMetricsData): void {
+    this.unknownIds = unknownIds;
+    for (const [key, { sums, rows, arrays }] of metrics) {
+      const made = new LabelMetrics();
+      made.sums = LossSums.from(sums);
+      made.bins.rows = rows;
+      for (const [i, array] of arraysOf(made.bins).entries()) array.set(decoded(arrays[i]!));
+      this.#metrics.set(key, made);
+    }
+  }
+
   #of(label: string, source: ScoredLabel['source']): LabelMetrics {
     const key = `${source} ${label}`;
     let metrics = this.#metrics.get(key);
@@ -44,4 +66,32 @@ export class IdealMetrics {
     }
     return metrics;
   }
+}
+
+/** The plain form of `IdealMetrics`; arrays of numbers are base64 of f64 little endian, kept bit for bit. */
+export type IdealMetricsData = {
+  readonly unknownIds: number;
+  readonly metrics: readonly (readonly [
+    string,
+    {
+      readonly sums: readonly number[];
+      readonly rows: number;
+      readonly arrays: readonly string[];
+    },
+  ])[];
+};
+
+function arraysOf({ weight, observed, expected, exact }: LabelMetrics['bins']): Float64Array[] {
+  return [weight, observed, expected, exact];
+}
+
+function encoded({ buffer, byteOffset, byteLength }: Float64Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
+}
+
+function decoded(text: string): Float64Array {
+  const bytes = Buffer.from(text, 'base64');
+  const numbers = new Float64Array(bytes.length / 8);
+  new Uint8Array(numbers.buffer).set(bytes);
+  return numbers;
 }

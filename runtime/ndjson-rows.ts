@@ -110,7 +110,7 @@ export class NdjsonRows {
 }
 
 /** One value of any column as JSON. */
-export function writeValue(out: JsonBytes, column: Column, row: number): void {
+function writeValue(out: JsonBytes, column: Column, row: number): void {
   switch (column.kind) {
     case 'f64':
       out.number(column.data[row]!);

@@ -44,7 +44,7 @@ export function openReader(
 }
 
 /** By the file's name, less .gz, .gzip, .zst or .zstd. */
-export function formatOf(path: string): SourceFormat {
+function formatOf(path: string): SourceFormat {
   if (path === '-') return 'ndjson';
   const name = path.toLowerCase().replace(/\.(gz|gzip|zst|zstd)$/, '');
   if (/\.(ndjson|jsonl|json)$/.test(name)) return 'ndjson';

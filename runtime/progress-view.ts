@@ -15,8 +15,8 @@ export type ProgressState = {
   readonly malformed: number;
   readonly emitted: number;
   readonly memoryBytes: number;
-  /** A line of the command's own. */
-  readonly note?: string;
+  /** What the command adds: a short name, and a line. */
+  readonly note?: { readonly name: string; readonly text: string };
 };
 
 /** The part of a terminal that the view needs; `process.stderr` has it. */
@@ -42,12 +42,12 @@ export function renderProgress(state: ProgressState): string[] {
       `${grouped(state.malformed)} malformed`,
     `examples    ${grouped(state.emitted)}   memory ${megabytes(state.memoryBytes)}   ` +
       `elapsed ${durationText(state.elapsedMs)}`,
-    ...(state.note === undefined ? [] : [state.note]),
+    ...(state.note === undefined ? [] : [`${state.note.name.padEnd(12)}${state.note.text}`]),
   ];
 }
 
 /** The same in one line, for a log. */
-export function renderProgressLine(state: ProgressState): string {
+function renderProgressLine(state: ProgressState): string {
   return [
     `${durationText(state.elapsedMs)}: ${grouped(state.eventsRead)} events`,
     `${grouped(state.eventsPerSecond)} /s`,
@@ -58,7 +58,7 @@ export function renderProgressLine(state: ProgressState): string {
     `${grouped(state.malformed)} malformed`,
     `${grouped(state.emitted)} examples`,
     megabytes(state.memoryBytes),
-    ...(state.note === undefined ? [] : [state.note]),
+    ...(state.note === undefined ? [] : [`${state.note.name}: ${state.note.text}`]),
   ].join(', ');
 }
 

@@ -1,4 +1,5 @@
 /** `millrace run PATH… --from … --to DIR`: the command around `run`. */
+import { join } from 'node:path';
 import type { Plan } from '../compiler/plan.ts';
 import { hasErrors } from '../dsl/diagnostic.ts';
 import type { SlabSets } from './checkpoint.ts';
@@ -10,8 +11,9 @@ import { PipelineEngine } from './pipeline-engine.ts';
 import { compileProgram, readProgram } from './program-files.ts';
 import { type ProgressState, ProgressView } from './progress-view.ts';
 import { type RunResult, run } from './run.ts';
+import { PRIVATE } from './run-folder.ts';
 import type { OutputFormat } from './sink.ts';
-import { DiskSpill } from './spill.ts';
+import { SpillFile } from './spill-file.ts';
 import type { OnCommit, Task } from './task.ts';
 import type { SourceInput } from './task-source.ts';
 import { UsageError } from './usage-error.ts';
@@ -64,7 +66,7 @@ export type RunHooks = {
   /** Records there are to read, for the progress display. */
   readonly eventsTotal?: number;
   /** One more line for the progress display. */
-  readonly note?: () => string;
+  readonly note?: () => NonNullable<ProgressState['note']>;
 };
 
 /** Runs a plan with progress shown and signals watched; `code` is the exit code. Throws Fault. */
@@ -76,14 +78,18 @@ export async function runPlan(
 ): Promise<RunResult & { readonly code: number }> {
   const { stop, code, unwatch } = watchSignals(out);
   const meter = new Meter(of.plan, flags.quiet ? null : out, hooks);
-  const spill = new DiskSpill(flags.to);
+  let spill: SpillFile | null = null;
   try {
     const result = await run({
       ...flags,
       ...of,
       folder: flags.to,
       stop,
-      makeEngine: (plan, slabs, shards) => makeEngine(plan, { slabs, shards, flags, spill }),
+      makeEngine: (plan, slabs, shards) => {
+        // Only now is the folder ours.
+        spill = new SpillFile(join(flags.to, PRIVATE, 'spill'));
+        return makeEngine(plan, { slabs, shards, flags, spill });
+      },
       say: (line) => out.error(line),
       onBatch: (task) => meter.show(task),
       onCommit: hooks.onCommit,
@@ -92,13 +98,18 @@ export async function runPlan(
     return { ...result, code: result.outcome === 'stopped' ? code() : 0 };
   } finally {
     unwatch();
-    spill.close();
+    closeSpill(spill);
   }
+}
+
+/** A parameter of its own, since the compiler does not see the callback's assignment. */
+function closeSpill(spill: SpillFile | null): void {
+  spill?.close();
 }
 
 function makeEngine(
   plan: Plan,
-  more: { slabs: SlabSets; shards: number; flags: RunFlags; spill: DiskSpill },
+  more: { slabs: SlabSets; shards: number; flags: RunFlags; spill: SpillFile },
 ): PipelineEngine {
   const { slabs, shards, flags, spill } = more;
   return new PipelineEngine(plan, {

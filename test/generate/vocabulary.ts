@@ -81,7 +81,7 @@ export const VALUES = {
   ad: ['a', 'b', 'A😀', ''],
   peer: ['u1', 'u2', 'x'],
   mood: ['x', 'y', 'Z"\\'],
-  kind: ['b', 'b', 'r', 'v'],
+  kind: ['b', 'b', 'b', 'r', 'r', 'v'],
   order_id: ['o1', 'o2', 'o3'],
   brand: ['p', 'q'],
   region: ['n', 's'],

@@ -27,6 +27,7 @@ export type JdAction = {
   readonly action_id: string;
   readonly ingestionTime: number;
   readonly pair_id: string;
+  readonly sku_id: string;
   readonly type: string;
   readonly model_id: string;
   readonly cate: string;
@@ -116,6 +117,7 @@ export function jdPositives(
 type History = {
   readonly requests: Map<string, (JdRequest & Timed)[]>;
   readonly actions: Map<string, (JdAction & Timed)[]>;
+  readonly productActions: Map<string, (JdAction & Timed)[]>;
   readonly comments: Map<string, (JdComment & Timed)[]>;
   readonly users: Map<string, (JdUser & Timed)[]>;
   readonly products: Map<string, JdProduct[]>;
@@ -128,6 +130,7 @@ function historyOf(rows: JdRows): History {
   return {
     requests: byKey(requests, ({ user_id }) => user_id),
     actions: byKey(timed(rows.actions), ({ pair_id }) => pair_id),
+    productActions: byKey(timed(rows.actions), ({ sku_id }) => sku_id),
     comments: byKey(timed(rows.comments), ({ sku_id }) => sku_id),
     users: byKey(timed(rows.users), ({ user_id }) => user_id),
     products: byKey(rows.products, ({ sku_id }) => sku_id),
@@ -176,6 +179,7 @@ function featuresOf(request: JdRequest, history: History): Record<string, unknow
     account_age: user === undefined ? null : time - user.ingestionTime,
     ...productComments(request, history),
     ...pairActions(request, history),
+    ...productActions(request, history),
   };
 }
 
@@ -234,4 +238,9 @@ function pairActions({ eventTime, pair_id }: JdRequest, history: History) {
     pair_n_types_14d: distinct(values(14 * DAY, 'type')),
     pair_types_14d: topk(values(14 * DAY, 'type'), 3),
   };
+}
+
+function productActions({ eventTime, sku_id }: JdRequest, history: History) {
+  const before = between(history.productActions.get(sku_id), Number.NEGATIVE_INFINITY, eventTime);
+  return { product_brand: before.at(-1)?.br ?? null, product_cate: before.at(-1)?.cate ?? null };
 }

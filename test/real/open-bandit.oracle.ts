@@ -135,7 +135,7 @@ function featuresOf(each: Seen, history: History): Record<string, unknown> {
     likes_item: each.affinity_items.includes(each.item_id),
     n_affinity: each.affinity_items.length,
     item_cross: itemCross(each) % 1024,
-    hour: new Date(time + 9 * HOUR).getUTCHours(),
+    tokyo_hour: new Date(time + 9 * HOUR).getUTCHours(),
   };
 }
 

@@ -7,7 +7,7 @@ import { syntheticOpenBandit } from './synthetic.ts';
 const plan = planOf(programText('open_bandit.feat'));
 
 function runObd(rows: readonly Impression[], batchRows: number, shards = 1) {
-  const result = runInMemory(plan, [{ stream: 'impression', partition: 0, rows }], {
+  const result = runInMemory(plan, [{ stream: 'recommendation', partition: 0, rows }], {
     complete: false,
     batchRows: () => batchRows,
     shards,
@@ -28,7 +28,7 @@ describe.runIf(hasData('open-bandit'))('open_bandit.feat over the real file', ()
     const { lines, counts } = runObd(rows, 4096);
     expect(lines.length).toBe(40_000);
     expectRows(lines, openBanditExpected(rows));
-    expect(counts.impression).toEqual({
+    expect(counts.recommendation).toEqual({
       late: 0,
       duplicate: 0,
       malformed: 0,

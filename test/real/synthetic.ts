@@ -13,8 +13,10 @@ const START = Date.UTC(2016, 0, 31, 16);
 /** Requests go on for a while after the last action, as in the real files. */
 const ACTION_DAYS = 40;
 const REQUEST_DAYS = 48;
+/** When a user's row changes. */
+const CHANGE_DAY = 10;
 
-/** About 700 requests, 2,500 actions and 1,000 comments over 48 days. */
+/** About 900 requests, 2,500 actions and 800 comments. */
 export function syntheticJd(seed: number): JdRows {
   const random = rng(seed);
   return {
@@ -41,30 +43,51 @@ function skewed(random: Rng, n: number): number {
   return random.chance(0.5) ? 0 : random.below(n);
 }
 
-/** Ascending times: whole hours mostly, with odd milliseconds between, and ties. */
+/** Times on even hours mostly, with odd milliseconds between, and ties. */
 function times(random: Rng, n: number, days: number): number[] {
   return Array.from({ length: n }, () => {
     const odd = random.chance(0.3) ? random.pick([-1, 1, 59_000]) : 0;
-    return START + random.below(days * 24) * HOUR + odd;
-  }).sort((a, b) => a - b);
+    return START + (1 + random.below(days * 12 - 1)) * 2 * HOUR + odd;
+  });
 }
 
+const ascending = (times: readonly number[]) => [...times].sort((a, b) => a - b);
+
+/** Where a label's answer hangs on one millisecond: the actions end, the hold ends, a user's row comes. */
+const EDGES = [
+  START + (ACTION_DAYS - 1) * DAY,
+  START + (ACTION_DAYS - 5) * DAY,
+  START + (REQUEST_DAYS - 1) * DAY - 6 * HOUR,
+  START + CHANGE_DAY * DAY,
+];
+
 function requests(random: Rng): JdRequest[] {
-  return times(random, 700, REQUEST_DAYS).map((eventTime, i) => {
-    const [user_id, sku_id] = [`u${skewed(random, USERS)}`, `p${skewed(random, PRODUCTS)}`];
+  const edges = EDGES.flatMap((time) => [time - 1, time, time + 1]);
+  // A busy week: one user makes more requests in a fortnight than its window may hold.
+  const all = [...times(random, 450, REQUEST_DAYS), ...times(random, 450, 7), ...edges];
+  return [...ascending(all), ...theEnd(REQUEST_DAYS)].map((eventTime, i) => {
+    const user_id = edges.includes(eventTime) ? 'u1' : `u${skewed(random, USERS)}`;
+    const sku_id = `p${skewed(random, PRODUCTS)}`;
     const pair_id = `${user_id}_${sku_id}`;
     const split_id = eventTime < START + ACTION_DAYS * DAY ? 1 : 2;
     return { reqId: `${pair_id}_${i}`, eventTime, pair_id, user_id, sku_id, split_id };
   });
 }
 
+/** Three rows at one instant: the watermark comes to it. */
+function theEnd(days: number): number[] {
+  return [0, 0, 0].map(() => START + days * DAY);
+}
+
 function actions(random: Rng): JdAction[] {
-  return times(random, 2500, ACTION_DAYS).map((ingestionTime, i) => {
+  const all = [...ascending(times(random, 2500, ACTION_DAYS)), ...theEnd(ACTION_DAYS)];
+  return all.map((ingestionTime, i) => {
     const [user, product] = [skewed(random, USERS), skewed(random, PRODUCTS)];
     return {
       action_id: `a${i}`,
       ingestionTime,
       pair_id: `u${user}_p${product}`,
+      sku_id: `p${product}`,
       type: random.chance(0.05) ? random.pick(['2', '4']) : random.pick(['1', '3', '5', '6', '6']),
       model_id: random.pick(['', '0', '14', '21', '211', 'Ωx', '\u{1f6d2}']),
       cate: random.pick(['8', '4', '10']),
@@ -74,8 +97,9 @@ function actions(random: Rng): JdAction[] {
 }
 
 function comments(random: Rng): JdComment[] {
-  return times(random, 1000, REQUEST_DAYS).map((ingestionTime) => ({
-    ingestionTime,
+  // They begin long before the first request: the far end of 64 days lies among them.
+  return ascending(times(random, 800, REQUEST_DAYS + 70)).map((time) => ({
+    ingestionTime: time - 70 * DAY,
     sku_id: `p${skewed(random, PRODUCTS)}`,
     comment_num: random.below(5),
     has_bad_comment: random.pick(['0', '1', '1', '']),
@@ -83,7 +107,7 @@ function comments(random: Rng): JdComment[] {
   }));
 }
 
-/** Some change, one comes at an hour at which requests come too, one only after all of them. */
+/** Some change, one of them at the instant of a request; two come after everything, too few to move the watermark. */
 function users(random: Rng): JdUser[] {
   const row = (user_id: string, ingestionTime: number): JdUser => ({
     user_id,
@@ -95,8 +119,8 @@ function users(random: Rng): JdUser[] {
   const rows = Array.from({ length: USERS - 1 }, (_, i) =>
     row(`u${i}`, START - (i - 1) * 100 * DAY + (i === 0 ? -99 * DAY : 0)),
   );
-  rows.push(row('u1', START + 10 * DAY), row('u0', START + 20 * DAY), row('u2', START + 20 * DAY));
-  for (let i = 0; i < 3; i++) rows.push(row(`new${i}`, START + 200 * DAY + i * MINUTE));
+  rows.push(row('u1', START + CHANGE_DAY * DAY), row('u0', START + 20 * DAY));
+  for (let i = 0; i < 2; i++) rows.push(row(`new${i}`, START + 200 * DAY + i * MINUTE));
   return rows.sort((a, b) => a.ingestionTime - b.ingestionTime);
 }
 

@@ -44,6 +44,8 @@ export type ScannedStream = {
 
 /** A field's value of the wrong kind. */
 const BAD = Symbol('bad');
+/** Stands in a field that is not read, and so not known to be wrong: all that matters of it is that it is not null. */
+const UNREAD = 'unread';
 /** The last millisecond of the year 9999. */
 const TIME_MAX_MS = 253402300799999;
 
@@ -56,9 +58,8 @@ export function scanStream(
   const counts: Counts = { late: 0, duplicate: 0, malformed: 0, lateForFeatures: 0 };
   const events: StreamEvent[] = [];
   let reached = Number.NEGATIVE_INFINITY;
-  const read = { ...stream, fields: stream.fields.filter(({ name }) => reads.has(name)) };
   for (const { partition, rows } of input.filter((each) => each.stream === stream.name)) {
-    const scan = scanPartition(read, partition, rows, counts);
+    const scan = scanPartition(stream, { partition, rows, reads }, counts);
     events.push(...scan.events);
     reached = Math.max(reached, scan.watermark);
   }
@@ -66,17 +67,22 @@ export function scanStream(
   return { events, counts, reached };
 }
 
+type Rows = {
+  readonly partition: number;
+  readonly rows: readonly unknown[];
+  readonly reads: ReadonlySet<string>;
+};
+
 function scanPartition(
   stream: LogicalStream,
-  partition: number,
-  rows: readonly unknown[],
+  { partition, rows, reads }: Rows,
   counts: Counts,
 ): { events: StreamEvent[]; watermark: number } {
   const events: StreamEvent[] = [];
   const clock = { max: Number.NEGATIVE_INFINITY, candidates: [] as number[] };
   const { idField, timeField, lateMs, labelsLateMs, dedupMs } = stream;
   for (const [offset, row] of rows.entries()) {
-    const fields = readRecord(stream, row);
+    const fields = readRecord(stream, row, reads);
     if (fields === null) {
       counts.malformed++;
       continue;
@@ -128,18 +134,24 @@ function seeTime(
 }
 
 /** The fields of a row; null: it is malformed. */
-function readRecord(stream: LogicalStream, row: unknown): Map<string, Value> | null {
+function readRecord(
+  stream: LogicalStream,
+  row: unknown,
+  reads: ReadonlySet<string>,
+): Map<string, Value> | null {
   const record = typeof row === 'string' ? parsed(row) : row;
   if (typeof record !== 'object' || record === null || Array.isArray(record)) return null;
   const values = new Map(Object.entries(record));
   const fields = new Map<string, Value>();
   for (const field of stream.fields.filter(({ enriched }) => enriched === null)) {
     const value = readField(field, values.get(field.name) ?? null);
-    if (value === BAD) return null;
+    const isRead = reads.has(field.name);
+    if (value === BAD && isRead) return null;
     const needed = [stream.idField, stream.timeField].includes(field.name);
     const nullable = field.type.kind !== 'error' && field.type.nullable;
-    if (value === null && (needed || !nullable)) return null;
-    fields.set(field.name, value);
+    const isMissing = value === null && (needed || !nullable);
+    if (isMissing && isRead) return null;
+    fields.set(field.name, value === BAD || isMissing ? UNREAD : value);
   }
   return fields;
 }

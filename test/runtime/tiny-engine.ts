@@ -79,10 +79,10 @@ export class TinyEngine implements Engine {
   }
 
   frontier(): number {
-    if (this.#complete) return Number.POSITIVE_INFINITY;
     const all = [...this.#partitions.keys()];
     const live = all.filter((p) => !this.#partitions.get(p)!.ended);
     if (live.length > 0) return Math.min(...live.map((p) => this.watermark(0, p)));
+    if (this.#complete) return Number.POSITIVE_INFINITY;
     return Math.max(...all.map((p) => this.watermark(0, p)));
   }
 

@@ -1,0 +1,55 @@
+import { fixed, grouped, textTable } from './text-table.ts';
+import type { TrainerMetrics } from './trainer/ftrl-trainer.ts';
+import type { MetricValues } from './trainer/label-metrics.ts';
+
+/**
+ * The quality of a trained model as lines: per label over all emissions (scored before trained on) and, where there are
+ * audit rows, over the audited anchors (scored when shown, joined with the final label); then calibration by decile.
+ */
+export function renderTraining({ labels, audits }: TrainerMetrics): string[] {
+  const head = ['label', 'rows', 'positives', 'NE', 'AUC', 'calibration'];
+  const measured = Object.entries(labels).flatMap(([name, { emissions, audit }]) => [
+    { name, values: emissions },
+    ...(audit.rows > 0 ? [{ name: `${name} (audit)`, values: audit }] : []),
+  ]);
+  const lines = textTable([head, ...measured.map(({ name, values }) => measure(name, values))]);
+  const deciles = measured.filter(({ values }) => values.deciles.length > 0);
+  if (deciles.length > 0) {
+    const columns = Math.max(...deciles.map(({ values }) => values.deciles.length));
+    const numbers = Array.from({ length: columns }, (_, i) => String(i + 1));
+    const rows = deciles.map(({ name, values }) => [
+      name,
+      ...numbers.map((_, i) => decile(values, i)),
+    ]);
+    lines.push(
+      '',
+      'Calibration (expected / observed) by tenth of the weight, lowest scores first:',
+    );
+    lines.push('', ...textTable([['label', ...numbers], ...rows]));
+  }
+  if (audits.pending + audits.unmatched + audits.dropped > 0) {
+    const { pending, unmatched, dropped } = audits;
+    lines.push(
+      '',
+      `Audited anchors: ${grouped(pending)} wait for their final labels, ` +
+        `${grouped(unmatched)} had no score, ${grouped(dropped)} were dropped.`,
+    );
+  }
+  return lines;
+}
+
+function measure(name: string, values: MetricValues): string[] {
+  return [
+    name,
+    grouped(values.rows),
+    grouped(values.observed),
+    fixed(values.normalisedEntropy),
+    fixed(values.auc),
+    fixed(values.calibration),
+  ];
+}
+
+function decile({ deciles }: MetricValues, index: number): string {
+  const found = deciles[index];
+  return found === undefined || found.ratio === null ? '-' : found.ratio.toFixed(2);
+}
