@@ -32,6 +32,8 @@ export interface CountSink {
 }
 
 export class CountMap {
+  /** The count that the last `add` left its value with. */
+  lastCount = 0;
   /** What the last `replaceLeast` threw out. */
   evictedWord = 0;
   evictedCount = 0;
@@ -51,6 +53,11 @@ export class CountMap {
     return this.#home.i32[at * 2 + SIZE]!;
   }
 
+  /** 0: not held. */
+  count(at: number, word: number): number {
+    return this.size(at) === 0 ? 0 : this.#blocks.f64[this.#slotOf(at, word) + 1]!;
+  }
+
   /** Adds `by` (below 0: takes off; at 0 the entry goes). False, and nothing done: it is new and `limit` are held. */
   add(at: number, word: number, by: number, limit: number): boolean {
     const { i32 } = this.#home;
@@ -65,10 +72,12 @@ export class CountMap {
         slot = this.#slotOf(at, word);
       }
       this.#put(at, slot, word, by);
+      this.lastCount = by;
       return true;
     }
     const count = f64[slot + 1]! + by;
     assert(count >= 0, 'a count never falls below 0');
+    this.lastCount = count;
     if (count === 0) this.#remove(at, slot);
     else {
       f64[slot + 1] = count;

@@ -7,7 +7,6 @@ import type { CountSink } from './sketch-count-map.ts';
 const SMALLEST_SLOTS = 64;
 
 export class GatheredCounts implements CountSink {
-  readonly #hash: (word: number) => number;
   #words = new Float64Array(SMALLEST_SLOTS);
   #counts = new Float64Array(SMALLEST_SLOTS);
   #stamps = new Int32Array(SMALLEST_SLOTS);
@@ -17,10 +16,6 @@ export class GatheredCounts implements CountSink {
   #stamp = 1;
   #size = 0;
   #total = 0;
-
-  constructor(hash: (word: number) => number) {
-    this.#hash = hash;
-  }
 
   /** Different values. */
   get size(): number {
@@ -58,7 +53,7 @@ export class GatheredCounts implements CountSink {
   }
 
   #slotOf(word: number): number {
-    let slot = this.#hash(word) & this.#mask;
+    let slot = spread(word) & this.#mask;
     while (this.#stamps[slot] === this.#stamp && this.#words[slot] !== word) {
       slot = (slot + 1) & this.#mask;
     }
@@ -87,4 +82,14 @@ export class GatheredCounts implements CountSink {
       this.#put(this.#slotOf(word), word, counts[used[i]!]!);
     }
   }
+}
+
+const view = new Float64Array(1);
+const halves = new Int32Array(view.buffer);
+
+/** A hash of a word's bits: it orders nothing that lasts. */
+function spread(word: number): number {
+  view[0] = word;
+  const h = Math.imul(halves[0]! ^ Math.imul(halves[1]!, 0x85ebca77), 0x9e3779b1);
+  return h ^ (h >>> 15);
 }

@@ -23,7 +23,7 @@ export const SLICE_ENTRIES_MAX = 384;
 /** Words of a summary. */
 export const SUMMARY_WORDS = 6;
 /** Words of a union. */
-export const UNION_WORDS = 5;
+export const UNION_WORDS = 6;
 
 /** Summaries with their words in one slab; `at` is where those of one begin. */
 export interface Summaries {

@@ -35,8 +35,8 @@ const VALUE = 1;
 const COUNT = 2;
 const LEFT_BEFORE = ENTRY_LOG_WORDS;
 const UNION = LEFT_BEFORE + 1;
-/** 2^3 words. */
-const ROOT_CLASS = 3;
+/** 2^4 words. */
+const ROOT_CLASS = 4;
 const SUMMARY = 1;
 /** Entries at which slices turn back into a log: well below the bound, so as not to go to and fro. */
 const CALM_ENTRIES = EXACT_ENTRIES_MAX / 2;

@@ -4,15 +4,14 @@
  */
 import type { ReadOp } from '../compiler/plan.ts';
 import type { Output } from './answers.ts';
-import { lanes } from './hash.ts';
-import type { CountMap, CountSink } from './sketch-count-map.ts';
 import { GatheredCounts } from './sketch-entries.ts';
 import type { Answering } from './sketch-family.ts';
 import type { BagCell } from './value-bag-cell.ts';
+import { TopCounts } from './value-bag-top.ts';
 
 export class BagAnswering implements Answering {
   readonly #cell: BagCell;
-  readonly #gathered: GatheredCounts;
+  readonly #gathered = new GatheredCounts();
   readonly #top: TopCounts;
   /** Whether `#gathered` is still to be looked through. */
   #pending = false;
@@ -23,10 +22,6 @@ export class BagAnswering implements Answering {
   constructor(cell: BagCell, most: number) {
     this.#cell = cell;
     this.#top = new TopCounts(cell, most);
-    this.#gathered = new GatheredCounts((word) => {
-      cell.hash(word);
-      return lanes[0]!;
-    });
   }
 
   begin(): void {
@@ -39,12 +34,16 @@ export class BagAnswering implements Answering {
     this.#gathered.offer(word, count);
   }
 
-  /** Takes the counts of a summary or a union, and how many values and different values it is of. */
-  take(counts: CountMap, at: number, total: number, distinct: number): void {
+  /** Takes in how many values, and different values, a summary or a union is of. */
+  take(total: number, distinct: number): void {
     this.#pending = false;
     this.#total = total;
     this.#distinct = distinct;
-    if (this.#top.most > 0) counts.visit(at, this.#top);
+  }
+
+  /** Where the most frequent values go. */
+  get top(): TopCounts {
+    return this.#top;
   }
 
   write(read: ReadOp, out: Output, row: number): void {
@@ -78,48 +77,5 @@ export class BagAnswering implements Answering {
     out.begin(row);
     const size = Math.min(k, this.#top.size);
     for (let i = 0; i < size; i++) this.#cell.push(this.#top.words[i]!, out);
-  }
-}
-
-/** The entries of the greatest counts, in order: by count, ties the smaller value first. */
-class TopCounts implements CountSink {
-  readonly most: number;
-  readonly words: Float64Array;
-  readonly counts: Float64Array;
-  size = 0;
-  readonly #cell: BagCell;
-
-  constructor(cell: BagCell, most: number) {
-    this.#cell = cell;
-    this.most = most;
-    this.words = new Float64Array(most);
-    this.counts = new Float64Array(most);
-  }
-
-  begin(): void {
-    this.size = 0;
-  }
-
-  offer(word: number, count: number): void {
-    const last = this.size - 1;
-    if (this.size === this.most && !this.#isBefore(word, count, last)) return;
-    let low = 0;
-    let high = this.size;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#isBefore(word, count, middle)) high = middle;
-      else low = middle + 1;
-    }
-    const end = this.size === this.most ? last : this.size++;
-    this.words.copyWithin(low + 1, low, end);
-    this.counts.copyWithin(low + 1, low, end);
-    this.words[low] = word;
-    this.counts[low] = count;
-  }
-
-  #isBefore(word: number, count: number, index: number): boolean {
-    const other = this.counts[index]!;
-    if (count !== other) return count > other;
-    return this.#cell.compare(word, this.words[index]!) < 0;
   }
 }

@@ -7,19 +7,23 @@
  * (values in the slice) / SLICE_ENTRIES_MAX, up or down, so the sum by (values in the window) / SLICE_ENTRIES_MAX, and
  * adding is associative and can be undone (compare Agarwal et al. 2012, "Mergeable summaries", where pruning cannot).
  *
- * Summary: map of counts; how many values; registers; 1 beyond the bound. Union: map; how many values; registers.
+ * Summary: map of counts; how many values; registers; 1 beyond the bound. Union: map; how many values; registers; candidates.
  */
 import { lanes } from './hash.ts';
 import { COUNT_MAP_WORDS, CountMap, type CountSink } from './sketch-count-map.ts';
 import { SUMMARY_WORDS, type Summaries, UNION_WORDS, type Unions } from './sketch-family.ts';
-import { HyperLogLog } from './sketch-hyperloglog.ts';
+import { HLL_WORDS, HyperLogLog } from './sketch-hyperloglog.ts';
 import { PAGE_SHIFT, type Slab } from './slab.ts';
 import type { BagAnswering } from './value-bag-answer.ts';
 import type { BagCell } from './value-bag-cell.ts';
+import { TopCandidates } from './value-bag-top.ts';
 
 const TOTAL = COUNT_MAP_WORDS;
 const REGISTERS = TOTAL + 1;
-const BEYOND = REGISTERS + 1;
+/** In a summary. */
+const BEYOND = REGISTERS + HLL_WORDS;
+/** In a union. */
+const CANDIDATES = REGISTERS + HLL_WORDS;
 
 /** What is read of a bag. */
 export type BagReads = {
@@ -120,7 +124,8 @@ export class BagSummaries implements Summaries, CountSink {
   collect(at: number): void {
     const isExact = this.isExact(at);
     const distinct = isExact ? this.#map.size(at) : this.#registers.estimate(at + REGISTERS);
-    this.#answering.take(this.#map, at, this.total(at), distinct);
+    this.#answering.take(this.total(at), distinct);
+    if (this.#reads.counts) this.#map.visit(at, this.#answering.top);
   }
 
   visit(at: number, sink: CountSink): void {
@@ -157,6 +162,7 @@ export class BagUnions implements Unions, CountSink {
   readonly #slices: BagSummaries;
   readonly #map: CountMap;
   readonly #registers: HyperLogLog;
+  readonly #candidates: TopCandidates;
   /** Which union `offer` works on, and whether it takes out of it. */
   #at = 0;
   #leaving = false;
@@ -169,6 +175,10 @@ export class BagUnions implements Unions, CountSink {
     this.#slices = slices;
     this.#map = countMap(parts, home);
     this.#registers = new HyperLogLog(home, parts.blocks);
+    this.#candidates = new TopCandidates(
+      { home, blocks: parts.blocks, cell: parts.cell, map: this.#map },
+      parts.answering.top.most,
+    );
     slices.joinedBy(this);
   }
 
@@ -179,7 +189,10 @@ export class BagUnions implements Unions, CountSink {
 
   /** A summary's count of a value changed. */
   count(at: number, word: number, by: number): void {
-    if (this.#reads.counts) this.#map.add(at, word, by, Number.POSITIVE_INFINITY);
+    if (!this.#reads.counts) return;
+    this.#map.add(at, word, by, Number.POSITIVE_INFINITY);
+    const { lastCount } = this.#map;
+    if (by > 0) this.#candidates.rose(at + CANDIDATES, word, lastCount - by, lastCount);
   }
 
   /** A value went into a summary, whatever became of its count. */
@@ -219,13 +232,15 @@ export class BagUnions implements Unions, CountSink {
 
   release(at: number): void {
     this.#map.release(at);
+    this.#candidates.release(at + CANDIDATES);
     this.#registers.release(at + REGISTERS);
     this.init(at);
   }
 
   collect(at: number): void {
     const distinct = this.#registers.estimate(at + REGISTERS);
-    this.#answering.take(this.#map, at, this.#home.f64[at + TOTAL]!, distinct);
+    this.#answering.take(this.#home.f64[at + TOTAL]!, distinct);
+    if (this.#reads.counts) this.#candidates.collect(at + CANDIDATES, at, this.#answering.top);
   }
 
   #see(at: number, word: number): void {

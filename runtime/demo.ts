@@ -12,7 +12,12 @@ import {
   demoPlaces,
   saveStage,
 } from './demo-folder.ts';
-import { type DemoSummary, renderSummary, type SummaryCount, type SummaryStep } from './demo-summary.ts';
+import {
+  type DemoSummary,
+  renderSummary,
+  type SummaryCount,
+  type SummaryStep,
+} from './demo-summary.ts';
 import { fillLog, logInputs, makeTraffic, readTraffic, trafficInputs } from './demo-traffic.ts';
 import { DemoTrainer } from './demo-trainer.ts';
 import { disk } from './files.ts';

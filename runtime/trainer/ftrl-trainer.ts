@@ -23,6 +23,11 @@ export type FtrlConfig = {
   readonly correction?: Readonly<Record<string, Correction>>;
   /** Whether a dense value also enters as the category of its half-octave; default true. */
   readonly denseBins?: boolean;
+  /**
+   * Labels, over all heads, to be trained on before audited anchors are scored, default 500: the audits of anchors shown
+   * earlier count as unmatched.
+   */
+  readonly showAfterLabels?: number;
 };
 
 /** One scored label, as `consume` reports it before training on it. */
@@ -133,7 +138,10 @@ export class FtrlTrainer {
     return { trainer, offsets: state.offsets };
   }
 
+  /** A model that has learnt next to nothing is none that anybody would serve: it gives no headline scores. */
   #show(row: ExampleRow): void {
+    const trained = this.#parts.labels.reduce((sum, { emissions }) => sum + emissions.sums.rows, 0);
+    if (trained < this.config.showAfterLabels) return;
     this.#parts.pending.put(`${row.set}\u0000${row.id}`, this.score(row.features));
   }
 
@@ -183,6 +191,7 @@ function completed(config: FtrlConfig): Required<FtrlConfig> {
     rates: { ...defaultRates, ...config.rates },
     correction: config.correction ?? {},
     denseBins: config.denseBins ?? true,
+    showAfterLabels: config.showAfterLabels ?? 500,
   };
 }
 

@@ -5,7 +5,7 @@ import type { Correction } from './label-weights.ts';
 /** The trainer of an example set: its columns, its labels, and what their policies ask for. */
 export function trainerConfig(
   set: Pick<ExamplePlan, 'features' | 'labels'>,
-  more: Pick<FtrlConfig, 'bits' | 'rates' | 'denseBins'> = {},
+  more: Pick<FtrlConfig, 'bits' | 'rates' | 'denseBins' | 'showAfterLabels'> = {},
 ): FtrlConfig {
   const corrections = set.labels.map(({ name, policy }) => [name, correctionOf(policy)] as const);
   return {

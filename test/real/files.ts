@@ -3,6 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect } from 'vitest';
+import { parseFile } from '../../dsl/parse.ts';
+import { printFile } from '../../dsl/print.ts';
 import type { Row } from './brute-force.ts';
 
 const DATA = resolve(import.meta.dirname, '../../../shared/data');
@@ -23,6 +25,14 @@ export function readRows<T>(path: string): T[] {
 /** The text of a shipped program. */
 export function programText(name: string): string {
   return readFileSync(resolve(import.meta.dirname, '../../features', name), 'utf8');
+}
+
+/** A shipped program stands in the one canonical layout. */
+export function expectCanonical(name: string): void {
+  const text = programText(name);
+  const { file, diagnostics } = parseFile(name, text);
+  expect(diagnostics).toEqual([]);
+  expect(printFile(file)).toBe(text);
 }
 
 /** Byte for byte; says where and in which columns the first difference lies. */

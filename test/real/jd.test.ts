@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { planOf, runInMemory } from '../run-in-memory.ts';
 import type { Row } from './brute-force.ts';
-import { expectRows, hasData, programText, readRows } from './files.ts';
+import { expectCanonical, expectRows, hasData, programText, readRows } from './files.ts';
 import { type JdRows, jdExpected, jdPositives } from './jd.oracle.ts';
 import { syntheticJd } from './synthetic.ts';
 
@@ -26,6 +26,8 @@ function runJd(rows: JdRows, options: { complete: boolean; batchRows: number; sh
   });
   return { ...result, lines: result.lines.jd_intent! };
 }
+
+test('jd.feat is written as `fmt` writes it', () => expectCanonical('jd.feat'));
 
 describe('jd.feat over synthetic rows', () => {
   test.each([1, 2, 3])(

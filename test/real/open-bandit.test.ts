@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { planOf, runInMemory } from '../run-in-memory.ts';
-import { expectRows, hasData, programText, readRows } from './files.ts';
+import { expectCanonical, expectRows, hasData, programText, readRows } from './files.ts';
 import { type Impression, openBanditExpected } from './open-bandit.oracle.ts';
 import { syntheticOpenBandit } from './synthetic.ts';
 
@@ -14,6 +14,8 @@ function runObd(rows: readonly Impression[], batchRows: number, shards = 1) {
   });
   return { ...result, lines: result.lines.obd! };
 }
+
+test('open_bandit.feat is written as `fmt` writes it', () => expectCanonical('open_bandit.feat'));
 
 describe('open_bandit.feat over synthetic rows', () => {
   test.each([1, 2, 3])('seed %i: every value of every row', (seed) => {

@@ -100,7 +100,8 @@ function comments(random: Rng): JdComment[] {
   // They begin long before the first request: the far end of 64 days lies among them.
   return ascending(times(random, 800, REQUEST_DAYS + 70)).map((time) => ({
     ingestionTime: time - 70 * DAY,
-    sku_id: `p${skewed(random, PRODUCTS)}`,
+    // The last product has none.
+    sku_id: `p${skewed(random, PRODUCTS - 1)}`,
     comment_num: random.below(5),
     has_bad_comment: random.pick(['0', '1', '1', '']),
     bad_comment_rate: random.below(10_000) / 10_000,

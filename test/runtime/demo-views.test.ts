@@ -87,7 +87,11 @@ describe('summary', () => {
       },
     ],
     counts: [{ name: 'late impressions', planted: 306, found: 306 }],
-    next: ['millrace explain features/ads.feat'],
+    emissions: [
+      { name: 'clicked', kind: 'observed', rows: 4_000 },
+      { name: 'bought', kind: 'late_positive', rows: 7 },
+    ],
+    next: [{ what: 'what it costs', command: 'millrace explain features/ads.feat' }],
   };
 
   test('tells model from truth and what to look at', () => {
@@ -97,7 +101,8 @@ describe('summary', () => {
     expect(text).toContain('promises 28 % too much');
     expect(text).toMatch(/the model knows \d+ % of what can be known/);
     expect(text).toMatch(/late impressions +306 +306 +all/);
-    expect(text).toContain('  - millrace explain features/ads.feat');
+    expect(text).toContain('  - what it costs:\n      millrace explain features/ads.feat');
+    expect(text).toMatch(/clicked +4,000 +0\nbought +0 +7\n/);
     expect(text).not.toContain('that is a bug');
   });
 
@@ -112,7 +117,7 @@ describe('summary', () => {
     };
     const counts = [{ name: 'duplicates', planted: 9, found: 8 }];
     const text = renderSummary({ ...base, labels: [label], counts }).join('\n');
-    expect(text).toContain('duplicates: 9 planted but 8 found; that is a bug.');
+    expect(text).toContain('duplicates: 9 put in but 8 counted; that is a bug.');
     expect(text).toContain('DIFFERS');
     expect(text).toContain('clicked (audit): 1 positives are few');
     expect(text).not.toMatch(/null|NaN|undefined/);

@@ -95,7 +95,7 @@ test('rows of a batch say what its columns say', () => {
 });
 
 test('a trainer made from the plan takes the rows as they are', () => {
-  const config = trainerConfig(set, { bits: 12 });
+  const config = trainerConfig(set, { bits: 12, showAfterLabels: 1 });
   expect(config.correction).toEqual({ clicked: 'waits', purchased: 'fake_negative' });
   const trainer = new FtrlTrainer(config);
   trainer.consume(emissionRows(batch, set));
@@ -105,4 +105,7 @@ test('a trainer made from the plan takes the rows as they are', () => {
   expect(labels.clicked!.audit).toMatchObject({ rows: 1, weight: 50, observed: 50 });
   expect(labels.purchased!.emissions).toMatchObject({ rows: 1, observed: 0 });
   expect(audits).toEqual({ pending: 0, unmatched: 0, dropped: 0 });
+  const unready = new FtrlTrainer(trainerConfig(set, { bits: 12, showAfterLabels: 9 }));
+  unready.consume(emissionRows(batch, set));
+  expect(unready.metrics().audits).toEqual({ pending: 0, unmatched: 1, dropped: 0 });
 });
