@@ -40,11 +40,10 @@ const numberWords = new Int32Array(numberView.buffer);
 /** Hash of a number (−0 as 0). */
 export function hashNumber(value: number): void {
   numberView[0] = value === 0 ? 0 : value;
-  finish(
-    Math.imul(numberWords[0]!, HI_PRIME) ^ LO_SEED,
-    Math.imul(numberWords[1]!, LO_PRIME) ^ numberWords[0]!,
-    8,
-  );
+  // Whole numbers below 2^21 have a low word of 0: each lane must be made of both words.
+  const low = fmix(numberWords[0]! ^ LO_SEED);
+  const high = fmix(numberWords[1]! ^ HI_SEED);
+  finish(low + Math.imul(high, LO_PRIME), low ^ high, 8);
 }
 
 const encoder = new TextEncoder();

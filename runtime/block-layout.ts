@@ -23,6 +23,19 @@ export const HEADER = {
 export const INFO = { name: 1, type: 2, field: 3, isLabel: 4 } as const;
 /** Fields of TextColumn. `index` 0 is null, i + 1 the i-th of the dictionary; without one, `length` - 1 bytes of `data` each. */
 export const TEXT = { dictionary: 1, index: 2, length: 3, data: 4 } as const;
+/**
+ * Fields of NumberColumn, of which all but `base` stand alone: every value the same; a byte, two or four bytes a row to be
+ * added to `base`; or the values themselves, as floats where that loses nothing.
+ */
+export const NUMBER = {
+  base: 1,
+  constant: 2,
+  u8: 3,
+  u16: 4,
+  u32: 5,
+  floats: 6,
+  doubles: 7,
+} as const;
 /** Fields of NumberLists and TextLists; length 0 is null, n + 1 a list of n. */
 export const LIST = { length: 1, numbers: 2, texts: 3 } as const;
 /** Fields of LabelColumn. */
@@ -86,7 +99,7 @@ export function protoText(layout: BlockLayout): string {
     if (/^\d/.test(safe)) safe = `c_${safe}`;
     while (names.has(safe)) safe = `${safe}_`;
     names.add(safe);
-    return `  ${type} ${safe} = ${field}${type === 'repeated double' ? ' [packed = true]' : ''};  // ${name}`;
+    return `  ${type} ${safe} = ${field};  // ${name}`;
   };
   return [
     '// Generated from the plan. A file of blocks is a sequence of (varint length, ExampleBlock).',
@@ -94,11 +107,11 @@ export function protoText(layout: BlockLayout): string {
     '',
     'message ExampleBlock {',
     '  BlockHeader header = 1;',
-    '  repeated double time = 2 [packed = true];',
-    '  repeated double emitted = 3 [packed = true];',
+    '  NumberColumn time = 2;',
+    '  NumberColumn emitted = 3;',
     '  bytes kind = 4;  // per row: 0 example, 1 shown, 2 audit',
     '  TextColumn id = 5;',
-    '  repeated double sample_rate = 6 [packed = true];',
+    '  NumberColumn sample_rate = 6;',
     ...layout.columns.map((c) => line(PROTO_TYPES[c.physical], c.name, c.field)),
     ...layout.labels.map((label) => line('LabelColumn', `label ${label.name}`, label.field)),
     '}',
@@ -107,7 +120,7 @@ export function protoText(layout: BlockLayout): string {
 }
 
 const PROTO_TYPES: Readonly<Record<Physical, string>> = {
-  f64: 'repeated double',
+  f64: 'NumberColumn',
   bool: 'bytes',
   text: 'TextColumn',
   hash: 'bytes',
@@ -126,7 +139,18 @@ message BlockHeader {
   repeated ColumnInfo columns = 7;
 }
 message ColumnInfo { string name = 1; string type = 2; uint32 field = 3; bool is_label = 4; }
-// Doubles: NaN is null. bool columns: a byte a row, 2 is null.
+// One number a row, NaN is null. Every row is the constant, or row i is base (0 where absent) plus the i-th of u8 (a byte a
+// row), of u16 (two bytes a row, little-endian) or of u32, or the i-th of floats or doubles: whichever of them is there.
+message NumberColumn {
+  double base = 1;
+  optional double constant = 2;
+  bytes u8 = 3;
+  bytes u16 = 4;
+  repeated fixed32 u32 = 5 [packed = true];
+  repeated float floats = 6 [packed = true];
+  repeated double doubles = 7 [packed = true];
+}
+// bool columns: a byte a row, 2 is null.
 // index 0 is null, i + 1 the dictionary's i-th; without a dictionary: length 0 is null, n + 1 the next n bytes of data.
 message TextColumn {
   repeated bytes dictionary = 1;
@@ -135,7 +159,7 @@ message TextColumn {
   bytes data = 4;
 }
 // length 0 is null, n + 1 a list of n.
-message NumberLists { repeated uint32 length = 1 [packed = true]; repeated double numbers = 2 [packed = true]; }
+message NumberLists { repeated uint32 length = 1 [packed = true]; NumberColumn numbers = 2; }
 message TextLists { repeated uint32 length = 1 [packed = true]; TextColumn texts = 3; }
 // A byte a row each: value 0, 1, 2 null; kind 0 absent, 1 observed, 2 late_positive, 3 matured,
 // 4 confirmed_negative, 5 cancelled, 6 unknown, 7 audit. deadline and elapsed: NaN where absent. at_wait and ever (2 outside audit rows) only
@@ -143,8 +167,8 @@ message TextLists { repeated uint32 length = 1 [packed = true]; TextColumn texts
 message LabelColumn {
   bytes value = 1;
   bytes kind = 2;
-  repeated double deadline = 3 [packed = true];
-  repeated double elapsed = 4 [packed = true];
+  NumberColumn deadline = 3;
+  NumberColumn elapsed = 4;
   bytes at_wait = 5;
   bytes ever = 6;
 }

@@ -10,11 +10,12 @@ import {
   ROW_SHOWN,
 } from '../operators/emission-batch.ts';
 import { BLOCK, HEADER, INFO, LABEL, LIST, TEXT } from './block-layout.ts';
+import { decodeNumbers } from './block-numbers.ts';
 import { BLOCK_BYTES_MAX } from './config.ts';
 import type { EmittedLabel, ExampleRow } from './example-row.ts';
 import { Fault } from './fault.ts';
 import { fileFault } from './files.ts';
-import { doublesOf, textOf, uintsOf, WireReader } from './wire.ts';
+import { textOf, uintsOf, WireReader } from './wire.ts';
 
 export type BlockLabel = LabelColumns & { readonly name: string };
 
@@ -81,19 +82,19 @@ function decodeBlock(bytes: Uint8Array): ExampleBlock {
   const columns = header.columns.filter((info) => !info.isLabel);
   return {
     ...header,
-    time: doublesOf(part(BLOCK.time)),
-    emitted: doublesOf(part(BLOCK.emitted)),
+    time: decodeNumbers(part(BLOCK.time), header.rows),
+    emitted: decodeNumbers(part(BLOCK.emitted), header.rows),
     kind: part(BLOCK.kind),
     id: decodeTexts(part(BLOCK.id)),
-    sampleRate: doublesOf(part(BLOCK.sampleRate)),
+    sampleRate: decodeNumbers(part(BLOCK.sampleRate), header.rows),
     columns: columns.map(({ name, type, field }) => ({
       name,
       type,
-      column: decodeColumn(physicalOf(type), part(field)),
+      column: decodeColumn(physicalOf(type), part(field), header.rows),
     })),
     labels: header.columns
       .filter((info) => info.isLabel)
-      .map(({ name, field }) => decodeLabel(name, part(field))),
+      .map(({ name, field }) => decodeLabel(name, part(field), header.rows)),
   };
 }
 
@@ -162,8 +163,8 @@ function decodeInfo(bytes: Uint8Array): Info {
   return info;
 }
 
-function decodeColumn(kind: Physical, bytes: Uint8Array): Column {
-  if (kind === 'f64') return { kind, data: doublesOf(bytes) };
+function decodeColumn(kind: Physical, bytes: Uint8Array, rows: number): Column {
+  if (kind === 'f64') return { kind, data: decodeNumbers(bytes, rows) };
   if (kind === 'bool') return { kind, data: bytes };
   if (kind === 'text') return decodeTexts(bytes);
   return decodeLists(kind === 'list_text', bytes);
@@ -207,11 +208,11 @@ function spread(length: Int32Array, data: Uint8Array): TextColumn {
 
 function decodeLists(ofTexts: boolean, bytes: Uint8Array): Column {
   let length = new Int32Array(0);
-  let numbers = new Float64Array(0);
+  let numbers = new Uint8Array(0);
   let texts: TextColumn = spread(new Int32Array(0), new Uint8Array(0));
   for (const field of new WireReader(bytes).fields()) {
     if (field.number === LIST.length) length = Int32Array.from(uintsOf(field.bytes));
-    else if (field.number === LIST.numbers) numbers = Float64Array.from(doublesOf(field.bytes));
+    else if (field.number === LIST.numbers) numbers = Uint8Array.from(field.bytes);
     else if (field.number === LIST.texts) texts = decodeTexts(field.bytes);
   }
   const offsets = new Int32Array(length.length + 1);
@@ -222,10 +223,15 @@ function decodeLists(ofTexts: boolean, bytes: Uint8Array): Column {
   });
   return ofTexts
     ? { kind: 'list_text', offsets, values: texts, isNull }
-    : { kind: 'list_f64', offsets, values: numbers, isNull };
+    : {
+        kind: 'list_f64',
+        offsets,
+        values: decodeNumbers(numbers, offsets[length.length]!),
+        isNull,
+      };
 }
 
-function decodeLabel(name: string, bytes: Uint8Array): BlockLabel {
+function decodeLabel(name: string, bytes: Uint8Array, rows: number): BlockLabel {
   const parts = new Map<number, Uint8Array>();
   for (const field of new WireReader(bytes).fields()) parts.set(field.number, field.bytes);
   const part = (number: number) => parts.get(number) ?? new Uint8Array(0);
@@ -233,8 +239,8 @@ function decodeLabel(name: string, bytes: Uint8Array): BlockLabel {
     name,
     value: part(LABEL.value),
     kind: part(LABEL.kind),
-    deadline: doublesOf(part(LABEL.deadline)),
-    elapsed: doublesOf(part(LABEL.elapsed)),
+    deadline: decodeNumbers(part(LABEL.deadline), rows),
+    elapsed: decodeNumbers(part(LABEL.elapsed), rows),
     audit: parts.has(LABEL.ever) ? { atWait: part(LABEL.atWait), ever: part(LABEL.ever) } : null,
   };
 }

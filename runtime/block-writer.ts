@@ -1,6 +1,7 @@
 import type { Column, TextColumn } from '../operators/column.ts';
 import type { EmissionBatch } from '../operators/emission-batch.ts';
 import { BLOCK, type BlockLayout, HEADER, INFO, LABEL, LIST, TEXT } from './block-layout.ts';
+import { NumberPacker } from './block-numbers.ts';
 import { WireWriter } from './wire.ts';
 
 /** Encodes emissions as ExampleBlocks. One writer per example set; its buffers are used again. */
@@ -11,6 +12,8 @@ export class BlockWriter {
   readonly #block = new WireWriter();
   readonly #part = new WireWriter();
   readonly #texts = new WireWriter();
+  readonly #numbers = new NumberPacker();
+  #bytes = new Uint8Array(0);
 
   constructor(layout: BlockLayout, planDigest: string) {
     this.#layout = layout;
@@ -23,11 +26,11 @@ export class BlockWriter {
     const block = this.#block;
     block.clear();
     this.#header(batch, rows);
-    block.doubles(BLOCK.time, takeDoubles(batch.time, rows));
-    block.doubles(BLOCK.emitted, takeDoubles(batch.emitted, rows));
-    block.bytes(BLOCK.kind, takeBytes(batch.kind, rows));
+    this.#numbers.write(block, BLOCK.time, batch.time, rows);
+    this.#numbers.write(block, BLOCK.emitted, batch.emitted, rows);
+    block.bytes(BLOCK.kind, this.#taken(batch.kind, rows));
     this.#text(BLOCK.id, batch.id, rows);
-    block.doubles(BLOCK.sampleRate, takeDoubles(batch.sampleRate, rows));
+    this.#numbers.write(block, BLOCK.sampleRate, batch.sampleRate, rows);
     this.#layout.columns.forEach((column, i) => {
       this.#column(column.field, batch.features[i]!, rows);
     });
@@ -53,10 +56,10 @@ export class BlockWriter {
   #column(field: number, column: Column, rows: Int32Array): void {
     switch (column.kind) {
       case 'f64':
-        this.#block.doubles(field, takeDoubles(column.data, rows));
+        this.#numbers.write(this.#block, field, column.data, rows);
         return;
       case 'bool':
-        this.#block.bytes(field, takeBytes(column.data, rows));
+        this.#block.bytes(field, this.#taken(column.data, rows));
         return;
       case 'text':
         this.#text(field, column, rows);
@@ -96,7 +99,7 @@ export class BlockWriter {
     list.uints(LIST.length, lengths, lengths.length);
     const picked = Int32Array.from(items);
     if (column.kind === 'list_f64') {
-      list.doubles(LIST.numbers, takeDoubles(column.values, picked));
+      this.#numbers.write(list, LIST.numbers, column.values, picked);
     } else {
       this.#texts.clear();
       encodeTexts(this.#texts, column.values, picked);
@@ -108,30 +111,39 @@ export class BlockWriter {
   #label(field: number, label: EmissionBatch['labels'][number], rows: Int32Array): void {
     const part = this.#part;
     part.clear();
-    part.bytes(LABEL.value, takeBytes(label.value, rows));
-    part.bytes(LABEL.kind, takeBytes(label.kind, rows));
-    part.doubles(LABEL.deadline, takeDoubles(label.deadline, rows));
-    part.doubles(LABEL.elapsed, takeDoubles(label.elapsed, rows));
+    part.bytes(LABEL.value, this.#taken(label.value, rows));
+    part.bytes(LABEL.kind, this.#taken(label.kind, rows));
+    this.#numbers.write(part, LABEL.deadline, label.deadline, rows);
+    this.#numbers.write(part, LABEL.elapsed, label.elapsed, rows);
     if (label.audit !== null) {
-      part.bytes(LABEL.atWait, takeBytes(label.audit.atWait, rows));
-      part.bytes(LABEL.ever, takeBytes(label.audit.ever, rows));
+      part.bytes(LABEL.atWait, this.#taken(label.audit.atWait, rows));
+      part.bytes(LABEL.ever, this.#taken(label.audit.ever, rows));
     }
     this.#block.message(field, part);
+  }
+
+  /** values[rows], lent until the next call. */
+  #taken(values: Uint8Array, rows: Int32Array): Uint8Array {
+    if (this.#bytes.length < rows.length) this.#bytes = new Uint8Array(rows.length * 2);
+    for (let i = 0; i < rows.length; i++) this.#bytes[i] = values[rows[i]!]!;
+    return this.#bytes.subarray(0, rows.length);
   }
 }
 
 /** A dictionary where texts repeat, plain bytes where most are different. */
 function encodeTexts(out: WireWriter, column: TextColumn, rows: Int32Array): void {
   const { bytes, start, end } = column;
+  if (startsDistinct(column, rows)) {
+    encodePlainTexts(out, column, rows);
+    return;
+  }
   const index = new Int32Array(rows.length);
   const known = new Map<string, number>();
   const firsts: number[] = [];
-  let length = 0;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!;
     const from = start[row]!;
     if (from < 0) continue;
-    length += end[row]! - from;
     const key = latin1(bytes, from, end[row]!);
     let at = known.get(key);
     if (at === undefined) {
@@ -145,17 +157,44 @@ function encodeTexts(out: WireWriter, column: TextColumn, rows: Int32Array): voi
     out.uints(TEXT.index, index, index.length);
     return;
   }
-  const data = new Uint8Array(length);
-  let at = 0;
+  encodePlainTexts(out, column, rows);
+}
+
+function encodePlainTexts(out: WireWriter, column: TextColumn, rows: Int32Array): void {
+  const { bytes, start, end } = column;
+  const lengths = new Int32Array(rows.length);
+  let total = 0;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!;
-    const from = start[row]!;
-    index[i] = from < 0 ? 0 : end[row]! - from + 1;
-    for (let b = from; from >= 0 && b < end[row]!; b++) data[at++] = bytes[b]!;
+    if (start[row]! < 0) continue;
+    const length = end[row]! - start[row]!;
+    lengths[i] = length + 1;
+    total += length;
   }
-  out.uints(TEXT.length, index, index.length);
-  out.bytes(TEXT.data, data);
+  out.uints(TEXT.length, lengths, lengths.length);
+  const data = out.room(TEXT.data, total);
+  let at = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const to = end[rows[i]!]!;
+    // A null has start and end -1.
+    for (let b = start[rows[i]!]!; b < to; b++) data[at++] = bytes[b]!;
+  }
 }
+
+/** Whether the first texts are all different, as ids are: no dictionary is tried then. */
+function startsDistinct(column: TextColumn, rows: Int32Array): boolean {
+  const { bytes, start, end } = column;
+  const first = Math.min(rows.length, DISTINCT_ROWS);
+  const seen = new Set<string>();
+  for (let i = 0; i < first; i++) {
+    const row = rows[i]!;
+    if (start[row]! >= 0) seen.add(latin1(bytes, start[row]!, end[row]!));
+  }
+  return first === DISTINCT_ROWS && seen.size === first;
+}
+
+/** Rows whose texts are looked at before a dictionary is tried. */
+const DISTINCT_ROWS = 32;
 
 /** The bytes as a map key: one character a byte, so that equal keys are equal bytes. */
 function latin1(bytes: Uint8Array, from: number, to: number): string {
@@ -175,18 +214,6 @@ function encodeColumnList(layout: BlockLayout): Uint8Array {
   for (const column of layout.columns) add(column.name, column.type, column.field);
   for (const label of layout.labels) add(label.name, 'label', label.field);
   return list.written().slice();
-}
-
-function takeDoubles(values: Float64Array, rows: Int32Array): Float64Array {
-  const out = new Float64Array(rows.length);
-  for (let i = 0; i < rows.length; i++) out[i] = values[rows[i]!]!;
-  return out;
-}
-
-function takeBytes(values: Uint8Array, rows: Int32Array): Uint8Array {
-  const out = new Uint8Array(rows.length);
-  for (let i = 0; i < rows.length; i++) out[i] = values[rows[i]!]!;
-  return out;
 }
 
 function concat(a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -139,16 +139,26 @@ function remarks({ labels, counts }: DemoSummary): string[] {
   }
   for (const { name, source, model, ideal, series } of labels) {
     const label = source === 'audit' ? `${name} (audit)` : name;
+    const positives = positivesOf(model, source);
+    if (positives < POSITIVES_MIN) {
+      out.push(`${label}: ${grouped(positives)} positives are few; its figures are mostly chance.`);
+      continue;
+    }
     const known = knownShare(model, ideal);
     if (known !== null) {
       out.push(`${label}: the model knows ${Math.round(known * 100)} % of what can be known.`);
     }
-    const calibration = calibrationRemark(label, model, source);
+    const calibration = calibrationRemark(label, model);
     if (calibration !== null) out.push(calibration);
     const trend = trendRemark(label, series);
     if (trend !== null) out.push(trend);
   }
   return out;
+}
+
+/** Audited rows all weigh the same, so the positives among them follow from the sums; emitted positives weigh 1. */
+function positivesOf({ observed, rows, weight }: MetricValues, source: SummaryLabel['source']) {
+  return source === 'audit' && weight > 0 ? (observed * rows) / weight : observed;
 }
 
 /** Information gained over the average rate, as a share of what the truth gains. */
@@ -158,17 +168,8 @@ function knownShare(model: MetricValues, ideal: MetricValues | null): number | n
   return Math.max(0, (1 - model.normalisedEntropy) / (1 - ideal.normalisedEntropy));
 }
 
-function calibrationRemark(
-  label: string,
-  { calibration, observed, rows, weight }: MetricValues,
-  source: SummaryLabel['source'],
-): string | null {
-  // Audited rows all weigh the same, so that the positives among them can be told from the sums.
-  const positives = source === 'audit' ? (observed * rows) / weight : observed;
-  if (calibration === null) return `${label}: no positive seen, so calibration says nothing.`;
-  if (positives < POSITIVES_MIN) {
-    return `${label}: ${grouped(positives)} positives are few; its figures are mostly chance.`;
-  }
+function calibrationRemark(label: string, { calibration }: MetricValues): string | null {
+  if (calibration === null) return null;
   if (calibration >= CALIBRATION_MIN && calibration <= CALIBRATION_MAX) return null;
   const off = Math.round(Math.abs(calibration - 1) * 100);
   return `${label}: promises ${off} % too ${calibration > 1 ? 'much' : 'little'}; see its deciles.`;

@@ -52,6 +52,15 @@ export class WireWriter {
     this.#raw(value);
   }
 
+  /** A field of `length` bytes for the caller to fill in before the next call. */
+  room(field: number, length: number): Uint8Array {
+    this.begin(field, length);
+    this.#reserve(length);
+    const at = this.#at;
+    this.#at += length;
+    return this.#bytes.subarray(at, at + length);
+  }
+
   doubles(field: number, values: Float64Array): void {
     this.bytes(field, bytesOf(values));
   }
@@ -67,6 +76,12 @@ export class WireWriter {
 
   message(field: number, body: WireWriter): void {
     this.bytes(field, body.written());
+  }
+
+  /** The tag and length of a message of `length` bytes; its fields follow. */
+  begin(field: number, length: number): void {
+    this.#tag(field, DELIMITED);
+    this.varint(length);
   }
 
   /** A whole number in [0, 2^53). */
@@ -176,7 +191,8 @@ function bytesOf(values: Float64Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-function varintBytes(value: number): number {
+/** Bytes that `varint` takes for a value. */
+export function varintBytes(value: number): number {
   let size = 1;
   for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++;
   return size;

@@ -49,6 +49,19 @@ export function difference({ seed, program, input }: Case): string | null {
   return null;
 }
 
+/** A program as text over rows, by the engine and by the reference. Throws where it does not compile. */
+export function runBoth(
+  text: string,
+  input: readonly InputPartition[],
+  complete: boolean,
+): { engine: Printed; reference: Printed } {
+  const { plan, program } = compiledOf(text);
+  return {
+    engine: engineOf(plan, input, { complete, batchRows: () => 3 }),
+    reference: referenceOf(program, plan, { input, complete }),
+  };
+}
+
 /** The case with whatever can be left out left out, and still different. */
 export function shrink(failing: Case): Case {
   let best = failing;
@@ -126,14 +139,16 @@ function guises(random: Rng): [string, RunOptions][] {
   ];
 }
 
-type Printed = {
+/** What a run gives, as it is compared. */
+export type Printed = {
   readonly lines: Readonly<Record<string, readonly string[]>>;
   readonly counts: Readonly<Record<string, unknown>>;
   readonly pending: unknown;
 };
 
 function engineOf(plan: Plan, input: readonly InputPartition[], options: RunOptions): Printed {
-  return runInMemory(plan, input, options);
+  const { lines, counts, pending } = runInMemory(plan, input, options);
+  return { lines, counts, pending };
 }
 
 function referenceOf(

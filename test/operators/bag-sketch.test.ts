@@ -84,7 +84,7 @@ describe('sketched bags', () => {
       const straight = new SketchWorld('bag', physical, WINDOWS, ASKS);
       const cut = new SketchWorld('bag', physical, WINDOWS, ASKS);
       // A feed may be delayed: anchors are then ahead of the events that come.
-      const ahead = random.pick([0, 400_000]);
+      const ahead = random.pick([0, 400_000, 4_500_000]);
       for (let from = 0; from < events.length; from += 3000) {
         const part = events.slice(from, from + 3000);
         addAll(straight, part);
@@ -203,7 +203,7 @@ function makeEvents(
 ): Event[] {
   let time = 1_730_000_000_000;
   return Array.from({ length: EVENTS }, (_, i) => {
-    time += random.below(shape === 'bursts' ? 50 : 500);
+    time += random.below(shape === 'bursts' ? 50 : 1000);
     if (shape === 'bursts' && i % 4000 === 3999)
       time += random.pick([600_000, 2 * HOUR, 30 * HOUR]);
     const number = drawn(random, shape, i);
