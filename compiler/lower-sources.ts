@@ -1,5 +1,5 @@
 /** Where events come from: scans, their fields (decoded or enriched), filters, and labels as sources of accepted events. */
-import type { Type } from '../dsl/types.ts';
+import { scalar, type Type } from '../dsl/types.ts';
 import type { NodeId } from './ir.ts';
 import type { EventSource, LabelRoute, LExpr, LogicalLabel } from './logical.ts';
 import type { Scope } from './lower-expression.ts';
@@ -191,16 +191,19 @@ function attributedField(lowering: Lowering, label: LogicalLabel, name: string):
   if (fromEvents === null || (anchored && lacksParent(lowering, label, name))) {
     const fromAnchor = labelField(lowering, label, { name, from: 'anchor' });
     if (fromEvents === null) return fromAnchor;
-    // A route of the anchor itself has no parent to lend the field.
+    // A route of the anchor itself has no parent to lend the field; a parent's null is the field's value.
+    const { builder } = lowering;
     const frame = attributeOf(lowering, label.name);
-    const type = plainType(fieldType(lowering, label.anchor.stream, name)!);
-    return lowering.builder.add({
+    const type = nullableType(typeOf(lowering, fromAnchor));
+    const alone = builder.add({
       kind: 'call',
       frame,
-      fn: 'coalesce',
-      args: [fromEvents, fromAnchor],
-      type,
+      fn: 'is_null',
+      args: [parentTime(lowering, label, name)],
+      type: scalar('bool'),
     });
+    const args = [alone, fromAnchor, fromEvents];
+    return builder.add({ kind: 'call', frame, fn: 'if', args, type });
   }
   return fromEvents;
 }
@@ -211,19 +214,43 @@ function eventField(lowering: Lowering, label: LogicalLabel, name: string): Node
   if (type !== null) return labelField(lowering, label, { name, from: 'event' });
   for (const parent of parentsOf(lowering, label)) {
     const input = eventField(lowering, parent, name);
-    if (input === null) continue;
-    return lowering.builder.add({
-      kind: 'label_field',
-      frame: attributeOf(lowering, label.name),
-      from: 'parent',
-      parent: attributeOf(lowering, parent.name),
-      input,
-      type: lacksParent(lowering, label, name)
-        ? nullableType(typeOf(lowering, input))
-        : typeOf(lowering, input),
-    });
+    if (input !== null) return parentField(lowering, label, { parent, name, input });
   }
   return null;
+}
+
+function parentField(
+  lowering: Lowering,
+  label: LogicalLabel,
+  of: { readonly parent: LogicalLabel; readonly name: string; readonly input: NodeId },
+): NodeId {
+  const type = typeOf(lowering, of.input);
+  return lowering.builder.add({
+    kind: 'label_field',
+    frame: attributeOf(lowering, label.name),
+    from: 'parent',
+    parent: attributeOf(lowering, of.parent.name),
+    input: of.input,
+    type: lacksParent(lowering, label, of.name) ? nullableType(type) : type,
+  });
+}
+
+/** The own time of the parent event that lends the field `name`: null where there is none. */
+function parentTime(lowering: Lowering, label: LogicalLabel, name: string): NodeId {
+  const parent = parentsOf(lowering, label).find(
+    (each) => eventField(lowering, each, name) !== null,
+  )!;
+  const time = named(lowering.streams, parent.stream).timeField!;
+  const input = labelField(lowering, parent, { name: time, from: 'event' });
+  const type = nullableType(typeOf(lowering, input));
+  return lowering.builder.add({
+    kind: 'label_field',
+    frame: attributeOf(lowering, label.name),
+    from: 'parent',
+    parent: attributeOf(lowering, parent.name),
+    input,
+    type,
+  });
 }
 
 function lacksParent(lowering: Lowering, label: LogicalLabel, name: string): boolean {

@@ -41,7 +41,7 @@ export function renderDiagnostic(diagnostic: Diagnostic, files: SourceFiles): st
   if (text === undefined)
     return [`${span.file} ${severity} ${code}: ${message}`, ...hints].join('\n');
   const { line, column } = positionAt(text, span.start);
-  const title = `${span.file}:${line}:${column} ${severity} ${code}: ${message}`;
+  const title = `${span.file}:${line}:${column} ${severity} ${code}: ${printable(message)}`;
   return [title, ...frame(text, span, column), ...hints].join('\n');
 }
 
@@ -81,6 +81,11 @@ export function sortDiagnostics(diagnostics: readonly Diagnostic[]): Diagnostic[
 /** A line longer than this is shown around the span only, so that one bad line cannot flood a terminal. */
 const FRAME_COLUMNS_MAX = 160;
 
+/** Control characters as dots: a file that is no text must not steer the author's terminal. */
+function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\t]/gu, '\u00b7');
+}
+
 function frame(text: string, span: Span, column: number): string[] {
   const full = lineAt(text, span.start);
   const from =
@@ -88,5 +93,5 @@ function frame(text: string, span: Span, column: number): string[] {
   const line = full.slice(from, from + FRAME_COLUMNS_MAX);
   const before = line.slice(0, column - 1 - from).replace(/[^\t]/g, ' ');
   const length = Math.max(1, Math.min(span.end - span.start, line.length - before.length));
-  return [`  ${line}`, `  ${before}${'^'.repeat(length)}`];
+  return [`  ${printable(line)}`, `  ${before}${'^'.repeat(length)}`];
 }

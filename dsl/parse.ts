@@ -4,11 +4,13 @@
  * the longest declaration. Time is linear in the text.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { type ActionDict, type Grammar, grammar as makeGrammar, type Semantics } from 'ohm-js';
+import type { ActionDict, Grammar, Semantics } from 'ohm-js';
+import * as ohm from 'ohm-js';
 import type { Declaration, File } from './ast.ts';
 import { buildActions } from './build.ts';
 import { EXPRESSION_DEPTH_MAX, type Site } from './build-expr.ts';
 import { type Diagnostic, sortDiagnostics } from './diagnostic.ts';
+import { GRAMMAR_RECIPE } from './grammar-recipe.ts';
 import { type Chunk, layout } from './layout.ts';
 import { fileTooLarge, tooDeep } from './messages-syntax.ts';
 import { syntaxError } from './syntax-error.ts';
@@ -92,9 +94,18 @@ function expectations(match: object): string[] {
   return getRightmostFailures.call(match).map(String);
 }
 
-/** The grammar is beside this file, or in the sources when this file is the built one. */
+/**
+ * The grammar, from what was made of its text beforehand. The text is beside this file, or in the sources when this file is
+ * the built one; where it is another by now, it counts.
+ */
 function readGrammar(): Grammar {
   const beside = new URL('./grammar.ohm', import.meta.url);
   const fromBuilt = new URL('../../dsl/grammar.ohm', import.meta.url);
-  return makeGrammar(readFileSync(existsSync(beside) ? beside : fromBuilt, 'utf8'));
+  const text = readFileSync(existsSync(beside) ? beside : fromBuilt, 'utf8');
+  const recipe: readonly [string, { readonly source: string }] = JSON.parse(GRAMMAR_RECIPE);
+  // The recipe has the text without the comment before it.
+  if (!text.includes(recipe[1].source)) return ohm.grammar(text);
+  // The library has this function, but its types do not.
+  const { makeRecipe } = ohm as unknown as { makeRecipe: (recipe: readonly unknown[]) => Grammar };
+  return makeRecipe(recipe);
 }

@@ -18,6 +18,7 @@ import {
   TEXT_NULL,
   type TextColumn,
 } from './column.ts';
+import type { ColumnPool } from './column-pool.ts';
 
 /** An arena of texts cannot be larger than its int32 offsets reach, in bytes. */
 export const ARENA_BYTES_MAX = 2 ** 31 - 1;
@@ -225,15 +226,16 @@ export class Answers {
   /** By probe: the one array that all its number outputs are parts of. */
   readonly numbers: readonly Float64Array[];
 
-  /** rows[probe]: how many rows the probe's anchor frame has; 0 where there is none. */
-  constructor(keyspace: KeyspacePlan, rows: readonly number[]) {
+  /** rows[probe]: how many rows the probe's anchor frame has; 0 where there is none. Numbers are of the pool, if given. */
+  constructor(keyspace: KeyspacePlan, rows: readonly number[], pool?: ColumnPool) {
     const kinds = keyspace.probes.map(({ views }) =>
       views.map((view) => (view.kind === 'counter' ? 'f64' : view.physical)),
     );
     const stride = (probe: number) => Math.ceil(rows[probe]! / 16) * 16 + GAP_WORDS;
     this.numbers = kinds.map((physical, probe) => {
       const count = physical.filter((kind) => kind === 'f64').length;
-      return new Float64Array(count * stride(probe)).fill(Number.NaN);
+      const words = count * stride(probe);
+      return (pool?.f64(words) ?? new Float64Array(words)).fill(Number.NaN);
     });
     this.outputs = kinds.map((physical, probe) => {
       let at = 0;

@@ -41,7 +41,10 @@ export type LabelColumns = {
   readonly audit: { readonly atWait: Uint8Array; readonly ever: Uint8Array } | null;
 };
 
-/** Sorted by (emitted, time, id bytes); rows equal in all three are by source position, then as in the emission table. */
+/**
+ * Sorted by (emitted, time, id bytes); rows equal in all three are by source position, then as in the emission table. Lent
+ * until the pipeline's next step: its columns are written again then (column-pool.ts).
+ */
 export type EmissionBatch = {
   readonly n: number;
   readonly emitted: Float64Array;

@@ -6,6 +6,7 @@ import type { Expr } from '../compiler/plan.ts';
 import type { FnName } from '../dsl/builtins.ts';
 import type { Column, Value } from './column.ts';
 import { BOOL_NULL, valueAt } from './column.ts';
+import type { ColumnPool } from './column-pool.ts';
 import {
   bucketize,
   clip,
@@ -24,6 +25,8 @@ export type Inputs = {
   readonly n: number;
   readonly time: Float64Array;
   readonly column: (slot: number) => Column;
+  /** Where results may be kept; without one they get arrays of their own. */
+  readonly pool?: ColumnPool | undefined;
 };
 
 /** The whole column of an expression. */

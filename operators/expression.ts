@@ -22,30 +22,48 @@ export function compileExpr(expr: Expr, codegen = true): Evaluator {
   }
   const writer = new Writer();
   const body = writer.write(expr);
-  const output = expr.physical === 'f64' ? 'Float64Array' : 'Uint8Array';
   const source = [
     '"use strict";',
     ...writer.inputs.map(
       (input, i) => `const c${i} = ${input.scalar ? `I[${i}].data` : `I[${i}]`};`,
     ),
     ...writer.temporaries.map((name) => `let ${name} = 0;`),
-    `const out = new ${output}(n);`,
     `for (let i = 0; i < n; i++) out[i] = ${body};`,
-    'return out;',
   ].join('\n');
-  const run = new Function('n', 'time', 'I', 'K', 'L', source) as (
-    n: number,
-    time: Float64Array,
-    columns: Column[],
-    constants: unknown[],
-    library: typeof kernelLibrary,
-  ) => Float64Array | Uint8Array;
+  const run = loopOf(source);
   const kind = expr.physical;
   return (inputs) => {
+    const { n, time, pool } = inputs;
     const columns = writer.inputs.map((input) => input.read(inputs));
-    const data = run(inputs.n, inputs.time, columns, writer.constants, kernelLibrary);
+    const data =
+      kind === 'f64' ? (pool?.f64(n) ?? new Float64Array(n)) : (pool?.u8(n) ?? new Uint8Array(n));
+    run(n, time, columns, writer.constants, kernelLibrary, data);
     return { kind, data } as Column;
   };
+}
+
+type Loop = (
+  n: number,
+  time: Float64Array,
+  columns: Column[],
+  constants: unknown[],
+  library: typeof kernelLibrary,
+  out: Float64Array | Uint8Array,
+) => void;
+
+/** Loops made so far, by text: expressions that differ in slots and constants only share one, and its compilation. */
+const loops = new Map<string, Loop>();
+/** Texts kept; beyond them all are forgotten. */
+const LOOPS_MAX = 4096;
+
+function loopOf(source: string): Loop {
+  let loop = loops.get(source);
+  if (loop === undefined) {
+    if (loops.size >= LOOPS_MAX) loops.clear();
+    loop = new Function('n', 'time', 'I', 'K', 'L', 'out', source) as Loop;
+    loops.set(source, loop);
+  }
+  return loop;
 }
 
 type Input = {

@@ -6,6 +6,7 @@ import type { AnchorPlan, KeyspacePlan, Plan, SlotPlan } from '../compiler/plan.
 import { Answers } from './answers.ts';
 import { assert } from './assert.ts';
 import type { BoolColumn, Column } from './column.ts';
+import type { ColumnPool } from './column-pool.ts';
 import { DelayLine } from './delay-line.ts';
 import { Frame } from './frame.ts';
 import { takeRows } from './gather-rows.ts';
@@ -22,15 +23,18 @@ export type StreamFrame = { readonly frame: Frame; readonly slots: Slots };
 export class FeatureStage {
   readonly #plan: Plan;
   readonly #shards: number;
+  readonly #pool: ColumnPool | undefined;
   readonly #anchorSlots: readonly Slots[];
   readonly #keyspaces: readonly (readonly Keyspace[])[];
   readonly #feedSlots: readonly (readonly number[])[];
   readonly #delays: readonly (DelayLine | null)[];
 
-  constructor(plan: Plan, slabs: readonly SlabSet[], codegen: boolean) {
+  /** `pool`: what `run` gives then lasts until it is recycled. */
+  constructor(plan: Plan, slabs: readonly SlabSet[], codegen: boolean, pool?: ColumnPool) {
+    this.#pool = pool;
     this.#plan = plan;
     this.#shards = slabs.length;
-    this.#anchorSlots = plan.anchors.map((anchor) => new Slots(anchor.slots, codegen));
+    this.#anchorSlots = plan.anchors.map((anchor) => new Slots(anchor.slots, codegen, pool));
     this.#keyspaces = plan.keyspaces.map((_, index) =>
       slabs.map((set, shard) => new Keyspace(plan, index, set, shard, { codegen })),
     );
@@ -99,6 +103,7 @@ export class FeatureStage {
     const answers = new Answers(
       plan,
       probeFrames.map((frame) => frame?.n ?? 0),
+      this.#pool,
     );
     const perShard =
       this.#shards === 1
@@ -130,7 +135,7 @@ export class FeatureStage {
       const rows = batch.feeds[plan.feeds[index]!.feed];
       if (rows) sources.push({ participant: index, time: rows.applied, n: rows.frame.n });
     }
-    const steps = mergeSteps(sources);
+    const steps = mergeSteps(sources, this.#pool);
     batch.ordered.set(signature, steps);
     return steps;
   }

@@ -1,30 +1,35 @@
 /** Picks rows out of columns into a new column of the same kind. */
 import type { Column, ListF64Column, ListTextColumn, TextColumn } from './column.ts';
+import type { ColumnPool } from './column-pool.ts';
 
-/** Row i of the result is row `rows[i]` of the column `columns[pieces[i]]`; all columns are of one kind. */
+/**
+ * Row i of the result is row `rows[i]` of the column `columns[pieces[i]]`; all columns are of one kind. Numbers, flags and
+ * hashes are of the pool, if given.
+ */
 export function gatherRows(
   columns: readonly Column[],
   pieces: Int32Array,
   rows: Int32Array,
   n: number,
+  pool?: ColumnPool,
 ): Column {
   const first = columns[0]!;
   switch (first.kind) {
     case 'f64': {
-      const data = new Float64Array(n);
+      const data = pool?.f64(n) ?? new Float64Array(n);
       const sources = columns.map((column) => (column as typeof first).data);
       for (let i = 0; i < n; i++) data[i] = sources[pieces[i]!]![rows[i]!]!;
       return { kind: 'f64', data };
     }
     case 'bool': {
-      const data = new Uint8Array(n);
+      const data = pool?.u8(n) ?? new Uint8Array(n);
       const sources = columns.map((column) => (column as typeof first).data);
       for (let i = 0; i < n; i++) data[i] = sources[pieces[i]!]![rows[i]!]!;
       return { kind: 'bool', data };
     }
     case 'hash': {
-      const lo = new Int32Array(n);
-      const hi = new Int32Array(n);
+      const lo = pool?.i32(n) ?? new Int32Array(n);
+      const hi = pool?.i32(n) ?? new Int32Array(n);
       const los = columns.map((column) => (column as typeof first).lo);
       const his = columns.map((column) => (column as typeof first).hi);
       for (let i = 0; i < n; i++) {

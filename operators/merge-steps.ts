@@ -1,4 +1,5 @@
 /** Merges the rows of several frames into one list of steps. */
+import type { ColumnPool } from './column-pool.ts';
 import type { Steps } from './steps.ts';
 
 /** Rows that take part: their times ascend. Earlier sources go first at equal times. */
@@ -8,14 +9,14 @@ export type StepSource = {
   readonly n: number;
 };
 
-/** One totally ordered list: by time, then by the order of `sources`, then by row. */
-export function mergeSteps(sources: readonly StepSource[]): Steps {
+/** One totally ordered list: by time, then by the order of `sources`, then by row. Its arrays are of the pool, if given. */
+export function mergeSteps(sources: readonly StepSource[], pool?: ColumnPool): Steps {
   const live = sources.filter((source) => source.n > 0);
   let n = 0;
   for (const source of live) n += source.n;
-  const time = new Float64Array(n);
-  const participant = new Int32Array(n);
-  const row = new Int32Array(n);
+  const time = pool?.f64(n) ?? new Float64Array(n);
+  const participant = pool?.i32(n) ?? new Int32Array(n);
+  const row = pool?.i32(n) ?? new Int32Array(n);
   const at = new Int32Array(live.length);
   const head = Float64Array.from(live, (source) => source.time[0]!);
   for (let i = 0; i < n; i++) {

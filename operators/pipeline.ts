@@ -12,6 +12,7 @@ import type { Plan } from '../compiler/plan.ts';
 import { assert } from './assert.ts';
 import { Attribution } from './attribute.ts';
 import type { Column, F64Column } from './column.ts';
+import { ColumnPool } from './column-pool.ts';
 import type { DecodedBatch } from './decoder.ts';
 import { Emission } from './emission.ts';
 import type { EmissionBatch } from './emission-batch.ts';
@@ -49,6 +50,8 @@ type Partition = { readonly scan: PartitionScan; ended: boolean; nextOffset: num
 export class Pipeline {
   readonly #plan: Plan;
   readonly #options: PipelineOptions;
+  /** Columns of one step of an advance: what was emitted is lent until the next. */
+  readonly #pool = new ColumnPool();
   readonly #slots: readonly Slots[];
   readonly #buffers: readonly ReorderBuffer[];
   readonly #partitions: readonly Map<number, Partition>[];
@@ -66,17 +69,17 @@ export class Pipeline {
     const { slabs, codegen } = options;
     this.#plan = plan;
     this.#options = options;
-    this.#slots = plan.streams.map((stream) => new Slots(stream.slots, codegen));
+    this.#slots = plan.streams.map((stream) => new Slots(stream.slots, codegen, this.#pool));
     this.#buffers = plan.streams.map((stream) => {
       const decoded = stream.slots.flatMap((slot, index) =>
         slot.op.kind === 'field' ? [index] : [],
       );
-      return new ReorderBuffer(stream.slots.length, decoded, options.spill);
+      return new ReorderBuffer(stream.slots.length, decoded, options.spill, this.#pool);
     });
     this.#partitions = plan.streams.map(() => new Map());
     this.#enrichments = plan.enrichments.map((_, index) => new Enrich(plan, index, slabs));
     this.#attribution = new Attribution(plan, slabs);
-    this.#features = new FeatureStage(plan, slabs, codegen);
+    this.#features = new FeatureStage(plan, slabs, codegen, this.#pool);
     this.#emissions = plan.examples.map((_, example) => new Emission(plan, example, slabs));
   }
 
@@ -130,7 +133,8 @@ export class Pipeline {
 
   /**
    * Applies every step below `frontier`, a bounded number of rows at a time; each time gives what every example set
-   * emits, in its final order. Nothing is applied beyond what the caller has taken.
+   * emits, in its final order. Nothing is applied beyond what the caller has taken, and a batch is the caller's only until
+   * the next is asked for: its columns are written again then.
    */
   *advance(frontier: number): Generator<readonly EmissionBatch[]> {
     assert(frontier >= this.#frontier, `the frontier fell from ${this.#frontier} to ${frontier}`);
@@ -240,6 +244,7 @@ export class Pipeline {
   }
 
   #advanceTo(frontier: number): EmissionBatch[] {
+    this.#pool.recycle();
     const frames: (Frame | null)[] = this.#buffers.map((buffer) => buffer.release(frontier));
     const column = (stream: number, frame: Frame, slot: number) =>
       this.#slots[stream]!.column(frame, slot);

@@ -5,6 +5,7 @@
  */
 import { assert } from './assert.ts';
 import type { Column } from './column.ts';
+import type { ColumnPool } from './column-pool.ts';
 import { Frame } from './frame.ts';
 import { gatherRows } from './gather-rows.ts';
 
@@ -46,13 +47,15 @@ export class ReorderBuffer {
   readonly #slots: readonly number[];
   readonly #slotCount: number;
   readonly #spill: Spill | null;
+  readonly #pool: ColumnPool | undefined;
   #held: Held[] = [];
   #bytes = 0;
   #rows = 0;
   #spilled = 0;
 
-  /** `slots`: the stream's decoded slots. */
-  constructor(slotCount: number, slots: readonly number[], spill: Spill | null) {
+  /** `slots`: the stream's decoded slots. `pool`: what is released then lasts until it is recycled. */
+  constructor(slotCount: number, slots: readonly number[], spill: Spill | null, pool?: ColumnPool) {
+    this.#pool = pool;
     this.#slotCount = slotCount;
     this.#slots = slots;
     this.#spill = spill;
@@ -139,9 +142,9 @@ export class ReorderBuffer {
     due.sort((a, b) => a.partition - b.partition || a.lowestOffset - b.lowestOffset);
     let upTo = 0;
     for (const held of due) upTo += held.pendingCount;
-    const pieces = new Int32Array(upTo);
-    const rows = new Int32Array(upTo);
-    const steps = new Float64Array(upTo);
+    const pieces = this.#pool?.i32(upTo) ?? new Int32Array(upTo);
+    const rows = this.#pool?.i32(upTo) ?? new Int32Array(upTo);
+    const steps = this.#pool?.f64(upTo) ?? new Float64Array(upTo);
     let n = 0;
     for (let piece = 0; piece < due.length; piece++) {
       n = this.#take(due[piece]!, frontier, { piece, n, pieces, rows, steps });
@@ -214,12 +217,13 @@ export class ReorderBuffer {
     const { n } = picked;
     const pieces = order === null ? picked.pieces : permute(picked.pieces, order);
     const rows = order === null ? picked.rows : permute(picked.rows, order);
-    const time = new Float64Array(n);
-    const step = new Float64Array(n);
-    const offset = new Float64Array(n);
-    const partition = new Int32Array(n);
+    const pool = this.#pool;
+    const time = pool?.f64(n) ?? new Float64Array(n);
+    const step = pool?.f64(n) ?? new Float64Array(n);
+    const offset = pool?.f64(n) ?? new Float64Array(n);
+    const partition = pool?.i32(n) ?? new Int32Array(n);
     const late = chunks.some((chunk) => chunk.labelOnly !== null) ? new Uint8Array(n) : null;
-    const source = new Int32Array(n);
+    const source = pool?.i32(n) ?? new Int32Array(n);
     for (let i = 0; i < n; i++) {
       const chunk = chunks[pieces[i]!]!;
       const row = rows[i]!;
@@ -237,6 +241,7 @@ export class ReorderBuffer {
         pieces,
         source,
         n,
+        pool,
       );
     }
     return new Frame({ n, time, step, labelOnly: late, partition, offset, columns });

@@ -5,7 +5,9 @@
 import type { Expr, SlotPlan } from '../compiler/plan.ts';
 import { assert } from './assert.ts';
 import type { Column, HashColumn } from './column.ts';
+import type { ColumnPool } from './column-pool.ts';
 import { compileExpr, type Evaluator } from './expression.ts';
+import type { Inputs } from './expression-interpreter.ts';
 import type { Frame } from './frame.ts';
 import { hashOfBool, hashOfNumber, hashOfText } from './functions.ts';
 import { combine, lanes } from './hash.ts';
@@ -13,9 +15,12 @@ import { combine, lanes } from './hash.ts';
 export class Slots {
   readonly #plans: readonly SlotPlan[];
   readonly #evaluators: (Evaluator | null)[];
+  readonly #pool: ColumnPool | undefined;
 
-  constructor(plans: readonly SlotPlan[], codegen: boolean) {
+  /** `pool`: columns then last until it is recycled. */
+  constructor(plans: readonly SlotPlan[], codegen: boolean, pool?: ColumnPool) {
     this.#plans = plans;
+    this.#pool = pool;
     this.#evaluators = plans.map((plan) => evaluatorOf(plan, codegen));
   }
 
@@ -28,7 +33,12 @@ export class Slots {
       evaluate !== null && evaluate !== undefined,
       `slot ${slot} (${this.#plans[slot]?.name}) was not filled`,
     );
-    const column = evaluate({ n: frame.n, time: frame.time, column: (s) => this.column(frame, s) });
+    const column = evaluate({
+      n: frame.n,
+      time: frame.time,
+      column: (s) => this.column(frame, s),
+      pool: this.#pool,
+    });
     frame.columns[slot] = column;
     return column;
   }
@@ -50,7 +60,7 @@ function evaluatorOf(plan: SlotPlan, codegen: boolean): Evaluator | null {
       return (inputs) =>
         combineHashes(
           op.slots.map((slot) => inputs.column(slot)),
-          inputs.n,
+          inputs,
         );
     case 'hash_of':
       return (inputs) => hashColumn(inputs.column(op.slot), inputs.n);
@@ -60,11 +70,13 @@ function evaluatorOf(plan: SlotPlan, codegen: boolean): Evaluator | null {
 }
 
 /** Key hash of several hash columns; null when any part is. */
-function combineHashes(columns: readonly Column[], n: number): HashColumn {
+function combineHashes(columns: readonly Column[], { n, pool }: Inputs): HashColumn {
   const parts = columns as readonly HashColumn[];
   const first = parts[0]!;
-  const lo = Int32Array.from(first.lo.subarray(0, n));
-  const hi = Int32Array.from(first.hi.subarray(0, n));
+  const lo = pool?.i32(n) ?? new Int32Array(n);
+  const hi = pool?.i32(n) ?? new Int32Array(n);
+  lo.set(first.lo.subarray(0, n));
+  hi.set(first.hi.subarray(0, n));
   for (let p = 1; p < parts.length; p++) {
     const partLo = parts[p]!.lo;
     const partHi = parts[p]!.hi;

@@ -58,7 +58,7 @@ function describe(out: Console, version: string, done: Done): Command {
     )
     .configureOutput({
       writeOut: (text) => out.print(text.trimEnd()),
-      writeErr: (text) => out.error(text.trimEnd()),
+      writeErr: (text) => out.error(text.trimEnd().replace(/^error: /, 'millrace: ')),
     })
     .showSuggestionAfterError()
     .exitOverride();
@@ -157,7 +157,7 @@ function addRun(program: Command, out: Console, done: Done): void {
       'input of a stream: FILE[,FILE]… its partitions; repeat for each',
       collect,
     )
-    .requiredOption('--to <dir>', 'output folder')
+    .requiredOption('--to <dir>', 'output folder', folder)
     .addOption(
       new Option('--format <format>', 'of the examples')
         .choices(['ndjson', 'parquet', 'block'])
@@ -212,7 +212,7 @@ function addIngest(program: Command, out: Console, done: Done): void {
     .argument('<path...>', PATHS)
     .description('decode files once into a log; read it with --from STREAM=log:DIR')
     .requiredOption('--from <stream=files>', 'as in run', collect)
-    .requiredOption('--to <dir>', 'the log folder')
+    .requiredOption('--to <dir>', 'the log folder', folder)
     .action(async (paths: string[], options: { from: string[]; to: string }) => {
       const { ingestCommand } = await import('./ingest.ts');
       done(await ingestCommand(paths, options, out));
@@ -272,11 +272,17 @@ function collect(value: string, previous: string[] | undefined): string[] {
   return [...(previous ?? []), value];
 }
 
+function folder(text: string): string {
+  // As a path it would be the current folder.
+  if (text.trim() === '') throw new InvalidArgumentError('It must be the path of a folder.');
+  return text;
+}
+
 function whole(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (!Number.isInteger(value) || value < min || value > max) {
-      throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}.`);
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
     }
     return value;
   };
@@ -295,13 +301,13 @@ function within(min: number, max: number): (text: string) => number {
 function seconds(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !(value >= 0 && value <= 86_400))
-    throw new InvalidArgumentError('must be seconds, 0 to 86400.');
+    throw new InvalidArgumentError('It must be seconds, 0 to 86400.');
   return value * 1000;
 }
 
 function megabytes(text: string): number {
   const value = Number(text);
   if (!(value >= 1 && value <= 1_048_576))
-    throw new InvalidArgumentError('must be megabytes, 1 or more.');
+    throw new InvalidArgumentError('It must be megabytes, 1 or more.');
   return value * 1024 * 1024;
 }

@@ -60,6 +60,7 @@ export function renderSummary(summary: DemoSummary): string[] {
     '',
     'Model against truth: "truth" is what the simulator drew the labels from, on the same rows.',
     'NE is log loss over that of the average rate: 1 knows nothing, lower is better.',
+    'Calibration is observed over expected: below 1 the model promises too much.',
     '',
     ...textTable(metricRows(summary.labels)),
     '',
@@ -171,8 +172,8 @@ function knownShare(model: MetricValues, ideal: MetricValues | null): number | n
 function calibrationRemark(label: string, { calibration }: MetricValues): string | null {
   if (calibration === null) return null;
   if (calibration >= CALIBRATION_MIN && calibration <= CALIBRATION_MAX) return null;
-  const off = Math.round(Math.abs(calibration - 1) * 100);
-  return `${label}: promises ${off} % too ${calibration > 1 ? 'much' : 'little'}; see its deciles.`;
+  const off = Math.round(Math.abs(1 / calibration - 1) * 100);
+  return `${label}: promises ${off} % too ${calibration < 1 ? 'much' : 'little'}; see its deciles.`;
 }
 
 /** Loss of the first quarter of the hours against the last: is it still learning? */

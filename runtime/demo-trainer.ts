@@ -110,8 +110,8 @@ export class DemoTrainer {
     const { rows, labels } = this.#trainer.trainer.metrics();
     const quality = Object.entries(labels).map(([name, { emissions }]) => {
       const { normalisedEntropy, calibration } = emissions;
-      return `${name} NE ${fixed(normalisedEntropy)} calibration ${fixed(calibration)}`;
+      return `${name} ${fixed(normalisedEntropy)} / ${fixed(calibration)}`;
     });
-    this.#note = [`${grouped(rows)} rows`, ...quality].join(', ');
+    this.#note = `${grouped(rows)} rows; NE / calibration: ${quality.join(', ')}`;
   }
 }

@@ -180,7 +180,7 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** The Fault for a failed act on a path: `disk_full` (retriable), `no_access`, `no_file` or `file_io`. */
+/** The Fault for a failed act on a path: `disk_full` (retriable), `no_access`, `no_file`, `no_folder` or `file_io`. */
 export function fileFault(act: string, path: string, cause: unknown): Fault {
   if (cause instanceof Fault) return cause;
   const code = codeOf(cause);
@@ -199,6 +199,13 @@ export function fileFault(act: string, path: string, cause: unknown): Fault {
       context,
       cause,
     });
+  }
+  if (code === 'EISDIR') {
+    return new Fault('no_file', `${path} is a folder, not a file`, { context, cause });
+  }
+  if (code === 'ENOTDIR' || code === 'EEXIST') {
+    const message = `cannot ${act} ${path}: a file is in the way of a folder`;
+    return new Fault('no_folder', message, { context, cause });
   }
   return new Fault('file_io', `cannot ${act} ${path}: ${reason}`, { context, cause });
 }

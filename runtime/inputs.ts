@@ -1,6 +1,7 @@
 /** `--from STREAM=FILE[,FILE]…`: which file is which partition of which topic. */
 import type { Plan } from '../compiler/plan.ts';
 import { didYouMean } from '../dsl/suggest.ts';
+import { checkInputFiles } from './input-files.ts';
 import { openInput } from './open-input.ts';
 import { openLogSource } from './source-log.ts';
 import type { SourceInput } from './task-source.ts';
@@ -11,7 +12,8 @@ const LOG = 'log:';
 
 /**
  * The inputs of a run. STREAM is a stream or table of the program, or a topic; FILEs are its partitions, in order; none
- * (`STREAM=`) says that the stream has no events. Every topic must be named: a UsageError lists those that are not.
+ * (`STREAM=`) says that the stream has no events. Every topic must be named: a UsageError lists those that are not. A Fault
+ * when a file is missing or cannot be read.
  */
 export async function parseInputs(plan: Plan, froms: readonly string[]): Promise<SourceInput[]> {
   const filesByScan = new Map<number, string[]>();
@@ -59,9 +61,7 @@ export async function parseInputs(plan: Plan, froms: readonly string[]): Promise
       });
     }
   }
-  if (inputs.filter(({ path }) => path === '-').length > 1) {
-    throw new UsageError('standard input (-) can be one input only');
-  }
+  checkInputFiles(inputs, (scan) => namesOf(plan, plan.scans[scan]!.streams)[0]!);
   return inputs;
 }
 

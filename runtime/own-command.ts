@@ -8,7 +8,8 @@ import { assert } from '../operators/assert.ts';
 export function ownCommand(script: string = process.argv[1] ?? 'millrace'): string {
   const name = basename(script);
   if (name !== 'millrace') return `node ${shownPath(script)}`;
-  return shownPath(script).startsWith('node_modules') ? 'npx millrace' : name;
+  const isLocal = shownPath(script).startsWith('node_modules') || script.includes('_npx');
+  return isLocal ? 'npx millrace' : name;
 }
 
 /** A path as one would type it here: relative where that is shorter, quoted where a shell needs it. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Plan } from '../compiler/plan.ts';
 import { Fault } from './fault.ts';
 import type { Files } from './files.ts';
-import { checkIdentity, type RunIdentity } from './run-identity.ts';
+import { checkIdentity, parseIdentity, type RunIdentity } from './run-identity.ts';
 
 /** What the engine keeps for itself, inside the output folder. */
 export const PRIVATE = '.millrace';
@@ -63,12 +63,10 @@ export async function clearFolder(
 async function readIdentity(path: string, files: Files): Promise<RunIdentity | null> {
   const bytes = await files.read(path);
   if (bytes === null) return null;
-  try {
-    return JSON.parse(Buffer.from(bytes).toString());
-  } catch (cause) {
-    throw new Fault('folder_damaged', `${path} is damaged. Start over with --fresh.`, {
-      cause,
-      context: { path },
-    });
+  const identity = parseIdentity(Buffer.from(bytes).toString());
+  if (identity === null) {
+    const message = `${path} is damaged: it cannot be told what the folder was made from. Give another folder with --to, or start over with --fresh (it deletes what this one holds).`;
+    throw new Fault('folder_damaged', message, { context: { path } });
   }
+  return identity;
 }

@@ -31,6 +31,23 @@ export type RunIdentity = {
 
 const END_BYTES = 65_536;
 
+/** An identity that was saved as JSON; null for anything else. One of another version has but the version. */
+export function parseIdentity(text: string): RunIdentity | null {
+  let saved: Partial<RunIdentity> | null;
+  try {
+    saved = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof saved?.version !== 'number') return null;
+  if (saved.version !== IDENTITY_VERSION) return saved as RunIdentity;
+  const { planDigest, sources } = saved;
+  const isWhole = typeof planDigest === 'string' && Array.isArray(sources);
+  return isWhole && sources.every((each) => typeof each?.partition === 'string')
+    ? (saved as RunIdentity)
+    : null;
+}
+
 /** Name, size and a digest of the first and last 64 KiB: cheap, and tells nearly every other file apart. */
 export async function identifyFile(partition: string, path: string): Promise<SourceIdentity> {
   const file = basename(path);
@@ -87,7 +104,9 @@ function differencesOf(saved: RunIdentity, wanted: RunIdentity): string[] {
     lines.push(`it was started with --format ${saved.format}, not ${wanted.format}`);
   }
   if (saved.complete !== wanted.complete) {
-    lines.push(`it was started ${saved.complete ? 'with' : 'without'} --complete`);
+    lines.push(
+      `it was started ${saved.complete ? 'with' : 'without'} --complete, and this is ${wanted.complete ? 'with' : 'without'}`,
+    );
   }
   const before = new Map(saved.sources.map((source) => [source.partition, source]));
   for (const source of wanted.sources) {

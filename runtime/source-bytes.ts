@@ -5,6 +5,7 @@ import type { Gunzip } from 'node:zlib';
 import { createGunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
 import { Fault } from './fault.ts';
+import { fileFault } from './files.ts';
 
 /** Compressed bytes given to a decompressor at a time; bounds what it may inflate to at once. */
 const COMPRESSED_BYTES = 1 << 16;
@@ -60,8 +61,7 @@ async function guarded<T>(path: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Fault('read_failed', `cannot read ${path}: ${why}`, { context: { path }, cause });
+    throw fileFault('read', path, cause);
   }
 }
 
@@ -166,7 +166,7 @@ async function* unzstd(raw: ByteSource, path: string): AsyncGenerator<Uint8Array
 
 function damaged(path: string, format: string, cause: unknown): Fault {
   const why = cause instanceof Error ? cause.message : String(cause);
-  const message = `${path}: the ${format} data is truncated or damaged (${why}); what came before it was read`;
+  const message = `${path}: the ${format} data is truncated or damaged (${why}). Records up to there were read, none behind it. Put a whole file in its place and start over with --fresh.`;
   return new Fault('truncated', message, { context: { path, format }, cause });
 }
 

@@ -1,7 +1,8 @@
 /**
  * CSV with a header row. A cell is read by its field's type: numbers in any usual notation, `true` and `false` in any
  * case (or 1 and 0), times as their format says, lists as JSON. An empty cell is null where the field is `T?`, the
- * empty text in a `string`, and malformed elsewhere. A column that the header lacks is absent from every record.
+ * empty text in a `string`, and malformed elsewhere. A nullable field's column that the header lacks is null in every
+ * record; any other must be there.
  */
 
 import { CsvError, Parser } from 'csv-parse';
@@ -14,9 +15,13 @@ import { BATCH_ROWS_MAX, LINE_BYTES_MAX } from '../operators/decoder.ts';
 import { Fault } from './fault.ts';
 import type { ReadPosition, RecordReader } from './record-reader.ts';
 import { openBytes } from './source-bytes.ts';
+import { columnsOf } from './source-columns.ts';
 
 /** Bytes given to the parser at a time. */
 const PIECE_BYTES = 1 << 16;
+
+/** A record longer than LINE_BYTES_MAX is malformed; one longer than this stops the file, since it is held in memory. */
+const RECORD_CHARS_MAX = 1 << 26;
 
 /** A record's cells, or why there are none. */
 type Row = { readonly cells: readonly string[] | null; readonly source: string };
@@ -32,7 +37,8 @@ export async function openCsv(
   const table = parsed(path, source.read);
   const header = await table.next();
   const names = header.done === true ? [] : (header.value.cells ?? []);
-  const columns = fields.map((field) => names.indexOf(field.name));
+  // A file without any line has no records, and so no header to blame.
+  const columns = header.done === true ? [] : columnsOf(path, names, fields);
   let rows = 0;
   for (; rows < at.rows && (await table.next()).done !== true; rows++);
   const read = async (rowsMax: number) => {
@@ -43,6 +49,7 @@ export async function openCsv(
       if (next.done === true) break;
       const { cells, source: text } = next.value;
       if (cells === null) decoder.badRow(REASON.csv, text);
+      else if (text.length > LINE_BYTES_MAX) decoder.badRow(REASON.tooLong, text);
       else if (cells.length > names.length) decoder.badRow(REASON.cells, text);
       else {
         const values = decoder.specs.map((spec, f) => cellValue(spec, cells[columns[f]!]));
@@ -71,13 +78,15 @@ async function* parsed(
     relax_column_count: true,
     skip_empty_lines: true,
     skip_records_with_error: true,
-    max_record_size: LINE_BYTES_MAX,
+    max_record_size: RECORD_CHARS_MAX,
     on_record: (record: unknown) => {
       const { record: cells, raw } = record as { record: string[]; raw: string };
       out.push({ cells, source: raw });
       return null;
     },
     on_skip: (error, raw) => {
+      // Behind it nothing can be told apart.
+      if (error?.code === 'CSV_MAX_RECORD_SIZE') failed = error;
       out.push({ cells: null, source: raw ?? error?.message ?? '' });
       return undefined;
     },
@@ -91,15 +100,22 @@ async function* parsed(
     const got = await read(piece, 0);
     ended = got === 0;
     await new Promise<void>((resolve) => {
-      parser.once('error', () => resolve());
-      if (ended) parser.once('end', () => resolve()).end();
-      else parser.write(Buffer.from(piece.buffer, 0, got), () => resolve());
+      const done = () => {
+        parser.off('error', done).off('end', done);
+        resolve();
+      };
+      parser.once('error', done);
+      if (ended) parser.once('end', done).end();
+      else parser.write(Buffer.from(piece.buffer, 0, got), done);
     });
     yield* out.splice(0);
   }
   if (failure() === null) return;
   const code = failure() instanceof CsvError ? (failure() as CsvError).code : '';
-  const message = `${path}: not readable as CSV (${failure()!.message})`;
+  const message =
+    code === 'CSV_MAX_RECORD_SIZE'
+      ? `${path}: a record is longer than ${RECORD_CHARS_MAX} characters: a quote (") is opened and never closed`
+      : `${path}: not readable as CSV (${failure()!.message})`;
   throw new Fault('csv', message, { context: { path, code }, cause: failure() });
 }
 

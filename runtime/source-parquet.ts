@@ -15,6 +15,10 @@ import { RowDecoder } from '../operators/decode-rows.ts';
 import { BATCH_ROWS_MAX } from '../operators/decoder.ts';
 import { Fault } from './fault.ts';
 import type { ReadPosition, RecordReader } from './record-reader.ts';
+import { columnsOf } from './source-columns.ts';
+
+/** Both magic numbers and the length of the footer: nothing shorter is Parquet, not even without rows. */
+const PARQUET_BYTES_MIN = 12;
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -25,9 +29,14 @@ export async function openParquet(
   at: ReadPosition,
 ): Promise<RecordReader> {
   const file = await guarded(path, () => asyncBufferFromFile(path));
+  if (file.byteLength < PARQUET_BYTES_MIN) {
+    const message = `${path}: not a Parquet file, it has ${file.byteLength} bytes only`;
+    throw new Fault('parquet', message, { context: { path } });
+  }
   const metadata = await guarded(path, () => parquetMetadataAsync(file));
-  const names = new Set(parquetSchema(metadata).children.map((child) => child.element.name));
-  const columns = fields.map((field) => field.name).filter((name) => names.has(name));
+  const names = parquetSchema(metadata).children.map((child) => child.element.name);
+  const places = columnsOf(path, names, fields);
+  const columns = fields.map((field) => field.name).filter((_, f) => places[f]! >= 0);
   const groups = metadata.row_groups.map((group) => Number(group.num_rows));
   const decoder = new RowDecoder(fields);
   let { rows } = at;

@@ -5,7 +5,7 @@
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
 import type { Chunk, Spill } from '../operators/reorder.ts';
-import { Fault } from './fault.ts';
+import { fileFault } from './files.ts';
 
 /** A chunk's place in the file. */
 type Extent = { readonly at: number; readonly length: number };
@@ -19,7 +19,11 @@ export class SpillFile implements Spill {
 
   constructor(path: string) {
     this.#path = path;
-    this.#fd = openSync(path, 'w+');
+    try {
+      this.#fd = openSync(path, 'w+');
+    } catch (cause) {
+      throw fileFault('open', path, cause);
+    }
   }
 
   /** Bytes of chunks that have not come back yet. */
@@ -36,11 +40,7 @@ export class SpillFile implements Spill {
         done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#end + done);
       }
     } catch (cause) {
-      throw new Fault('disk', 'the reorder buffer is over its memory bound and cannot spill', {
-        retriable: true,
-        context: { file: this.#path, bytes: bytes.length },
-        cause,
-      });
+      throw fileFault('write', this.#path, cause);
     }
     const handle = this.#next++;
     this.#extents.set(handle, { at: this.#end, length: bytes.length });

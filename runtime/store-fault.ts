@@ -4,13 +4,6 @@ import { Fault } from './fault.ts';
 export function storeFault(act: string, folder: string, error: unknown): Fault {
   const text = allMessages(error);
   const more = { context: { path: folder, act }, cause: error };
-  if (/lock/i.test(text)) {
-    return new Fault(
-      'state_locked',
-      `the state in ${folder} is in use by another process. Wait for it, or stop it, then run the same command again.`,
-      { ...more, retriable: true },
-    );
-  }
   if (/no space left|ENOSPC|disk quota/i.test(text)) {
     return new Fault(
       'disk_full',
@@ -23,8 +16,16 @@ export function storeFault(act: string, folder: string, error: unknown): Fault {
   if (gone || /corrupt|checksum|bad block|not an sstable|truncated|magic|mismatch/i.test(text)) {
     return new Fault(
       'state_damaged',
-      `the state in ${folder} is damaged (${firstLine(text)}). Start over with --fresh: the inputs are read again from their beginning.`,
+      `the state in ${folder} is damaged (${firstLine(text)}). Start over with --fresh: it deletes the output, and the inputs are read again from their beginning.`,
       more,
+    );
+  }
+  // After damage, whose texts speak of blocks.
+  if (/\block\b/i.test(text)) {
+    return new Fault(
+      'state_locked',
+      `the state in ${folder} is in use by another process. Wait for it, or stop it, then run the same command again.`,
+      { ...more, retriable: true },
     );
   }
   return new Fault('state_io', `cannot ${act} the state in ${folder}: ${firstLine(text)}`, more);

@@ -123,13 +123,14 @@ export class TaskSource {
 export function checkMalformed(
   stream: { readonly name: string; readonly malformedMax: number | null },
   counts: { readonly read: number; readonly malformed: number },
+  place: string,
 ): void {
   if (stream.malformedMax === null || counts.read < MALFORMED_ROWS_MIN) return;
   const share = counts.malformed / counts.read;
   if (share <= stream.malformedMax) return;
   throw new Fault(
     'malformed_share',
-    `${counts.malformed} of ${counts.read} records of ${stream.name} are malformed, more than the ${stream.malformedMax * 100} % it allows. The records and reasons are in .millrace/side.`,
+    `${counts.malformed} of ${counts.read} records of ${stream.name} are malformed, more than the ${stream.malformedMax * 100} % it allows. The records and reasons are in ${place}.`,
     { context: { stream: stream.name, malformed: counts.malformed, read: counts.read } },
   );
 }

@@ -23,7 +23,7 @@ export function renderTraining({ labels, audits }: TrainerMetrics): string[] {
     ]);
     lines.push(
       '',
-      'Calibration (expected / observed) by tenth of the weight, lowest scores first:',
+      'Calibration (observed / expected) by tenth of the weight, lowest scores first:',
     );
     lines.push('', ...textTable([['label', ...numbers], ...rows]));
   }
@@ -51,5 +51,5 @@ function measure(name: string, values: MetricValues): string[] {
 
 function decile({ deciles }: MetricValues, index: number): string {
   const found = deciles[index];
-  return found === undefined || found.ratio === null ? '-' : found.ratio.toFixed(2);
+  return found === undefined ? '-' : found.ratio.toFixed(2);
 }

@@ -53,6 +53,10 @@ function produce(text: string): string {
     const some = Object.entries(counts as Record<string, number>).filter(([, n]) => n > 0);
     for (const [what, n] of some) out.push(`${stream}: ${n} ${what}`);
   }
+  for (const { labels, audit } of engine.pending) {
+    const due = [...labels, { name: 'audit', anchors: audit }].filter(({ anchors }) => anchors > 0);
+    for (const { name, anchors } of due) out.push(`pending: ${anchors} ${name}`);
+  }
   return out.join('\n');
 }
 
@@ -75,13 +79,13 @@ function readRow(name: string, [time, ...fields]: string[], row: number): Record
   const [stream] = name.split('/');
   const given = fields.map((field) => {
     const at = field.indexOf('=');
-    return [field.slice(0, at), valueOf(field.slice(at + 1))];
+    return [field.slice(0, at), fieldValue(field.slice(at + 1))];
   });
   const id = IDS[stream] === undefined ? {} : { [IDS[stream]]: `${name}#${row}` };
   return { ...id, ts: START + msOf(time), ...DEFAULTS[stream], ...Object.fromEntries(given) };
 }
 
-function valueOf(text: string): unknown {
+function fieldValue(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

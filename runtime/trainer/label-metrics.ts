@@ -18,7 +18,7 @@ export type MetricValues = {
    */
   readonly normalisedEntropy: number | null;
   readonly auc: number | null;
-  /** expected / observed: above 1 the model promises too much; null without positives. */
+  /** observed / expected: below 1 the model promises too much; null without rows. */
   readonly calibration: number | null;
   readonly deciles: readonly Decile[];
 };
@@ -56,7 +56,7 @@ export class LossSums {
   }
 
   calibration(): number | null {
-    return this.observed > 0 ? this.expected / this.observed : null;
+    return this.expected > 0 ? this.observed / this.expected : null;
   }
 
   /** As numbers for a snapshot, and back. */

@@ -9,8 +9,8 @@ export type Decile = {
   readonly weight: number;
   readonly expected: number;
   readonly observed: number;
-  /** expected / observed; null where nothing was observed. */
-  readonly ratio: number | null;
+  /** observed / expected. */
+  readonly ratio: number;
 };
 
 /**
@@ -59,7 +59,7 @@ export class ScoreBins {
       passed += this.weight[bin]!;
       const isLast = bin === BINS - 1;
       if (weight <= 0 || (passed < ((out.length + 1) * total) / 10 && !isLast)) continue;
-      out.push({ weight, expected, observed, ratio: observed > 0 ? expected / observed : null });
+      out.push({ weight, expected, observed, ratio: observed / expected });
       [weight, expected, observed] = [0, 0, 0];
     }
     return out;

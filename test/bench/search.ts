@@ -1,6 +1,6 @@
 /**
  * The long search for a difference between engine and reference:
- *   npx vite-node test/bench/search.ts --seeds 5000 --from 1
+ *   npx vite-node test/bench/search.ts -- --seeds 5000 --from 1
  * `--without 'topk|mode'` leaves features out whose text matches: a known fault does not hide others.
  * Prints each seed that differs, made small, and a tally; exits 1 if there is any.
  */

@@ -7,6 +7,7 @@ import { positionAt } from '../../dsl/span.ts';
 import { parseCases, runCases } from '../cases.ts';
 import { rng } from '../random.ts';
 import { stripSpans } from './same-ast.ts';
+import { recipeModule } from './write-grammar-recipe.ts';
 
 const folder = new URL('./cases/', import.meta.url);
 const files = readdirSync(folder).filter((name) => name.endsWith('.txt'));
@@ -25,6 +26,12 @@ function showDiagnostic(diagnostic: Diagnostic, source: string): string {
   const hint = diagnostic.hint === null ? '' : ` [${diagnostic.hint}]`;
   return `//! ${diagnostic.code} ${line}:${column} ${diagnostic.message}${hint}`;
 }
+
+it('starts from a recipe of the grammar as it is', () => {
+  const found = readFileSync(new URL('../../dsl/grammar-recipe.ts', import.meta.url), 'utf8');
+  const says = 'write it again: npx vite-node test/dsl/write-grammar-recipe.ts';
+  expect(found === recipeModule(), says).toBe(true);
+});
 
 for (const name of files) runCases(new URL(name, folder), printed);
 

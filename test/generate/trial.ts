@@ -5,6 +5,7 @@ import type { Plan } from '../../compiler/plan.ts';
 import { hasErrors, renderDiagnostic } from '../../dsl/diagnostic.ts';
 import { parseFile } from '../../dsl/parse.ts';
 import { type Rng, rng } from '../random.ts';
+import type { Pending } from '../reference/emissions.ts';
 import { evaluate } from '../reference/evaluate.ts';
 import type { InputPartition } from '../reference/events.ts';
 import { type RunOptions, runInMemory } from '../run-in-memory.ts';
@@ -143,12 +144,12 @@ function guises(random: Rng): [string, RunOptions][] {
 export type Printed = {
   readonly lines: Readonly<Record<string, readonly string[]>>;
   readonly counts: Readonly<Record<string, unknown>>;
-  readonly pending: unknown;
+  readonly pending: readonly Pending[];
 };
 
 function engineOf(plan: Plan, input: readonly InputPartition[], options: RunOptions): Printed {
   const { lines, counts, pending } = runInMemory(plan, input, options);
-  return { lines, counts, pending };
+  return { lines, counts, pending: pending as readonly Pending[] };
 }
 
 function referenceOf(

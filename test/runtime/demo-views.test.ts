@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type DemoSummary, renderSummary } from '../../runtime/demo-summary.ts';
 import { IdealMetrics } from '../../runtime/ideal-metrics.ts';
+import { ownCommand, packageFile, shownPath } from '../../runtime/own-command.ts';
 import { type ProgressState, ProgressView, renderProgress } from '../../runtime/progress-view.ts';
 import { Truth } from '../../runtime/simulator/truth.ts';
 import { LabelMetrics } from '../../runtime/trainer/label-metrics.ts';
@@ -33,6 +35,11 @@ describe('progress', () => {
     for (const part of ['12 late', '3 duplicate', '4 malformed', '5,678', '300 MiB']) {
       expect(text).toContain(part);
     }
+    const note = { name: 'model', text: '7 rows' };
+    expect(renderProgress({ ...state, note }).at(-1)).toBe('model       7 rows');
+    const plain = recorder(false);
+    new ProgressView(plain).finish({ ...state, note });
+    expect(plain.written).toEqual([expect.stringMatching(/300 MiB, model: 7 rows\n$/)]);
     const early = renderProgress({ ...state, eventsTotal: null, eventTimeMs: null, lagMs: null });
     expect(early.join('\n')).not.toMatch(/null|NaN|undefined/);
   });
@@ -63,6 +70,26 @@ describe('progress', () => {
       expect(line.includes('\u001b')).toBe(false);
       expect(line.indexOf('\n')).toBe(line.length - 1);
     }
+  });
+});
+
+describe('the command as the user would type it', () => {
+  const here = (path: string) => join(process.cwd(), path);
+
+  test.each([
+    [here('dist/runtime/main.js'), 'node dist/runtime/main.js'],
+    [here('node_modules/.bin/millrace'), 'npx millrace'],
+    ['/home/x/.npm/_npx/0a/node_modules/.bin/millrace', 'npx millrace'],
+    ['/usr/local/bin/millrace', 'millrace'],
+  ])('%s', (script, command) => {
+    expect(ownCommand(script)).toBe(command);
+  });
+
+  test('paths are relative where that is shorter, and quoted for a shell', () => {
+    expect(shownPath(here('demo-out/run'))).toBe('demo-out/run');
+    expect(shownPath('/elsewhere/x')).toBe('/elsewhere/x');
+    expect(shownPath(here("it's here"))).toBe("'it'\\''s here'");
+    expect(shownPath(packageFile('features/ads.feat'))).toBe('features/ads.feat');
   });
 });
 
@@ -97,7 +124,7 @@ describe('summary', () => {
   test('tells model from truth and what to look at', () => {
     const text = renderSummary(base).join('\n');
     expect(text).toContain('70,000 events/s');
-    expect(text).toMatch(/clicked +4,000 +400 +1\.280 /);
+    expect(text).toMatch(/clicked +4,000 +400 +0\.781 /);
     expect(text).toContain('promises 28 % too much');
     expect(text).toMatch(/the model knows \d+ % of what can be known/);
     expect(text).toMatch(/late impressions +306 +306 +all/);

@@ -63,7 +63,7 @@ function worldRows(seed: number, count: number): ExampleRow[] {
   return Array.from({ length: count }, (_, id) => worldRow(random, id).row);
 }
 
-/** Expected over observed in the second half of the rows, when the start is forgotten. */
+/** Observed over expected in the second half of the rows, when the start is forgotten. */
 function lateCalibration(trainer: FtrlTrainer, rows: readonly ExampleRow[]): number {
   const half = rows.length >> 1;
   trainer.consume(rows.slice(0, half));
@@ -72,7 +72,7 @@ function lateCalibration(trainer: FtrlTrainer, rows: readonly ExampleRow[]): num
     expected += score * weight;
     observed += value * weight;
   });
-  return expected / observed;
+  return observed / expected;
 }
 
 describe('learning', () => {

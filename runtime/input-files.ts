@@ -1,0 +1,50 @@
+/** What can be told of input files before a run touches its output folder: that each is there, readable, and there once. */
+import { constants, accessSync, type Stats, statSync } from 'node:fs';
+import { Fault } from './fault.ts';
+import { codeOf, fileFault } from './files.ts';
+import { UsageError } from './usage-error.ts';
+
+type InputFile = { readonly scan: number; readonly path: string };
+
+/** `streamOf`: the stream that a scan's files are given for. A Fault for a file that cannot be read, else a UsageError. */
+export function checkInputFiles(
+  inputs: readonly InputFile[],
+  streamOf: (scan: number) => string,
+): void {
+  const seen = new Map<string, string>();
+  for (const { scan, path } of inputs) {
+    if (path.startsWith('log:')) continue;
+    const option = `--from ${streamOf(scan)}=${path}`;
+    const info = path === '-' ? null : statFile(option, path);
+    // Two streams may be read from one file; one stream would count each of its events twice.
+    const key = info === null ? '-' : `${scan} ${info.dev} ${info.ino}`;
+    const earlier = seen.get(key);
+    if (info === null && earlier !== undefined) {
+      throw new UsageError('standard input (-) can be one input only');
+    }
+    if (info?.isFile() && earlier !== undefined) {
+      throw new UsageError(
+        `${option}: the same file as ${earlier}, given before; its events would count twice`,
+      );
+    }
+    seen.set(key, path);
+  }
+}
+
+function statFile(option: string, path: string): Stats {
+  try {
+    const info = statSync(path);
+    if (info.isDirectory()) {
+      throw new UsageError(`${option}: this is a folder; give its files, with commas between them`);
+    }
+    accessSync(path, constants.R_OK);
+    return info;
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    if (!['ENOENT', 'ENOTDIR'].includes(codeOf(error))) throw fileFault('read', path, error);
+    const hint = /[*?]/.test(path)
+      ? ' (a shell does not expand * behind =: write FILE,FILE,… with commas)'
+      : '';
+    throw new Fault('no_file', `${option}: there is no such file${hint}`, { context: { path } });
+  }
+}
