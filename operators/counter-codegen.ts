@@ -72,7 +72,22 @@ export function counterCodegen(
   return new GeneratedKernel(keyspace, layout, logs, slabs);
 }
 
-let kernels = 0;
+type Maker = (logs: readonly CounterLog[], slices: Slab, add: typeof addWide) => Generated;
+
+/** By text: keyspaces of one shape (and the shards of each) share a kernel, and its compilation. */
+const makers = new Map<string, Maker>();
+/** Texts kept; beyond them all are forgotten. */
+const MAKERS_MAX = 1024;
+
+function makerOf(source: string): Maker {
+  let maker = makers.get(source);
+  if (maker === undefined) {
+    if (makers.size >= MAKERS_MAX) makers.clear();
+    maker = new Function('logs', 'slices', 'addWide', source) as Maker;
+    makers.set(source, maker);
+  }
+  return maker;
+}
 
 class GeneratedKernel implements CounterKernel {
   readonly #code: Generated;
@@ -94,14 +109,7 @@ class GeneratedKernel implements CounterKernel {
     logs: readonly CounterLog[],
     slabs: { readonly records: Slab; readonly logs: Slab },
   ) {
-    // Equal texts would share one compiled function, and with it what the engine learns about its calls and arrays.
-    const source = `${counterSource(keyspace, layout)}\n// ${++kernels}`;
-    const make = new Function('logs', 'slices', 'addWide', source) as (
-      logs: readonly CounterLog[],
-      slices: Slab,
-      add: typeof addWide,
-    ) => Generated;
-    this.#code = make(logs, slabs.logs, addWide);
+    this.#code = makerOf(counterSource(keyspace, layout))(logs, slabs.logs, addWide);
     this.#layout = layout;
     this.#inputs = inputsOf(layout);
     this.#slab = slabs.records;

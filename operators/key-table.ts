@@ -64,6 +64,37 @@ export class KeyTable {
     this.#place(lo, hi, record);
   }
 
+  /** Takes out a record that `find` knows, while its word 0 still holds the hash; those behind it move up. */
+  remove(lo: number, hi: number): void {
+    const table = this.#table;
+    const entries = table.i32;
+    const records = this.#records.i32;
+    const mask = this.#mask;
+    let hole = lo & mask;
+    for (; ; hole = (hole + 1) & mask) {
+      const at = (ROOT_WORDS + hole) * 2;
+      const record = entries[at + 1]!;
+      assert(record !== 0, `a key to take out of ${table.name} is in it`);
+      if (entries[at] === hi && records[record * 2] === lo) break;
+    }
+    for (let slot = (hole + 1) & mask; ; slot = (slot + 1) & mask) {
+      const from = (ROOT_WORDS + slot) * 2;
+      const record = entries[from + 1]!;
+      if (record === 0) break;
+      const wanted = records[record * 2]! & mask;
+      if (((slot - wanted) & mask) < ((slot - hole) & mask)) continue;
+      entries[(ROOT_WORDS + hole) * 2] = entries[from]!;
+      entries[(ROOT_WORDS + hole) * 2 + 1] = record;
+      table.dirty[(ROOT_WORDS + hole) >> PAGE_SHIFT] = 1;
+      hole = slot;
+    }
+    entries[(ROOT_WORDS + hole) * 2] = 0;
+    entries[(ROOT_WORDS + hole) * 2 + 1] = 0;
+    table.dirty[(ROOT_WORDS + hole) >> PAGE_SHIFT] = 1;
+    table.f64[COUNT]! -= 1;
+    table.dirty[0] = 1;
+  }
+
   #place(lo: number, hi: number, record: number): void {
     const entries = this.#table.i32;
     const mask = this.#mask;

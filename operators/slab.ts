@@ -7,8 +7,8 @@
  * Words are 8 bytes, addressed by word index through `f64`; `i32` and `u8` look at the same bytes.
  * Views are replaced when the slab grows: read them again after anything that may allocate.
  *
- * Root layout: word 0 bump pointer; words 1..31 free-list heads by size class (blocks of 2^c words, next link in word 0
- * of a free block); words 32..63 the operator's.
+ * Root layout: word 0 bump pointer; words 1..30 free-list heads by size class (blocks of 2^c words, next link in word 0
+ * of a free block); word 31 words that are free; words 32..63 the operator's.
  */
 import { assert } from './assert.ts';
 
@@ -18,6 +18,9 @@ export const PAGE_WORDS = 1 << PAGE_SHIFT;
 export const ROOT_WORDS = 64;
 /** First root word that belongs to the operator. */
 export const ROOT_USER = 32;
+/** Root word: how many words lie in free lists. */
+const FREE_WORDS = 31;
+const GROWTH = 4;
 /** 2^30 words (8 GiB) is the most one slab may hold. */
 export const SLAB_WORDS_MAX = 2 ** 30;
 
@@ -46,15 +49,19 @@ export class Slab {
     return this.f64[0]!;
   }
 
+  /** Whole pages in use: room beyond them is only reserved, and takes no memory until it is written to. */
   get bytes(): number {
-    return this.f64.byteLength;
+    return Math.min(this.f64.length, roundUp(this.used)) * 8;
   }
 
-  /** Makes room for word indexes below `words`; doubles. New words are 0. */
+  /**
+   * Makes room for word indexes below `words`: four times as many as there were. Fresh room is zero pages that the
+   * system maps when they are first written, so room costs nothing, but copying into it does. New words are 0.
+   */
   ensure(words: number): void {
     if (words <= this.f64.length) return;
     assert(words <= SLAB_WORDS_MAX, `slab ${this.name} would exceed ${SLAB_WORDS_MAX} words`);
-    const size = roundUp(Math.min(SLAB_WORDS_MAX, Math.max(words, this.f64.length * 2)));
+    const size = roundUp(Math.min(SLAB_WORDS_MAX, Math.max(words, this.f64.length * GROWTH)));
     const buffer = new ArrayBuffer(size * 8);
     const f64 = new Float64Array(buffer);
     f64.set(this.f64);
@@ -78,11 +85,12 @@ export class Slab {
 
   /** A zeroed block of 2^sizeClass words. */
   alloc(sizeClass: number): number {
-    assert(sizeClass >= 0 && sizeClass < ROOT_USER - 1, `size class ${sizeClass}`);
+    assert(sizeClass >= 0 && sizeClass < FREE_WORDS - 1, `size class ${sizeClass}`);
     const head = this.f64[1 + sizeClass]!;
     const words = 2 ** sizeClass;
     if (head === 0) return this.bump(words);
     this.f64[1 + sizeClass] = this.f64[head]!;
+    this.f64[FREE_WORDS]! -= words;
     this.dirty[0] = 1;
     this.f64.fill(0, head, head + words);
     this.mark(head, words);
@@ -92,8 +100,20 @@ export class Slab {
   free(at: number, sizeClass: number): void {
     this.f64[at] = this.f64[1 + sizeClass]!;
     this.f64[1 + sizeClass] = at;
+    this.f64[FREE_WORDS]! += 2 ** sizeClass;
     this.dirty[0] = 1;
     this.dirty[at >> PAGE_SHIFT] = 1;
+  }
+
+  /** Says of words that the operator keeps in a free list of its own that they are free (below 0: no longer). */
+  countFree(words: number): void {
+    this.f64[FREE_WORDS]! += words;
+    this.dirty[0] = 1;
+  }
+
+  /** Words handed out and not free. */
+  get inUse(): number {
+    return this.f64[0]! - this.f64[FREE_WORDS]!;
   }
 
   /** Marks words [at, at + words) as written. */

@@ -1,5 +1,5 @@
 /** Commands that read a program and say something of it: check, fmt, explain, diff. Each gives its exit code. */
-import { statSync, writeFileSync } from 'node:fs';
+import { realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { Compiled } from '../compiler/compile.ts';
 import { diffText } from '../compiler/diff.ts';
 import { explain } from '../compiler/explain.ts';
@@ -62,18 +62,28 @@ export function fmtCommand(
     if (broken.has(file.path)) continue;
     const canonical = printFile(file);
     if (canonical === file.text) continue;
-    out.print(options.check ? `${file.path} is not formatted` : `${file.path} formatted`);
     if (options.check) {
+      out.print(`${file.path} is not formatted`);
       code = 1;
       continue;
     }
-    try {
-      writeFileSync(file.path, canonical);
-    } catch (error) {
-      throw fileFault('write', file.path, error);
-    }
+    replaceText(file.path, canonical);
+    out.print(`${file.path} formatted`);
   }
   return code;
+}
+
+/** Written aside and renamed: a full disk must not cost an author the program. */
+function replaceText(path: string, text: string): void {
+  const target = realpathSync(path);
+  const aside = `${target}.tmp`;
+  try {
+    writeFileSync(aside, text, { mode: statSync(target).mode });
+    renameSync(aside, target);
+  } catch (error) {
+    rmSync(aside, { force: true });
+    throw fileFault('write', path, error);
+  }
 }
 
 /** The program, or what NAME (a last argument that is no path) of it comes to. */

@@ -41,6 +41,8 @@ export type Engine = {
   /** The partition will not be read again from before the place of `scanState`. */
   forgetBefore(stream: number, partition: number, scanState: unknown): void;
   counts(stream: number): StreamCounts;
+  /** The greatest event time of the partition that is believed; null before three events, and in a static table. */
+  newest(stream: number, partition: number): number | null;
   /** Labels not due when the input ended, by example set and label name. */
   pending(): Readonly<Record<string, Readonly<Record<string, number>>>>;
 };

@@ -7,6 +7,7 @@ import { EmbeddedLog } from './embedded-log.ts';
 import { encodeEvents } from './event-block.ts';
 import { Fault } from './fault.ts';
 import { FolderLock } from './folder-lock.ts';
+import { readIngestRecord, writeIngestRecord } from './ingest-record.ts';
 import { parseInputs } from './inputs.ts';
 import { openInput } from './open-input.ts';
 import { compileProgram, readProgram } from './program-files.ts';
@@ -24,11 +25,17 @@ export async function ingestCommand(
   const lock = await FolderLock.take(flags.to);
   const log = new EmbeddedLog(flags.to, { sync: 'close' });
   try {
+    const before = await readIngestRecord(flags.to);
+    const records = { ...before?.records };
+    await writeIngestRecord(flags.to, { version: 1, whole: false, records });
     for (const { scan, partition, path } of inputs) {
       const { topic, fields } = plan.scans[scan]!;
       const rows = await ingestFile(log, { topic, partition, path }, fields.map(keepAll));
+      records[`${topic}/${partition}`] = (await log.open(topic, partition)).end;
       out.print(`${path}: ${rows} records to ${topic}/${partition}`);
     }
+    await log.close();
+    await writeIngestRecord(flags.to, { version: 1, whole: true, records });
     return 0;
   } finally {
     await log.close();

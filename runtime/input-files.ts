@@ -1,5 +1,5 @@
 /** What can be told of input files before a run touches its output folder: that each is there, readable, and there once. */
-import { constants, accessSync, type Stats, statSync } from 'node:fs';
+import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { Fault } from './fault.ts';
 import { codeOf, fileFault } from './files.ts';
 import { UsageError } from './usage-error.ts';
@@ -14,7 +14,7 @@ export function checkInputFiles(
   const seen = new Map<string, string>();
   for (const { scan, path } of inputs) {
     if (path.startsWith('log:')) continue;
-    const option = `--from ${streamOf(scan)}=${path}`;
+    const option = `--from ${streamOf(scan)}`;
     const info = path === '-' ? null : statFile(option, path);
     // Two streams may be read from one file; one stream would count each of its events twice.
     const key = info === null ? '-' : `${scan} ${info.dev} ${info.ino}`;
@@ -24,7 +24,7 @@ export function checkInputFiles(
     }
     if (info?.isFile() && earlier !== undefined) {
       throw new UsageError(
-        `${option}: the same file as ${earlier}, given before; its events would count twice`,
+        `${path} (${option}) is the same file as ${earlier}, given before: its events would count twice`,
       );
     }
     seen.set(key, path);
@@ -35,7 +35,9 @@ function statFile(option: string, path: string): Stats {
   try {
     const info = statSync(path);
     if (info.isDirectory()) {
-      throw new UsageError(`${option}: this is a folder; give its files, with commas between them`);
+      throw new UsageError(
+        `${path} (${option}) is a folder: give its files, with commas between them`,
+      );
     }
     accessSync(path, constants.R_OK);
     return info;
@@ -43,8 +45,8 @@ function statFile(option: string, path: string): Stats {
     if (error instanceof UsageError) throw error;
     if (!['ENOENT', 'ENOTDIR'].includes(codeOf(error))) throw fileFault('read', path, error);
     const hint = /[*?]/.test(path)
-      ? ' (a shell does not expand * behind =: write FILE,FILE,… with commas)'
+      ? ': a shell does not expand * behind =, so write FILE,FILE,…'
       : '';
-    throw new Fault('no_file', `${option}: there is no such file${hint}`, { context: { path } });
+    throw new Fault('no_file', `${path} does not exist (${option})${hint}`, { context: { path } });
   }
 }

@@ -21,6 +21,8 @@ export type Manifest = {
   readonly malformed: number;
   readonly emitted: number;
   readonly quarantined: number;
+  /** What was odd about the inputs, one sentence each. */
+  readonly warnings: readonly string[];
   /** By example set. `pending`: labels that were not due when the inputs ended. */
   readonly examples: Readonly<
     Record<
@@ -51,6 +53,7 @@ export function makeManifest(
     readonly format: OutputFormat;
     readonly inputs: readonly ManifestInput[];
     readonly outputs: Readonly<Record<string, OutputPosition>>;
+    readonly warnings: readonly string[];
   },
 ): Manifest {
   const { format, outputs } = more;
@@ -85,6 +88,7 @@ export function makeManifest(
     malformed: sum('malformed'),
     emitted: total('emitted'),
     quarantined: total('quarantined'),
+    warnings: more.warnings,
     examples,
   };
 }

@@ -58,6 +58,11 @@ export class OutputFile {
     return { bytes: this.#file.length, rows: this.rows };
   }
 
+  /** The first bytes of what is in the file. */
+  head(bytes: number): Promise<Uint8Array> {
+    return this.#file.readAt(0, bytes);
+  }
+
   /** Appends all of it to another file. */
   async copyTo(to: AppendFile): Promise<void> {
     for (let at = 0; at < this.#file.length; ) {

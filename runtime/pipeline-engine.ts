@@ -92,6 +92,10 @@ export class PipelineEngine implements Engine {
     return sum;
   }
 
+  newest(stream: number, partition: number): number | null {
+    return this.pipeline.scanState(stream, partition).watermark.max;
+  }
+
   pending(): Readonly<Record<string, Readonly<Record<string, number>>>> {
     const sets: Record<string, Record<string, number>> = {};
     this.pipeline.pending().forEach(({ labels, audit }, i) => {

@@ -56,6 +56,7 @@ export async function runCommand(
     out.error('Stopped at a commit. Run the same command again to go on.');
   } else {
     out.print(summary(flags.to, manifest!));
+    for (const warning of manifest!.warnings) out.error(`warning: ${warning}`);
   }
   return code;
 }
@@ -216,13 +217,16 @@ function summary(folder: string, manifest: Manifest): string {
   const { read, late, duplicate, malformed, emitted, quarantined } = manifest;
   const aside = `${late} late, ${duplicate} duplicate, ${malformed} malformed`;
   const lines = [`${read} records read (${aside}), ${emitted} examples written to ${folder}`];
+  const kept = [late > 0 ? 'late.ndjson' : '', malformed > 0 ? 'malformed.ndjson' : ''];
+  const files = kept.filter((name) => name !== '').map((name) => join(folder, name));
+  if (files.length > 0) lines.push(`set aside with the reason: ${files.join(', ')}`);
   if (quarantined > 0) lines.push(`${quarantined} quarantined: see ${folder}/quarantine`);
   for (const [set, { pending }] of Object.entries(manifest.examples)) {
     const waiting = Object.entries(pending).filter(([, count]) => count > 0);
     if (waiting.length === 0) continue;
-    const labels = waiting.map(([label, count]) => `${count} ${label}`).join(', ');
+    const labels = waiting.map(([label, count]) => `${count} of ${label}`).join(', ');
     lines.push(
-      `${set}: not due when the inputs ended: ${labels} (--complete lets every wait elapse)`,
+      `${set}: labels not due yet when the inputs ended: ${labels} (--complete lets every wait elapse)`,
     );
   }
   return lines.join('\n');

@@ -1,5 +1,5 @@
 /** One run over files: claims the folder, puts log, state, engine, sources and sinks together, runs the task to its end. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Plan } from '../compiler/plan.ts';
 import { SlabSet } from '../operators/slab.ts';
 import { type CheckpointMeta, restoreCheckpoint, type SlabSets } from './checkpoint.ts';
@@ -7,9 +7,11 @@ import { PROGRESS_SEGMENT_BYTES } from './config.ts';
 import { DecisionLog } from './decisions.ts';
 import { EmbeddedLog } from './embedded-log.ts';
 import type { Engine } from './engine.ts';
+import { Fault } from './fault.ts';
 import { disk, type Files } from './files.ts';
 import { FolderLock } from './folder-lock.ts';
-import type { Log } from './log.ts';
+import { type InputFacts, inputWarnings } from './input-warnings.ts';
+import type { Log, LogPartition } from './log.ts';
 import { type Manifest, makeManifest } from './manifest.ts';
 import { NoStore } from './memory-store.ts';
 import { openSink, outputNames } from './open-sink.ts';
@@ -64,16 +66,17 @@ export async function run(request: RunRequest): Promise<RunResult> {
     await prepareFolder(request);
     const log = openLog(request, own);
     closing.push(() => log.close());
-    const progressLog = await log.open('progress', 0);
+    const progressLog = await openOwn(log, 'progress');
     const progress = await readProgress(progressLog);
     if (progress?.done) return { outcome: 'already_done', manifest: null };
-    const decisions = await DecisionLog.open(await log.open('decisions', 0));
+    const decisions = await DecisionLog.open(await openOwn(log, 'decisions'));
     if (request.complete) await decisions.take('complete', new Date());
 
     const store = await openStore(request, own);
     closing.push(() => store.close());
     const slabs = makeSlabs(request.shards);
     const checkpoint = await restoreCheckpoint(store, slabs, request.plan.digest);
+    checkProgress(own, progress, checkpoint);
     const engine = request.makeEngine(request.plan, slabs, request.shards);
     const outputs = await openOutputs(request, progress, closing);
     const sources = await openSources(request, engine, checkpoint, closing);
@@ -105,6 +108,7 @@ async function finish(request: RunRequest, task: Task): Promise<Manifest> {
       records: source.rows,
     })),
     outputs: await task.outputs(),
+    warnings: await warningsOf(plan, task),
   });
   const files = request.files ?? disk;
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
@@ -113,10 +117,35 @@ async function finish(request: RunRequest, task: Task): Promise<Manifest> {
   return manifest;
 }
 
+/** By stream, of what its inputs turned out to be. */
+async function warningsOf(plan: Plan, task: Task): Promise<string[]> {
+  const { engine, side, sources } = task.parts;
+  const warnings: string[] = [];
+  for (const [index, stream] of plan.streams.entries()) {
+    const inputs: InputFacts[] = [];
+    for (const source of sources) {
+      const at = source.scan.streams.indexOf(index);
+      if (at < 0) continue;
+      inputs.push({
+        file: source.input.path,
+        records: source.rows,
+        newest: engine.newest(index, source.input.partition),
+        malformed: await side.first('malformed', source.sides[at]!),
+      });
+    }
+    const fields = plan.scans[stream.scan]?.fields ?? [];
+    if (inputs.length > 0) {
+      warnings.push(...inputWarnings(stream, fields, engine.counts(index), inputs));
+    }
+  }
+  return warnings;
+}
+
 async function prepareFolder(request: RunRequest): Promise<void> {
   const { plan, folder, format, shards, complete } = request;
   const files = request.files ?? disk;
   const outputs = outputNames(plan);
+  refuseOwnOutputs(request, outputs);
   if (request.fresh) await clearFolder(folder, files, outputs);
   const sources = await Promise.all(
     request.inputs.map((input) =>
@@ -128,11 +157,45 @@ async function prepareFolder(request: RunRequest): Promise<void> {
   await claimFolder(folder, identity, { files, outputs, plan });
 }
 
+/** Reading what the run itself replaces: --fresh would delete the input first. */
+function refuseOwnOutputs(request: RunRequest, outputs: readonly string[]): void {
+  const made = new Set(outputs.map((name) => resolve(request.folder, name)));
+  for (const { path } of request.inputs) {
+    if (path === '-' || path.startsWith('log:') || !made.has(resolve(path))) continue;
+    throw new Fault(
+      'input_is_output',
+      `${path} is an input, and an output of this run as well. Give another folder with --to.`,
+      { context: { path } },
+    );
+  }
+}
+
+/** The outputs must be at least as far as the state: what lies between is in neither, if the progress log was lost. */
+function checkProgress(folder: string, progress: Progress | null, state: CheckpointMeta | null) {
+  if (state === null || state.k <= (progress?.k ?? Number.NEGATIVE_INFINITY)) return;
+  throw new Fault(
+    'progress_lost',
+    `the saved state in ${folder} is ahead of its progress log, which was damaged or replaced. Start over with --fresh (it deletes what the folder holds).`,
+    { context: { path: folder } },
+  );
+}
+
 function openLog(request: RunRequest, own: string): Log {
   return new EmbeddedLog(join(own, 'log'), {
     files: request.files ?? disk,
     segmentBytes: PROGRESS_SEGMENT_BYTES,
   });
+}
+
+/** A log of the run's own; when it is damaged, only a fresh start helps. */
+async function openOwn(log: Log, topic: string): Promise<LogPartition> {
+  try {
+    return await log.open(topic, 0);
+  } catch (cause) {
+    if (!(cause instanceof Fault) || cause.kind !== 'log_damaged') throw cause;
+    const message = `${cause.message} Start over with --fresh (it deletes what the folder holds).`;
+    throw new Fault(cause.kind, message, { cause, context: cause.context });
+  }
 }
 
 function openStore(request: RunRequest, own: string): Promise<StateStore> {

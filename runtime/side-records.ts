@@ -28,6 +28,8 @@ export type SideSource = {
 const KINDS: readonly SideKind[] = ['late', 'malformed'];
 const BUFFER_BYTES = 16_384;
 const FOLDER = '.millrace/side';
+/** No line is longer: the raw text, each character at most six as JSON, and the rest. */
+const LINE_BYTES_MAX = 8 * RAW_TEXT_BYTES_MAX;
 
 export class SideRecords {
   readonly #folder: string;
@@ -93,6 +95,19 @@ export class SideRecords {
       await joined.close();
       await this.#files.rename(aside, join(this.#folder, `${kind}.ndjson`));
     }
+  }
+
+  /** Where the records lie until the run is over. */
+  get place(): string {
+    return join(this.#folder, FOLDER);
+  }
+
+  /** The first record that was committed; null where there is none. */
+  async first(kind: SideKind, source: SideSource): Promise<SideRecord | null> {
+    const file = this.#open.get(sideName(kind, source));
+    const text = file === undefined ? '' : Buffer.from(await file.head(LINE_BYTES_MAX)).toString();
+    const end = text.indexOf('\n');
+    return end < 0 ? null : JSON.parse(text.slice(0, end));
   }
 
   async close(): Promise<void> {

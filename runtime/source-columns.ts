@@ -13,9 +13,12 @@ export function columnsOf(
   names: readonly string[],
   fields: readonly ScanField[],
 ): number[] {
-  const absent = fields.filter(({ name, type }) => !type.nullable && !names.includes(name));
+  const absent = fields.filter(
+    ({ name, type }) => type.kind !== 'error' && !type.nullable && !names.includes(name),
+  );
   const twice = fields.filter(({ name }) => names.indexOf(name) !== names.lastIndexOf(name));
-  if (absent.length === 0 && twice.length === 0) return fields.map(({ name }) => names.indexOf(name));
+  if (absent.length === 0 && twice.length === 0)
+    return fields.map(({ name }) => names.indexOf(name));
   const listed = (found: readonly ScanField[]) => found.map(({ name }) => name).join(', ');
   const what =
     absent.length > 0
@@ -23,7 +26,7 @@ export function columnsOf(
       : `${path} has more than one column ${listed(twice)}`;
   // As JSON: whatever the file holds, it does not steer the terminal.
   const shown = JSON.stringify(names.join(', ').slice(0, SHOWN_MAX));
-  throw new Fault('columns', `${what}. Its columns are ${shown}.`, {
+  throw new Fault('columns', `${what}. Its columns (of a CSV file: its first line) are ${shown}.`, {
     context: { path, absent: listed(absent), twice: listed(twice) },
   });
 }

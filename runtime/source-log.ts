@@ -3,6 +3,7 @@ import { LOG_READ_BYTES } from './config.ts';
 import { EmbeddedLog } from './embedded-log.ts';
 import { decodeEvents } from './event-block.ts';
 import { Fault } from './fault.ts';
+import { readIngestRecord } from './ingest-record.ts';
 import type { LogPartition, LogRecord } from './log.ts';
 import type { ReadPosition, RecordReader } from './record-reader.ts';
 import type { SourceInput } from './task-source.ts';
@@ -13,6 +14,7 @@ export async function openLogSource(
   topic: string,
   fields: readonly ScanField[],
 ): Promise<SourceInput['open'][]> {
+  const ingested = await readIngestRecord(folder);
   const partitions = await new EmbeddedLog(folder).partitions(topic);
   if (partitions.length === 0) {
     throw new Fault(
@@ -23,9 +25,29 @@ export async function openLogSource(
       },
     );
   }
+  const recorded = Object.keys(ingested?.records ?? {}).filter((place) => {
+    return place.slice(0, place.lastIndexOf('/')) === topic;
+  });
+  if (recorded.length > partitions.length) {
+    throw new Fault(
+      'log_damaged',
+      `the log in ${folder} has ${partitions.length} of ${recorded.length} partitions of ${topic}. Delete the folder and run millrace ingest again.`,
+      { context: { path: folder, topic } },
+    );
+  }
   return partitions.map((partition) => async (at) => {
     const log = new EmbeddedLog(folder);
-    return new LogReader(log, await log.open(topic, partition), fields, at);
+    const opened = await log.open(topic, partition);
+    const expected = ingested?.records[`${topic}/${partition}`] ?? 0;
+    if (opened.end < expected) {
+      await log.close();
+      throw new Fault(
+        'log_damaged',
+        `the log in ${folder} has ${opened.end} of ${expected} blocks of ${topic}/${partition}: its end was lost. Delete the folder and run millrace ingest again.`,
+        { context: { path: folder, topic, partition } },
+      );
+    }
+    return new LogReader(log, opened, fields, at);
   });
 }
 

@@ -119,16 +119,16 @@ export class TaskSource {
   }
 }
 
-/** A stream may bound its share of malformed records; above it the run stops (after MALFORMED_ROWS_MIN records). */
-export function checkMalformed(
+/** A stream may bound its share of malformed records (after MALFORMED_ROWS_MIN): the Fault of one that is above it, else null. */
+export function malformedFault(
   stream: { readonly name: string; readonly malformedMax: number | null },
   counts: { readonly read: number; readonly malformed: number },
   place: string,
-): void {
-  if (stream.malformedMax === null || counts.read < MALFORMED_ROWS_MIN) return;
+): Fault | null {
+  if (stream.malformedMax === null || counts.read < MALFORMED_ROWS_MIN) return null;
   const share = counts.malformed / counts.read;
-  if (share <= stream.malformedMax) return;
-  throw new Fault(
+  if (share <= stream.malformedMax) return null;
+  return new Fault(
     'malformed_share',
     `${counts.malformed} of ${counts.read} records of ${stream.name} are malformed, more than the ${stream.malformedMax * 100} % it allows. The records and reasons are in ${place}.`,
     { context: { stream: stream.name, malformed: counts.malformed, read: counts.read } },

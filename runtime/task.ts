@@ -21,7 +21,7 @@ import type { Quarantine } from './quarantine.ts';
 import type { SideRecords } from './side-records.ts';
 import type { Sink } from './sink.ts';
 import type { StateStore } from './state-store.ts';
-import { checkMalformed, type TaskSource } from './task-source.ts';
+import { malformedFault, type TaskSource } from './task-source.ts';
 
 export type TaskParts = {
   readonly plan: Plan;
@@ -210,8 +210,17 @@ export class Task {
       );
       this.#sideRows[key] = Math.max(known, source.rows);
       const stream = source.scan.streams[i]!;
-      checkMalformed(this.parts.plan.streams[stream]!, this.parts.engine.counts(stream));
+      await this.#checkMalformed(stream);
     }
+  }
+
+  async #checkMalformed(stream: number): Promise<void> {
+    const { plan, engine, side } = this.parts;
+    const fault = malformedFault(plan.streams[stream]!, engine.counts(stream), side.place);
+    if (fault === null) return;
+    // What the message points at must be there to be read.
+    await side.commit();
+    throw fault;
   }
 
   async #advance(): Promise<void> {

@@ -16,7 +16,10 @@ function randomColumns(random: Rng): Column[] {
     kind: 'f64',
     data: Float64Array.from({ length: ROWS }, () => random.pick(NUMBERS)),
   });
-  const bool = (): Column => ({ kind: 'bool', data: Uint8Array.from({ length: ROWS }, () => random.below(3)) });
+  const bool = (): Column => ({
+    kind: 'bool',
+    data: Uint8Array.from({ length: ROWS }, () => random.below(3)),
+  });
   const text = (): Column => {
     const builder = new TextBuilder(ROWS);
     for (let i = 0; i < ROWS; i++) {
@@ -37,10 +40,24 @@ function randomColumns(random: Rng): Column[] {
     numbers.endRow(random.chance(0.1));
     texts.endRow(random.chance(0.1));
   }
-  return [number(), number(), bool(), bool(), text(), text(), numbers.finishNumbers(), texts.finishTexts()];
+  return [
+    number(),
+    number(),
+    bool(),
+    bool(),
+    text(),
+    text(),
+    numbers.finishNumbers(),
+    texts.finishTexts(),
+  ];
 }
 
-const call = (fn: FnName, physical: Expr['physical'], ...args: Expr[]): Expr => ({ op: 'call', fn, args, physical });
+const call = (fn: FnName, physical: Expr['physical'], ...args: Expr[]): Expr => ({
+  op: 'call',
+  fn,
+  args,
+  physical,
+});
 
 function randomNumber(random: Rng, depth: number): Expr {
   if (depth === 0 || random.chance(0.2)) {
@@ -54,9 +71,28 @@ function randomNumber(random: Rng, depth: number): Expr {
   const lists = randomList(random, depth - 1);
   switch (random.below(13)) {
     case 0:
-      return call(random.pick(['add', 'sub', 'mul', 'div', 'mod'] as const), 'f64', number(), number());
+      return call(
+        random.pick(['add', 'sub', 'mul', 'div', 'mod'] as const),
+        'f64',
+        number(),
+        number(),
+      );
     case 1:
-      return call(random.pick(['neg', 'abs', 'sqrt', 'log', 'log1p', 'exp', 'floor', 'ceil', 'round'] as const), 'f64', number());
+      return call(
+        random.pick([
+          'neg',
+          'abs',
+          'sqrt',
+          'log',
+          'log1p',
+          'exp',
+          'floor',
+          'ceil',
+          'round',
+        ] as const),
+        'f64',
+        number(),
+      );
     case 2:
       return call(random.pick(['least', 'greatest'] as const), 'f64', number(), number(), number());
     case 3:
@@ -66,7 +102,11 @@ function randomNumber(random: Rng, depth: number): Expr {
     case 5:
       return call('clip', 'f64', number(), number(), number());
     case 6:
-      return call('bucketize', 'f64', number(), { op: 'list', physical: 'list_f64', values: [-1, 0, 0.5, 10] });
+      return call('bucketize', 'f64', number(), {
+        op: 'list',
+        physical: 'list_f64',
+        values: [-1, 0, 0.5, 10],
+      });
     case 7:
       return call('smooth', 'f64', number(), number(), number(), number());
     case 8:
@@ -76,18 +116,35 @@ function randomNumber(random: Rng, depth: number): Expr {
     case 10:
       return call('size', 'f64', lists);
     case 11:
-      return call('at', 'f64', { op: 'slot', slot: 6, physical: 'list_f64' }, { op: 'const', physical: 'f64', value: random.below(3) });
+      return call(
+        'at',
+        'f64',
+        { op: 'slot', slot: 6, physical: 'list_f64' },
+        { op: 'const', physical: 'f64', value: random.below(3) },
+      );
     default:
-      return call(random.pick(['hour_of_day', 'day_of_week'] as const), 'f64', call('clip', 'f64', number(), { op: 'const', physical: 'f64', value: 0 }, { op: 'const', physical: 'f64', value: 2e12 }), {
-        op: 'const',
-        physical: 'text',
-        value: random.pick(['UTC', 'Asia/Kolkata', 'America/New_York']),
-      });
+      return call(
+        random.pick(['hour_of_day', 'day_of_week'] as const),
+        'f64',
+        call(
+          'clip',
+          'f64',
+          number(),
+          { op: 'const', physical: 'f64', value: 0 },
+          { op: 'const', physical: 'f64', value: 2e12 },
+        ),
+        {
+          op: 'const',
+          physical: 'text',
+          value: random.pick(['UTC', 'Asia/Kolkata', 'America/New_York']),
+        },
+      );
   }
 }
 
 function randomBool(random: Rng, depth: number): Expr {
-  if (depth === 0 || random.chance(0.2)) return { op: 'slot', slot: 2 + random.below(2), physical: 'bool' };
+  if (depth === 0 || random.chance(0.2))
+    return { op: 'slot', slot: 2 + random.below(2), physical: 'bool' };
   const number = () => randomNumber(random, depth - 1);
   const bool = () => randomBool(random, depth - 1);
   const text = () => randomText(random, depth - 1);
@@ -98,19 +155,35 @@ function randomBool(random: Rng, depth: number): Expr {
     case 1:
       return call(comparison, 'bool', text(), text());
     case 2:
-      return call(random.pick(['eq', 'ne'] as const), 'bool', text(), { op: 'const', physical: 'text', value: random.pick(TEXTS) });
+      return call(random.pick(['eq', 'ne'] as const), 'bool', text(), {
+        op: 'const',
+        physical: 'text',
+        value: random.pick(TEXTS),
+      });
     case 3:
       return call(random.pick(['and', 'or'] as const), 'bool', bool(), bool());
     case 4:
       return call('not', 'bool', bool());
     case 5:
-      return call('is_null', 'bool', random.pick([number, bool, text, () => randomList(random, depth - 1)])());
+      return call(
+        'is_null',
+        'bool',
+        random.pick([number, bool, text, () => randomList(random, depth - 1)])(),
+      );
     case 6:
-      return call('in', 'bool', text(), { op: 'list', physical: 'list_text', values: ['', 'é', 'ab'] });
+      return call('in', 'bool', text(), {
+        op: 'list',
+        physical: 'list_text',
+        values: ['', 'é', 'ab'],
+      });
     case 7:
       return call('contains', 'bool', { op: 'slot', slot: 7, physical: 'list_text' }, text());
     default:
-      return call('starts_with', 'bool', text(), { op: 'const', physical: 'text', value: random.pick(['', 'a', 'é']) });
+      return call('starts_with', 'bool', text(), {
+        op: 'const',
+        physical: 'text',
+        value: random.pick(['', 'a', 'é']),
+      });
   }
 }
 
@@ -143,7 +216,11 @@ describe('expressions', () => {
       const random = rng(seed);
       const columns = randomColumns(random);
       const expr = random.chance(0.5) ? randomNumber(random, 4) : randomBool(random, 4);
-      const inputs = { n: ROWS, time: new Float64Array(ROWS).fill(5e5), column: (slot: number) => columns[slot]! };
+      const inputs = {
+        n: ROWS,
+        time: new Float64Array(ROWS).fill(5e5),
+        column: (slot: number) => columns[slot]!,
+      };
       const generated = compileExpr(expr)(inputs);
       const interpreted = compileExpr(expr, false)(inputs);
       for (let row = 0; row < ROWS; row++) {
@@ -161,7 +238,9 @@ describe('expressions', () => {
     const values = (expr: Expr) => [0, 1, 2].map((row) => valueAt(compileExpr(expr)(inputs), row));
     expect(values(call('div', 'f64', one, x))).toEqual([1, null, null]);
     expect(values(call('is_null', 'bool', x))).toEqual([false, false, true]);
-    expect(values(call('or', 'bool', call('eq', 'bool', x, one), call('eq', 'bool', one, one)))).toEqual([true, true, null]);
+    expect(
+      values(call('or', 'bool', call('eq', 'bool', x, one), call('eq', 'bool', one, one))),
+    ).toEqual([true, true, null]);
     expect(values(call('coalesce', 'f64', x, one))).toEqual([1, 0, 1]);
   });
 });

@@ -121,6 +121,10 @@ export class TinyEngine implements Engine {
     return { ...sum, accepted: sum.read - sum.late - sum.malformed };
   }
 
+  newest() {
+    return null;
+  }
+
   pending() {
     return {};
   }
