@@ -100,17 +100,23 @@ export class SliceBlock {
     if (this.#slices.length < size * width) this.#slices = new Float64Array(size * width * 2);
     const slices = this.#slices;
     const logs = this.#logs.f64;
+    const block = this.#records.i32[header + BLOCK]!;
+    const end = block + this.#records.i32[header + CAPACITY]! * width;
+    let from = block + this.oldest(header) * width;
     let kept = 0;
-    for (let j = 0; j < size; j++) {
-      const from = this.slotAt(header, j);
+    let hop = 0;
+    let nextTail = 0;
+    for (let j = 0; j < size; j++, from += width) {
+      if (from === end) from = block;
       // Where the hop changes a window begins, so slices of different hops never merge.
-      let isTail = false;
-      let hop = 0;
-      for (let w = tails.length - 1; w >= 0; w--) {
-        if (tails[w]! <= j) hop = windows[w]!.hopMs;
-        if (tails[w] === j) isTail = true;
+      const isTail = j === nextTail;
+      if (isTail) {
+        nextTail = size;
+        for (let w = tails.length - 1; w >= 0; w--) {
+          if (tails[w]! <= j) hop = windows[w]!.hopMs;
+          else if (tails[w]! < nextTail) nextTail = tails[w]!;
+        }
       }
-      assert(hop > 0, 'the widest window holds every slice of the log');
       const start = Math.floor(logs[from]! / hop) * hop;
       const merges = !isTail && start === slices[(kept - 1) * width];
       if (!merges) {
@@ -121,6 +127,9 @@ export class SliceBlock {
       }
       if (isTail) this.#moved(j, kept - 1);
     }
+    assert(size === 0 || hop > 0, 'the widest window holds every slice of the log');
+    // An empty window's index says nothing, but is read ahead of the kernel: it must lie in the block.
+    for (let w = 0; w < tails.length; w++) if (tails[w] === size) this.#movedTails[w] = 0;
     this.#tails.set(this.#movedTails);
     return kept;
   }

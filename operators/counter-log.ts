@@ -11,6 +11,7 @@
  * a chain (two streams under one `head`): such an event finds its place from the newest end (`push` says so, `settle`
  * follows once it has been added to the totals).
  */
+import type { BlockRef } from './block-ref.ts';
 import { SliceBlock } from './counter-block.ts';
 import {
   BLOCK,
@@ -47,6 +48,14 @@ export class CounterLog {
     this.#width = 1 + chain.lanes;
     this.#block = new SliceBlock(chain, records, logs);
     this.#totals = new Float64Array(chain.lanes);
+  }
+
+  /** The blocks that a record points to for this chain. */
+  get refs(): readonly BlockRef[] {
+    if (this.#chain.windows.length === 0) return [];
+    const header = this.#chain.at * 2;
+    const size = { kind: 'capacity', at: header + CAPACITY, width: this.#width } as const;
+    return [{ slab: this.#logs, address: header + BLOCK, size, inner: null }];
   }
 
   /** The first state of a zeroed record. */

@@ -3,6 +3,7 @@
  * words: block (int32, 0: none) and capacity in entries (int32); index of the oldest (int32) and size (int32).
  * A full block doubles; an empty one larger than the smallest is given back.
  */
+import { type BlockRef, sizeClassOf } from './block-ref.ts';
 import { PAGE_SHIFT, type Slab } from './slab.ts';
 
 /** Words of the header. */
@@ -25,7 +26,13 @@ export class EntryLog {
     this.#records = records;
     this.#logs = logs;
     this.#width = width;
-    this.#smallestClass = sizeClass(SMALLEST_ENTRIES * width);
+    this.#smallestClass = sizeClassOf(SMALLEST_ENTRIES * width);
+  }
+
+  /** The block of a log whose header lies `words` words into its section. */
+  refAt(words: number): BlockRef {
+    const size = { kind: 'capacity', at: words * 2 + CAPACITY, width: this.#width } as const;
+    return { slab: this.#logs, address: words * 2 + BLOCK, size, inner: null };
   }
 
   /** Entries held by the log with its header at word `at`. */
@@ -74,7 +81,7 @@ export class EntryLog {
     i32[at * 2 + SIZE] = size;
     if (size > 0) return;
     i32[at * 2 + OLDEST] = 0;
-    const held = sizeClass(i32[at * 2 + CAPACITY]! * this.#width);
+    const held = sizeClassOf(i32[at * 2 + CAPACITY]! * this.#width);
     if (held === this.#smallestClass) return;
     this.#logs.free(i32[at * 2 + BLOCK]!, held);
     i32[at * 2 + BLOCK] = 0;
@@ -85,7 +92,7 @@ export class EntryLog {
     const { i32 } = this.#records;
     const capacity = i32[at * 2 + CAPACITY]!;
     const width = this.#width;
-    const held = sizeClass(capacity * width);
+    const held = sizeClassOf(capacity * width);
     const wanted = capacity === 0 ? this.#smallestClass : held + 1;
     const block = this.#logs.alloc(wanted);
     if (capacity > 0) {
@@ -101,9 +108,4 @@ export class EntryLog {
     i32[at * 2 + CAPACITY] = Math.floor(2 ** wanted / width);
     i32[at * 2 + OLDEST] = 0;
   }
-}
-
-/** The least c with 2^c >= words. */
-function sizeClass(words: number): number {
-  return words <= 1 ? 0 : 32 - Math.clz32(words - 1);
 }

@@ -15,6 +15,7 @@ import { Keyspace } from './keyspace.ts';
 import { mergeSteps, type StepSource } from './merge-steps.ts';
 import type { SlabSet } from './slab.ts';
 import { Slots } from './slots.ts';
+import type { StateBudget } from './state-budget.ts';
 import type { Steps } from './steps.ts';
 
 /** A frame of a stream with the evaluator of its slots. */
@@ -29,14 +30,23 @@ export class FeatureStage {
   readonly #feedSlots: readonly (readonly number[])[];
   readonly #delays: readonly (DelayLine | null)[];
 
-  /** `pool`: what `run` gives then lasts until it is recycled. */
-  constructor(plan: Plan, slabs: readonly SlabSet[], codegen: boolean, pool?: ColumnPool) {
+  readonly #budget: StateBudget | null;
+
+  /** `pool`: what `run` gives then lasts until it is recycled. `budget`: of keys in memory; null: none. */
+  constructor(
+    plan: Plan,
+    slabs: readonly SlabSet[],
+    codegen: boolean,
+    pool?: ColumnPool,
+    budget: StateBudget | null = null,
+  ) {
     this.#pool = pool;
+    this.#budget = budget;
     this.#plan = plan;
     this.#shards = slabs.length;
     this.#anchorSlots = plan.anchors.map((anchor) => new Slots(anchor.slots, codegen, pool));
     this.#keyspaces = plan.keyspaces.map((_, index) =>
-      slabs.map((set, shard) => new Keyspace(plan, index, set, shard, { codegen })),
+      slabs.map((set, shard) => new Keyspace(plan, index, set, shard, { codegen, budget })),
     );
     this.#feedSlots = plan.feeds.map((_, feed) => slotsReadOf(plan, feed));
     this.#delays = plan.feeds.map((feed, index) => {
@@ -53,7 +63,7 @@ export class FeatureStage {
     return this.#anchorSlots[anchor]!;
   }
 
-  /** Keys held and their bytes, over all keyspaces and shards. */
+  /** Keys held in memory, over all keyspaces and shards. */
   keys(): number {
     let sum = 0;
     for (const shards of this.#keyspaces) for (const keyspace of shards) sum += keyspace.keys;
@@ -62,6 +72,7 @@ export class FeatureStage {
 
   /** Applies every step below `frontier`; gives the anchors' frames, complete with their answers. */
   run(streams: readonly (StreamFrame | null)[], frontier: number): (Frame | null)[] {
+    this.#budget?.refresh();
     const anchors = this.#plan.anchors.map((anchor) =>
       anchorFrame(anchor, streams[anchor.stream] ?? null),
     );

@@ -1,4 +1,4 @@
-/** Picks rows out of columns into a new column of the same kind. */
+/** Picks rows out of columns into a new column of the same kind. Rows that stand together are copied together. */
 import type { Column, ListF64Column, ListTextColumn, TextColumn } from './column.ts';
 import type { ColumnPool } from './column-pool.ts';
 
@@ -11,14 +11,14 @@ export function gatherRows(
   pieces: Int32Array,
   rows: Int32Array,
   n: number,
-  pool?: ColumnPool,
+  { pool, runs }: { readonly pool?: ColumnPool | undefined; readonly runs?: Runs | undefined } = {},
 ): Column {
   const first = columns[0]!;
   switch (first.kind) {
     case 'f64': {
       const data = pool?.f64(n) ?? new Float64Array(n);
       const sources = columns.map((column) => (column as typeof first).data);
-      for (let i = 0; i < n; i++) data[i] = sources[pieces[i]!]![rows[i]!]!;
+      gatherNumbers(data, sources, { n, pieces, rows, runs });
       return { kind: 'f64', data };
     }
     case 'bool': {
@@ -32,10 +32,8 @@ export function gatherRows(
       const hi = pool?.i32(n) ?? new Int32Array(n);
       const los = columns.map((column) => (column as typeof first).lo);
       const his = columns.map((column) => (column as typeof first).hi);
-      for (let i = 0; i < n; i++) {
-        lo[i] = los[pieces[i]!]![rows[i]!]!;
-        hi[i] = his[pieces[i]!]![rows[i]!]!;
-      }
+      gatherLanes(lo, los, { n, pieces, rows, runs });
+      gatherLanes(hi, his, { n, pieces, rows, runs });
       return { kind: 'hash', lo, hi };
     }
     case 'text':
@@ -44,6 +42,76 @@ export function gatherRows(
       return gatherNumberLists(columns as ListF64Column[], pieces, rows, n);
     case 'list_text':
       return gatherTextLists(columns as ListTextColumn[], pieces, rows, n);
+  }
+}
+
+/** Runs of rows that stand together in one piece: how many, and for each its piece, first row there and length. */
+export type Runs = { readonly count: number; readonly of: Int32Array };
+
+/** Rows of a run, on average, below which copying run by run does not pay. */
+const RUN_ROWS_MIN = 32;
+
+/** The runs of rows[0, n) of pieces[0, n); undefined where they are short. */
+export function runsOf(pieces: Int32Array, rows: Int32Array, n: number): Runs | undefined {
+  const countMax = Math.floor(n / RUN_ROWS_MIN);
+  const of = new Int32Array(countMax * 3);
+  let count = 0;
+  for (let i = 0; i < n; ) {
+    if (count === countMax) return undefined;
+    const piece = pieces[i]!;
+    const row = rows[i]!;
+    let length = 1;
+    while (i + length < n && pieces[i + length] === piece && rows[i + length] === row + length)
+      length++;
+    of[count * 3] = piece;
+    of[count * 3 + 1] = row;
+    of[count * 3 + 2] = length;
+    count++;
+    i += length;
+  }
+  return { count, of };
+}
+
+/** Which rows of which pieces are wanted. */
+export type Picked = {
+  readonly n: number;
+  readonly pieces: Int32Array;
+  readonly rows: Int32Array;
+  readonly runs: Runs | undefined;
+};
+
+/** out[i] = sources[pieces[i]][rows[i]]. */
+export function gatherNumbers(
+  out: Float64Array,
+  sources: readonly Float64Array[],
+  { n, pieces, rows, runs }: Picked,
+): void {
+  if (runs === undefined) {
+    for (let i = 0; i < n; i++) out[i] = sources[pieces[i]!]![rows[i]!]!;
+    return;
+  }
+  for (let run = 0, at = 0; run < runs.count; run++) {
+    const row = runs.of[run * 3 + 1]!;
+    const length = runs.of[run * 3 + 2]!;
+    out.set(sources[runs.of[run * 3]!]!.subarray(row, row + length), at);
+    at += length;
+  }
+}
+
+function gatherLanes(
+  out: Int32Array,
+  sources: readonly Int32Array[],
+  { n, pieces, rows, runs }: Picked,
+): void {
+  if (runs === undefined) {
+    for (let i = 0; i < n; i++) out[i] = sources[pieces[i]!]![rows[i]!]!;
+    return;
+  }
+  for (let run = 0, at = 0; run < runs.count; run++) {
+    const row = runs.of[run * 3 + 1]!;
+    const length = runs.of[run * 3 + 2]!;
+    out.set(sources[runs.of[run * 3]!]!.subarray(row, row + length), at);
+    at += length;
   }
 }
 

@@ -38,6 +38,11 @@ export class KeyTable {
     return this.#table.f64[COUNT]!;
   }
 
+  /** The index in the slot where a hash of that low lane would be first: reading it ahead brings the slot into cache. */
+  peek(lo: number): number {
+    return this.#table.i32[(ROOT_WORDS + (lo & this.#mask)) * 2 + 1]!;
+  }
+
   /** The word index stored for the hash; 0: none. */
   find(lo: number, hi: number): number {
     const entries = this.#table.i32;

@@ -12,6 +12,7 @@
 import type { KeyspacePlan, Plan } from '../compiler/plan.ts';
 import type { Answers } from './answers.ts';
 import { assert } from './assert.ts';
+import { shiftRefs } from './block-ref.ts';
 import type { HashColumn } from './column.ts';
 import { counterCodegen } from './counter-codegen.ts';
 import { CounterInterpreter } from './counter-interpreter.ts';
@@ -19,8 +20,11 @@ import type { CounterKernel } from './counter-kernel.ts';
 import { type CounterLayout, counterLayout } from './counter-layout.ts';
 import { CounterLog } from './counter-log.ts';
 import type { Frame } from './frame.ts';
+import { KeyEviction, type KeyEvictionParts, type StepKeys } from './key-eviction.ts';
 import { KeyTable } from './key-table.ts';
-import { PAGE_SHIFT, PAGE_WORDS, ROOT_USER, ROOT_WORDS, type Slab, type SlabSet } from './slab.ts';
+import { RecordSlots } from './record-slots.ts';
+import { PAGE_SHIFT, PAGE_WORDS, type Slab, type SlabSet } from './slab.ts';
+import type { StateBudget } from './state-budget.ts';
 import type { Steps } from './steps.ts';
 import { valueFamilies } from './value-families.ts';
 import { type PlacedStore, runValueStore } from './value-store.ts';
@@ -30,22 +34,20 @@ export type KeyspaceOptions = {
   readonly codegen: boolean;
   /** Keys to make room for at the start. */
   readonly expectedKeys?: number;
+  /** Bounds what is in memory; null or absent: every key is. */
+  readonly budget?: StateBudget | null;
 };
 
 /** Words of a record before its stores: the hash and the last touch. */
 export const RECORD_HEADER = 2;
 /** Word of a record: step time of its latest update, ms. For eviction. */
 export const LAST_TOUCH = 1;
-/** Root word of the records' slab: how many there are. */
-const RECORDS = ROOT_USER;
 const NO_HASHES = new Int32Array(0);
 /** Steps that go through the passes together: few enough that what they touch stays in the second-level cache. */
 const BLOCK_STEPS = 512;
 
 /** Words of records (2 MiB) below which they are taken to be in cache already. */
 const CACHED_WORDS = 2 ** 18;
-
-type Keys = { readonly los: readonly Int32Array[]; readonly his: readonly Int32Array[] };
 
 export class Keyspace {
   readonly #plan: KeyspacePlan;
@@ -57,7 +59,8 @@ export class Keyspace {
   readonly #kernel: CounterKernel | null;
   readonly #stores: readonly PlacedStore[];
   readonly #recordWords: number;
-  readonly #perPage: number;
+  readonly #slots: RecordSlots;
+  readonly #eviction: KeyEviction | null;
   /** Record of each step of the batch at hand. */
   #found = new Int32Array(0);
   /** Whether there are more records than caches hold, so that reading ahead pays. */
@@ -65,7 +68,7 @@ export class Keyspace {
   /** What the touch pass read: kept so that its reads cannot be optimised away. */
   #touched = 0;
 
-  /** Over a fresh slab set, or over restored pages of one. `shard` names the instance in messages only. */
+  /** Over a fresh slab set, or over restored pages of one. `shard` names the instance, in messages and cold copies. */
   constructor(plan: Plan, index: number, slabs: SlabSet, shard: number, options: KeyspaceOptions) {
     const keyspace = plan.keyspaces[index];
     assert(keyspace !== undefined, `shard ${shard}: there is no keyspace ${index}`);
@@ -88,15 +91,17 @@ export class Keyspace {
     });
     assert(words <= PAGE_WORDS, `a record of ${words} words in ${keyspace.name} exceeds a page`);
     this.#recordWords = words;
-    this.#perPage = Math.floor(PAGE_WORDS / words);
-    this.#records.ensure((1 + Math.ceil(expected / this.#perPage)) * PAGE_WORDS);
+    this.#slots = new RecordSlots(this.#records, words, expected);
     const table = open('table');
     this.#table = new KeyTable(table, this.#records, expected);
     this.#kernel = this.#counterKernel(options.codegen, logs);
+    const budget = options.budget ?? null;
+    this.#eviction =
+      budget === null ? null : new KeyEviction(this.#evictionParts(index, shard, slabs), budget);
     this.#slabs = [...slabs.all()].filter((slab) => slab.name.startsWith(`k${index}.`));
   }
 
-  /** Keys held. */
+  /** Keys held in memory. */
   get keys(): number {
     return this.#table.size;
   }
@@ -133,14 +138,36 @@ export class Keyspace {
     probeFrames: readonly (Frame | null)[],
     answers: Answers,
   ): void {
+    const keys = this.#keysOf(feedFrames, probeFrames);
+    const batch = { steps, feedFrames, probeFrames, answers };
+    const eviction = this.#eviction;
+    if (eviction === null || !eviction.isActive) this.#apply(batch, keys);
+    else this.#applyInParts(batch, keys, eviction);
+    eviction?.settle();
+  }
+
+  /** A part of the batch at a time, as many of its keys as there is room for in memory. */
+  #applyInParts(batch: Batch, keys: StepKeys, eviction: KeyEviction): void {
+    const { steps } = batch;
+    for (let from = 0; from < steps.n; ) {
+      if (from > 0) eviction.settle();
+      const to = eviction.admit(steps, keys, from);
+      for (const { operator } of this.#stores) operator.forget?.();
+      const part = from === 0 && to === steps.n ? steps : partOf(steps, from, to);
+      this.#apply({ ...batch, steps: part }, keys);
+      from = to;
+    }
+  }
+
+  #apply({ steps, feedFrames, probeFrames, answers }: Batch, keys: StepKeys): void {
     const { n } = steps;
     if (this.#found.length < n) this.#found = new Int32Array(Math.max(n, 4096));
     const records = this.#found;
-    const keys = this.#keysOf(feedFrames, probeFrames);
     this.#readsAhead = this.#records.used > CACHED_WORDS;
     this.#kernel?.open({ steps, records, feedFrames, probeFrames, answers });
     for (let from = 0; from < n; from += BLOCK_STEPS) {
       const to = Math.min(n, from + BLOCK_STEPS);
+      if (this.#readsAhead) this.#readAhead(steps, keys, from, to);
       this.#resolve(steps, keys, from, to);
       this.#touch(steps, from, to);
       if (this.#readsAhead) this.#kernel?.touch(from, to);
@@ -152,6 +179,23 @@ export class Keyspace {
     }
   }
 
+  #evictionParts(index: number, shard: number, slabs: SlabSet): KeyEvictionParts {
+    return {
+      name: `k${index}`,
+      space: index * 2 ** 16 + shard,
+      feeds: this.#plan.feeds.length,
+      table: this.#table,
+      records: this.#records,
+      slots: this.#slots,
+      recordWords: this.#recordWords,
+      refs: [
+        ...this.#logs.flatMap(({ refs }) => refs),
+        ...this.#stores.flatMap(({ operator, offset }) => shiftRefs(operator.refs, offset)),
+      ],
+      slabs,
+    };
+  }
+
   #counterKernel(codegen: boolean, logs: Slab): CounterKernel | null {
     if (this.#layout.chains.length === 0) return null;
     const records = this.#records;
@@ -160,7 +204,7 @@ export class Keyspace {
   }
 
   /** The key lanes of every participant's frame. */
-  #keysOf(feedFrames: readonly (Frame | null)[], probeFrames: readonly (Frame | null)[]): Keys {
+  #keysOf(feedFrames: readonly (Frame | null)[], probeFrames: readonly (Frame | null)[]): StepKeys {
     const keys = [
       ...this.#plan.feeds.map(({ key }, i) => hashOf(feedFrames[i]!, key)),
       ...this.#plan.probes.map(({ key }, i) => hashOf(probeFrames[i]!, key)),
@@ -171,8 +215,20 @@ export class Keyspace {
     };
   }
 
+  /** Reads what `resolve` will, first every slot of the table, then every record there: the cache misses of each overlap. */
+  #readAhead(steps: Steps, { los }: StepKeys, from: number, to: number): void {
+    const { participant, row } = steps;
+    const found = this.#found;
+    const table = this.#table;
+    const { i32 } = this.#records;
+    for (let i = from; i < to; i++) found[i] = table.peek(los[participant[i]!]![row[i]!]!);
+    let sum = 0;
+    for (let i = from; i < to; i++) sum += i32[found[i]! * 2]!;
+    this.#touched = sum;
+  }
+
   /** Record of the key of steps [from, to): updates make one, look-ups of unknown keys get 0, null keys -1. */
-  #resolve(steps: Steps, { los, his }: Keys, from: number, to: number): void {
+  #resolve(steps: Steps, { los, his }: StepKeys, from: number, to: number): void {
     const { participant, row } = steps;
     const found = this.#found;
     const table = this.#table;
@@ -226,25 +282,31 @@ export class Keyspace {
 
   #insert(lo: number, hi: number): number {
     const records = this.#records;
-    const ordinal = records.f64[RECORDS]!;
-    const inPage = ordinal % this.#perPage;
-    if (inPage === 0) {
-      // Records begin on page 1, after what is left of the root's page.
-      if (ordinal === 0) records.bump(PAGE_WORDS - ROOT_WORDS);
-      records.bump(PAGE_WORDS);
-    }
-    const page = 1 + Math.floor(ordinal / this.#perPage);
-    const record = page * PAGE_WORDS + inPage * this.#recordWords;
-    records.f64[RECORDS] = ordinal + 1;
-    records.dirty[0] = 1;
-    records.dirty[page] = 1;
+    const record = this.#slots.take();
     records.i32[record * 2] = lo;
     records.i32[record * 2 + 1] = hi;
     for (const log of this.#logs) log.init(record);
     for (const store of this.#stores) store.operator.init(record + store.offset);
     this.#table.insert(lo, hi, record);
+    this.#eviction?.entered(record);
     return record;
   }
+}
+
+type Batch = {
+  readonly steps: Steps;
+  readonly feedFrames: readonly (Frame | null)[];
+  readonly probeFrames: readonly (Frame | null)[];
+  readonly answers: Answers;
+};
+
+function partOf({ time, participant, row }: Steps, from: number, to: number): Steps {
+  return {
+    n: to - from,
+    time: time.subarray(from, to),
+    participant: participant.subarray(from, to),
+    row: row.subarray(from, to),
+  };
 }
 
 function hashOf(frame: Frame | null, slot: number): HashColumn | null {

@@ -28,6 +28,7 @@ import {
 import { type Chunk, ReorderBuffer, type Spill } from './reorder.ts';
 import type { SlabSet } from './slab.ts';
 import { Slots } from './slots.ts';
+import type { StateBudget } from './state-budget.ts';
 
 /** Rows released by one step of an advance, roughly: a larger release is cut at a chunk's first step time. */
 export const ADVANCE_ROWS_MAX = 32_768;
@@ -43,6 +44,8 @@ export type PipelineOptions = {
   readonly spill: Spill | null;
   /** Reorder buffers together hold at most this much in memory, bytes. */
   readonly bufferBytesMax: number;
+  /** Of the slabs; null or absent: keys stay in memory however many there are. */
+  readonly budget?: StateBudget | null;
 };
 
 type Partition = { readonly scan: PartitionScan; ended: boolean; nextOffset: number };
@@ -79,7 +82,7 @@ export class Pipeline {
     this.#partitions = plan.streams.map(() => new Map());
     this.#enrichments = plan.enrichments.map((_, index) => new Enrich(plan, index, slabs));
     this.#attribution = new Attribution(plan, slabs);
-    this.#features = new FeatureStage(plan, slabs, codegen, this.#pool);
+    this.#features = new FeatureStage(plan, slabs, codegen, this.#pool, options.budget);
     this.#emissions = plan.examples.map((_, example) => new Emission(plan, example, slabs));
   }
 

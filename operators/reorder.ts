@@ -7,7 +7,7 @@ import { assert } from './assert.ts';
 import type { Column } from './column.ts';
 import type { ColumnPool } from './column-pool.ts';
 import { Frame } from './frame.ts';
-import { gatherRows } from './gather-rows.ts';
+import { gatherNumbers, gatherRows, runsOf } from './gather-rows.ts';
 
 /** Accepted rows of one decoded batch. `columns` by slot of the stream; rows of `columns` are named by `rows`. */
 export type Chunk = {
@@ -224,16 +224,20 @@ export class ReorderBuffer {
     const partition = pool?.i32(n) ?? new Int32Array(n);
     const late = chunks.some((chunk) => chunk.labelOnly !== null) ? new Uint8Array(n) : null;
     const source = pool?.i32(n) ?? new Int32Array(n);
-    for (let i = 0; i < n; i++) {
-      const chunk = chunks[pieces[i]!]!;
-      const row = rows[i]!;
-      time[i] = chunk.time[row]!;
-      step[i] = chunk.step[row]!;
-      offset[i] = chunk.offset[row]!;
-      partition[i] = chunk.partition;
-      source[i] = chunk.rows === null ? row : chunk.rows[row]!;
-      if (late !== null && chunk.labelOnly !== null) late[i] = chunk.labelOnly[row]!;
+    const own = { n, pieces, rows, runs: runsOf(pieces, rows, n) };
+    const pick = (out: Float64Array, of: (chunk: Chunk) => Float64Array) =>
+      gatherNumbers(out, chunks.map(of), own);
+    pick(time, (chunk) => chunk.time);
+    pick(step, (chunk) => chunk.step);
+    pick(offset, (chunk) => chunk.offset);
+    const partitions = Int32Array.from(chunks, (chunk) => chunk.partition);
+    for (let i = 0; i < n; i++) partition[i] = partitions[pieces[i]!]!;
+    const named = chunks.map((chunk) => chunk.rows);
+    for (let i = 0; i < n; i++) source[i] = named[pieces[i]!]?.[rows[i]!] ?? rows[i]!;
+    for (let i = 0; late !== null && i < n; i++) {
+      late[i] = chunks[pieces[i]!]!.labelOnly?.[rows[i]!] ?? 0;
     }
+    const runs = runsOf(pieces, source, n);
     const columns = new Array<Column | undefined>(this.#slotCount).fill(undefined);
     for (const slot of this.#slots) {
       columns[slot] = gatherRows(
@@ -241,7 +245,7 @@ export class ReorderBuffer {
         pieces,
         source,
         n,
-        pool,
+        { pool, runs },
       );
     }
     return new Frame({ n, time, step, labelOnly: late, partition, offset, columns });

@@ -10,6 +10,7 @@
  * least count goes on (int32); the least count (0: not known).
  */
 import { assert } from './assert.ts';
+import type { BlockRef } from './block-ref.ts';
 import { PAGE_SHIFT, type Slab } from './slab.ts';
 
 /** Words of the header. */
@@ -47,6 +48,12 @@ export class CountMap {
     this.#home = home;
     this.#blocks = blocks;
     this.#hash = hash;
+  }
+
+  /** The block of a map whose header lies `words` words into its section. */
+  refAt(words: number): BlockRef {
+    const size = { kind: 'held', at: words * 2 + CLASS } as const;
+    return { slab: this.#blocks, address: words * 2 + BLOCK, size, inner: null };
   }
 
   size(at: number): number {

@@ -7,6 +7,7 @@
  */
 import type { ReadOp } from '../compiler/plan.ts';
 import type { Output } from './answers.ts';
+import type { BlockRef } from './block-ref.ts';
 import type { Frame } from './frame.ts';
 import type { CountSink } from './sketch-count-map.ts';
 import type { Slab } from './slab.ts';
@@ -27,6 +28,8 @@ export const UNION_WORDS = 6;
 
 /** Summaries with their words in one slab; `at` is where those of one begin. */
 export interface Summaries {
+  /** The blocks that one points to. */
+  readonly refs: readonly BlockRef[];
   init(at: number): void;
   /** Adds a value `weight` times; and to the union at `union` (0: to none). */
   add(at: number, word: number, weight: number, union: number): void;
@@ -44,6 +47,8 @@ export interface Summaries {
 
 /** Unions of summaries; `at` is where the words of one begin. */
 export interface Unions {
+  /** The blocks that one points to. */
+  readonly refs: readonly BlockRef[];
   init(at: number): void;
   /** Takes a summary's share out of the union. */
   leave(at: number, summary: number): void;

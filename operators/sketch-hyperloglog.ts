@@ -8,6 +8,7 @@
  * of each register: associative, commutative, idempotent.
  */
 import { assert } from './assert.ts';
+import type { BlockRef } from './block-ref.ts';
 import { PAGE_SHIFT, type Slab } from './slab.ts';
 
 /** Words of the header. */
@@ -33,6 +34,16 @@ export class HyperLogLog {
     assert(home !== blocks, 'headers and registers lie in different slabs');
     this.#home = home;
     this.#blocks = blocks;
+  }
+
+  /** The blocks of a sketch whose header lies `words` words into its section. */
+  refsAt(words: number): BlockRef[] {
+    return [REGISTERS_CLASS, RANKS_CLASS].map((sizeClass, i) => ({
+      slab: this.#blocks,
+      address: words * 2 + i,
+      size: { kind: 'class', sizeClass },
+      inner: null,
+    }));
   }
 
   /** Takes in a value by the lanes of its hash. */

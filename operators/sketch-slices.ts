@@ -12,6 +12,7 @@
  */
 import type { WindowPlan } from '../compiler/plan.ts';
 import { assert } from './assert.ts';
+import { type BlockRef, shiftRefs } from './block-ref.ts';
 import { ENTRY_LOG_WORDS, EntryLog } from './entry-log.ts';
 import {
   EXACT_ENTRIES_MAX,
@@ -44,6 +45,8 @@ const CALM_ENTRIES = EXACT_ENTRIES_MAX / 2;
 type TimeWindow = Extract<WindowPlan, { kind: 'time' }>;
 
 export class SlicedWindow {
+  /** The blocks that a section points to. */
+  readonly refs: readonly BlockRef[];
   readonly #ms: number;
   readonly #hopMs: number;
   /** Length of a slice once sketched: the hop, or some of them. */
@@ -80,6 +83,18 @@ export class SlicedWindow {
     const { summaries, unions } = family.slices(this.#slices, this.#roots);
     this.#summaries = summaries;
     this.#unions = unions;
+    const slice = shiftRefs(summaries.refs, SUMMARY);
+    const directory = {
+      ...this.#directory.refAt(0),
+      inner: { words: SUMMARY + SUMMARY_WORDS, refs: slice },
+    };
+    const root: BlockRef = {
+      slab: this.#roots,
+      address: STATE * 2,
+      size: { kind: 'class', sizeClass: ROOT_CLASS },
+      inner: { words: 2 ** ROOT_CLASS, refs: [directory, ...shiftRefs(unions.refs, UNION)] },
+    };
+    this.refs = [this.#log.refAt(0), root];
   }
 
   /** Takes a value in; not null. */

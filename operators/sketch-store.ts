@@ -8,6 +8,7 @@
  */
 import type { ReadOp, ValueStore, WindowPlan } from '../compiler/plan.ts';
 import type { Output } from './answers.ts';
+import { type BlockRef, shiftRefs } from './block-ref.ts';
 import { ENTRY_LOG_WORDS, EntryLog } from './entry-log.ts';
 import type { Frame } from './frame.ts';
 import { countsRows, reachesBackTo, rowCap } from './row-retention.ts';
@@ -39,6 +40,7 @@ export type SketchStoreContext = {
 
 export class SketchStore implements ValueStoreOperator {
   readonly recordWords: number;
+  readonly refs: readonly BlockRef[];
   readonly #family: SketchFamily;
   readonly #records: Slab;
   readonly #blocks: Slab;
@@ -80,6 +82,27 @@ export class SketchStore implements ValueStoreOperator {
       return { kind: 'all', offset };
     });
     this.recordWords = words;
+    this.refs = [
+      ...(this.#rowWindows.length > 0 ? [this.#rows.refAt(0)] : []),
+      ...this.#windows.flatMap((window) => this.#refsOf(window)),
+    ];
+  }
+
+  forget(): void {
+    this.#lastWindow = -1;
+  }
+
+  #refsOf(window: Placed): BlockRef[] {
+    switch (window.kind) {
+      case 'sliced':
+        return shiftRefs(window.window.refs, window.offset);
+      case 'all':
+        return shiftRefs(this.#all.refs, window.offset);
+      case 'session':
+        return shiftRefs(this.#sessions.refs, window.offset + SESSION_WORDS);
+      case 'rows':
+        return [];
+    }
   }
 
   init(at: number): void {

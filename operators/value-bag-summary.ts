@@ -9,6 +9,7 @@
  *
  * Summary: map of counts; how many values; registers; 1 beyond the bound. Union: map; how many values; registers; candidates.
  */
+import type { BlockRef } from './block-ref.ts';
 import { lanes } from './hash.ts';
 import { COUNT_MAP_WORDS, CountMap, type CountSink } from './sketch-count-map.ts';
 import { SUMMARY_WORDS, type Summaries, UNION_WORDS, type Unions } from './sketch-family.ts';
@@ -49,6 +50,7 @@ function countMap({ cell, blocks }: BagParts, home: Slab): CountMap {
 }
 
 export class BagSummaries implements Summaries, CountSink {
+  readonly refs: readonly BlockRef[];
   readonly #home: Slab;
   readonly #cell: BagCell;
   readonly #reads: BagReads;
@@ -69,6 +71,7 @@ export class BagSummaries implements Summaries, CountSink {
     this.#entriesMax = entriesMax;
     this.#map = countMap(parts, home);
     this.#registers = new HyperLogLog(home, parts.blocks);
+    this.refs = [this.#map.refAt(0), ...this.#registers.refsAt(REGISTERS)];
   }
 
   /** For those who merge them. */
@@ -155,6 +158,7 @@ export class BagSummaries implements Summaries, CountSink {
 }
 
 export class BagUnions implements Unions, CountSink {
+  readonly refs: readonly BlockRef[];
   readonly #home: Slab;
   readonly #cell: BagCell;
   readonly #reads: BagReads;
@@ -179,6 +183,11 @@ export class BagUnions implements Unions, CountSink {
       { home, blocks: parts.blocks, cell: parts.cell, map: this.#map },
       parts.answering.top.most,
     );
+    this.refs = [
+      this.#map.refAt(0),
+      ...this.#registers.refsAt(REGISTERS),
+      this.#candidates.refAt(CANDIDATES),
+    ];
     slices.joinedBy(this);
   }
 

@@ -8,6 +8,7 @@
  *
  * Header, one word: block (int32, 0: none). Block: how many there are; the count and the value they reach to; values.
  */
+import type { BlockRef } from './block-ref.ts';
 import type { CountMap, CountSink } from './sketch-count-map.ts';
 import { PAGE_SHIFT, type Slab } from './slab.ts';
 import type { BagCell } from './value-bag-cell.ts';
@@ -90,6 +91,12 @@ export class TopCandidates {
     this.#most = most;
     this.#chosen = new TopCounts(cell, Math.max(CHOSEN_MIN, most * CHOSEN_PER_WANTED));
     this.#class = 32 - Math.clz32(WORDS + 2 * this.#chosen.most - 1);
+  }
+
+  /** The block of candidates whose header lies `words` words into its section. */
+  refAt(words: number): BlockRef {
+    const size = { kind: 'class', sizeClass: this.#class } as const;
+    return { slab: this.#blocks, address: words * 2, size, inner: null };
   }
 
   /** A value's count went up, from `before` to `after`. */

@@ -13,6 +13,7 @@ export const decayedStore: ValueStoreConstructor = ({ store, records }) => {
   let values: Float64Array | null = null;
   return {
     recordWords: 3,
+    refs: [],
     init: () => {},
     open: (frame) => {
       values = slot === undefined ? null : numbersOf(frame, slot);

@@ -7,6 +7,7 @@
  */
 import type { ReadOp, WindowPlan } from '../compiler/plan.ts';
 import type { Output } from './answers.ts';
+import type { BlockRef } from './block-ref.ts';
 import { ENTRY_LOG_WORDS, EntryLog } from './entry-log.ts';
 import type { Frame } from './frame.ts';
 import { reachesBackTo, rowCap } from './row-retention.ts';
@@ -29,6 +30,7 @@ const VALUE = 2;
 
 export class EdgeStore implements ValueStoreOperator {
   readonly recordWords: number;
+  readonly refs: readonly BlockRef[];
   readonly #rule: EdgeRule;
   readonly #windows: readonly { readonly plan: WindowPlan; readonly offset: number }[];
   readonly #records: Slab;
@@ -49,6 +51,9 @@ export class EdgeStore implements ValueStoreOperator {
       return { plan, offset };
     });
     this.recordWords = words;
+    this.refs = this.#windows.flatMap(({ plan, offset }) =>
+      plan.kind === 'all' || plan.kind === 'session' ? [] : [this.#queue.refAt(offset)],
+    );
   }
 
   init(at: number): void {

@@ -6,6 +6,7 @@
  */
 import type { ReadOp, WindowPlan } from '../compiler/plan.ts';
 import type { Output } from './answers.ts';
+import type { BlockRef } from './block-ref.ts';
 import { ENTRY_LOG_WORDS, EntryLog } from './entry-log.ts';
 import type { Frame } from './frame.ts';
 import { countsRows, reachesBackTo, rowCap } from './row-retention.ts';
@@ -31,6 +32,7 @@ export const lastStore: ValueStoreConstructor = (context) => new LastStore(conte
 
 class LastStore implements ValueStoreOperator {
   readonly recordWords: number;
+  readonly refs: readonly BlockRef[];
   readonly #windows: readonly WindowPlan[];
   readonly #k: number;
   readonly #keepsNulls: boolean;
@@ -48,6 +50,7 @@ class LastStore implements ValueStoreOperator {
     this.#log = new EntryLog(records, this.#entries, 2);
     this.#cell = new ValueCell(store.slots[0]!, store.physical[0]!, slabs, name);
     this.recordWords = SESSIONS + store.windows.length * SESSION_WORDS;
+    this.refs = [this.#log.refAt(0)];
   }
 
   init(at: number): void {

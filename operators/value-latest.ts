@@ -12,6 +12,7 @@ export const latestStore: ValueStoreConstructor = ({ store, records, slabs, name
   );
   return {
     recordWords: cells.length,
+    refs: [],
     init: (at) => {
       records.f64.fill(Number.NaN, at, at + cells.length);
     },

@@ -4,6 +4,7 @@
  *
  * Summary: map of counts, by value or by bucket; how many values; nothing; 1 beyond the bound. Union: map by bucket.
  */
+import type { BlockRef } from './block-ref.ts';
 import { hashNumber, lanes } from './hash.ts';
 import { bucketOf } from './sketch-buckets.ts';
 import { COUNT_MAP_WORDS, CountMap, type CountSink } from './sketch-count-map.ts';
@@ -21,6 +22,7 @@ export type QuantileParts = {
 };
 
 export class QuantileSummaries implements Summaries {
+  readonly refs: readonly BlockRef[];
   readonly #home: Slab;
   readonly #entriesMax: number;
   readonly #map: CountMap;
@@ -34,6 +36,7 @@ export class QuantileSummaries implements Summaries {
     this.#entriesMax = entriesMax;
     this.#answering = answering;
     this.#map = new CountMap(home, blocks, hashOf);
+    this.refs = [this.#map.refAt(0)];
   }
 
   joinedBy(unions: QuantileUnions): void {
@@ -91,6 +94,7 @@ export class QuantileSummaries implements Summaries {
 }
 
 export class QuantileUnions implements Unions, CountSink {
+  readonly refs: readonly BlockRef[];
   readonly #home: Slab;
   readonly #slices: QuantileSummaries;
   readonly #map: CountMap;
@@ -104,6 +108,7 @@ export class QuantileUnions implements Unions, CountSink {
     this.#slices = slices;
     this.#answering = answering;
     this.#map = new CountMap(home, blocks, hashOf);
+    this.refs = [this.#map.refAt(0)];
     slices.joinedBy(this);
   }
 

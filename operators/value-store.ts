@@ -4,6 +4,7 @@
  */
 import type { KeyspacePlan, Plan, ReadOp, ValueStore } from '../compiler/plan.ts';
 import { type Answers, answerEmpty, type Output } from './answers.ts';
+import type { BlockRef } from './block-ref.ts';
 import type { BoolColumn } from './column.ts';
 import type { Frame } from './frame.ts';
 import type { Slab, SlabSet } from './slab.ts';
@@ -13,6 +14,10 @@ import type { Steps } from './steps.ts';
 export interface ValueStoreOperator {
   /** Words of its section in a key's record. */
   readonly recordWords: number;
+  /** Every block that a section points to. */
+  readonly refs: readonly BlockRef[];
+  /** Sections may hold other keys from now on: nothing that was remembered of one is true any more. */
+  forget?(): void;
   /** Gives a fresh (zeroed) section its first state. */
   init(at: number): void;
   /** Points the store at the frame whose rows `add` will name. */

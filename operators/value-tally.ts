@@ -7,6 +7,7 @@
  */
 import type { ReadOp, WindowPlan } from '../compiler/plan.ts';
 import type { Output } from './answers.ts';
+import type { BlockRef } from './block-ref.ts';
 import { numbersOf } from './counter-kernel.ts';
 import { ENTRY_LOG_WORDS, EntryLog } from './entry-log.ts';
 import type { Frame } from './frame.ts';
@@ -34,6 +35,7 @@ export const tallyStore: ValueStoreConstructor = (context) => new TallyStore(con
 
 class TallyStore implements ValueStoreOperator {
   readonly recordWords: number;
+  readonly refs: readonly BlockRef[];
   readonly #windows: readonly WindowPlan[];
   readonly #scale: number;
   readonly #slot: number | undefined;
@@ -53,6 +55,7 @@ class TallyStore implements ValueStoreOperator {
     this.#entries = slabs.open(`${name}.entries`);
     this.#log = new EntryLog(records, this.#entries, 1 + LANES);
     this.recordWords = SESSIONS + store.windows.length * SECTION_WORDS;
+    this.refs = [this.#log.refAt(0)];
   }
 
   init(at: number): void {

@@ -92,6 +92,10 @@ export class NumberPacker {
     const span = max - min;
     if (min === max) {
       constant(out, field, min);
+    } else if (span < 256) {
+      const u8 = this.#u8;
+      for (let i = 0; i < n; i++) u8[i] = values[i]! - min;
+      put(out, field, min, NUMBER.u8, this.#bytes(n));
     } else if (span < 65_536) {
       const u16 = this.#u16;
       for (let i = 0; i < n; i++) u16[i] = values[i]! - min;

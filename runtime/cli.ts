@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from './config.ts';
 import type { Console } from './console-output.ts';
 import { Fault } from './fault.ts';
+import { stateBytesDefault } from './state-memory.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Runs one command line (without `node` and the script) and gives the exit code. Never throws for the user's mistakes. */
@@ -140,6 +141,7 @@ type RunOptions = {
   commitEvery: number;
   checkpointEvery: number;
   memory: number;
+  stateMemory?: number;
   fresh?: boolean;
   state: 'rocksdb' | 'memory';
   quiet?: boolean;
@@ -183,6 +185,11 @@ function addRun(program: Command, out: Console, done: Done): void {
       megabytes,
       BUFFER_BYTES,
     )
+    .option(
+      '--state-memory <mb>',
+      "for keyed state; keys beyond it go to disk (default: half of the machine's memory)",
+      megabytes,
+    )
     .option('--fresh', 'delete what an earlier run left in the folder')
     .addOption(
       new Option('--state <store>', 'where checkpoints go; memory: nowhere')
@@ -201,9 +208,17 @@ function addRun(program: Command, out: Console, done: Done): void {
         commitEveryMs: options.commitEvery,
         checkpointEveryMs: options.checkpointEvery,
         memoryBytes: options.memory,
+        stateBytes: stateBytesOf(options),
       };
       done(await runCommand(paths, flags, out));
     });
+}
+
+function stateBytesOf({ state, stateMemory }: RunOptions): number {
+  if (stateMemory !== undefined && state === 'memory') {
+    throw new UsageError('--state-memory needs somewhere for colder keys: not --state memory.');
+  }
+  return stateMemory ?? stateBytesDefault();
 }
 
 function addIngest(program: Command, out: Console, done: Done): void {

@@ -36,6 +36,8 @@ export const LOCK_TOUCH_MS = 5_000;
 export const SNAPSHOTS_MAX = 1024;
 /** RocksDB: memory for its write buffers. Pages are written once a checkpoint, so little is gained by more. */
 export const STORE_MEMTABLE_BYTES = 64 * 1024 * 1024;
+/** Cold keys (records on their way out of memory) are handed to the store when so many bytes have gathered. */
+export const COLD_WRITE_BYTES = 1024 * 1024;
 /** Pages asked of the store in one go while restoring (64 KiB each). */
 export const RESTORE_PAGES = 128;
 /** Bytes of raw text kept of a malformed or late record. */

@@ -139,6 +139,7 @@ function runFlags({ quiet }: DemoFlags, { run }: DemoPlaces): RunFlags {
     checkpointEveryMs: CHECKPOINT_EVERY_MS,
     commitEveryMs: COMMIT_EVERY_MS,
     memoryBytes: BUFFER_BYTES,
+    stateBytes: stateBytesDefault(),
     fresh: false,
     state: 'rocksdb',
     quiet,

@@ -1,9 +1,11 @@
+import { MemoryColdStore } from '../operators/memory-cold-store.ts';
 import type { SavedPage, StateStore } from './state-store.ts';
 import { decodePageKey, encodePageKey } from './state-store.ts';
 
 /** Checkpoints in memory: the twin of the RocksDB store, and `--state memory`, which a crash empties. */
 export class MemoryStore implements StateStore {
   readonly kind = 'memory';
+  readonly cold = new MemoryColdStore();
   readonly #pages = new Map<string, Uint8Array>();
   #meta: Uint8Array | null = null;
 
@@ -16,7 +18,12 @@ export class MemoryStore implements StateStore {
     return this.#meta;
   }
 
-  async write(pages: Iterable<SavedPage>, meta: Uint8Array): Promise<void> {
+  async write(
+    pages: Iterable<SavedPage>,
+    meta: Uint8Array,
+    forgotten: Iterable<Uint8Array> = [],
+  ): Promise<void> {
+    for (const key of forgotten) this.cold.delete(key);
     for (const page of pages) this.#pages.set(encodePageKey(page).toString(), page.bytes.slice());
     this.#meta = meta.slice();
   }

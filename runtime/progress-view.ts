@@ -15,6 +15,8 @@ export type ProgressState = {
   readonly malformed: number;
   readonly emitted: number;
   readonly memoryBytes: number;
+  /** Where keys are, once some are not in memory; null or absent: all are. */
+  readonly state?: string | null;
   /** What the command adds: a short name, and a line. */
   readonly note?: { readonly name: string; readonly text: string };
 };
@@ -42,6 +44,7 @@ export function renderProgress(state: ProgressState): string[] {
       `${grouped(state.malformed)} malformed`,
     `examples    ${grouped(state.emitted)}   memory ${megabytes(state.memoryBytes)}   ` +
       `elapsed ${durationText(state.elapsedMs)}`,
+    ...(state.state == null ? [] : [`state       ${state.state}`]),
     ...(state.note === undefined ? [] : [`${state.note.name.padEnd(12)}${state.note.text}`]),
   ];
 }
@@ -58,6 +61,7 @@ function renderProgressLine(state: ProgressState): string {
     `${grouped(state.malformed)} malformed`,
     `${grouped(state.emitted)} examples`,
     megabytes(state.memoryBytes),
+    ...(state.state == null ? [] : [`state: ${state.state}`]),
     ...(state.note === undefined ? [] : [`${state.note.name}: ${state.note.text}`]),
   ].join(', ');
 }

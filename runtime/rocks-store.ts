@@ -1,5 +1,6 @@
 import type { RocksLevel as RocksLevelType } from '@nxtedition/rocksdb';
 import { RESTORE_PAGES, STORE_MEMTABLE_BYTES } from './config.ts';
+import { RocksColdStore } from './rocks-cold-store.ts';
 import {
   decodePageKey,
   encodePageKey,
@@ -33,12 +34,14 @@ export async function openRocksStore(folder: string): Promise<StateStore> {
 
 class RocksStore implements StateStore {
   readonly kind = 'rocksdb';
+  readonly cold: RocksColdStore;
   readonly #folder: string;
   readonly #db: RocksLevelType;
 
   constructor(folder: string, db: RocksLevelType) {
     this.#folder = folder;
     this.#db = db;
+    this.cold = new RocksColdStore(folder, db);
   }
 
   async load(page: (page: SavedPage) => void): Promise<Uint8Array | null> {
@@ -72,13 +75,18 @@ class RocksStore implements StateStore {
     }
   }
 
-  async write(pages: Iterable<SavedPage>, meta: Uint8Array): Promise<void> {
+  async write(
+    pages: Iterable<SavedPage>,
+    meta: Uint8Array,
+    forgotten: Iterable<Uint8Array> = [],
+  ): Promise<void> {
     const batch = this.#db.batch();
     try {
       for (const page of pages) {
         const { bytes } = page;
         batch.put(encodePageKey(page), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
       }
+      for (const key of forgotten) batch._del(Buffer.from(key), {});
       batch.put(META_KEY, Buffer.from(meta));
       await batch.write({ sync: true });
     } catch (error) {

@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import type { Plan } from '../compiler/plan.ts';
 import { hasErrors } from '../dsl/diagnostic.ts';
+import type { ColdCopies } from '../operators/cold-copies.ts';
+import { StateBudget } from '../operators/state-budget.ts';
 import type { SlabSets } from './checkpoint.ts';
 import type { Console } from './console-output.ts';
 import { showDiagnostics } from './console-output.ts';
@@ -14,6 +16,7 @@ import { type RunResult, run } from './run.ts';
 import { PRIVATE } from './run-folder.ts';
 import type { OutputFormat } from './sink.ts';
 import { SpillFile } from './spill-file.ts';
+import { stateText } from './state-memory.ts';
 import type { OnCommit, Task } from './task.ts';
 import type { SourceInput } from './task-source.ts';
 import { UsageError } from './usage-error.ts';
@@ -27,6 +30,8 @@ export type RunFlags = {
   readonly checkpointEveryMs: number;
   readonly commitEveryMs: number;
   readonly memoryBytes: number;
+  /** Bytes of state in memory; beyond it keys go to disk. */
+  readonly stateBytes: number;
   readonly fresh: boolean;
   readonly state: 'rocksdb' | 'memory';
   readonly quiet: boolean;
@@ -80,27 +85,40 @@ export async function runPlan(
   const { stop, code, unwatch } = watchSignals(out);
   const meter = new Meter(of.plan, flags.quiet ? null : out, hooks);
   let spill: SpillFile | null = null;
+  let budget: StateBudget | null = null;
   try {
     const result = await run({
       ...flags,
       ...of,
       folder: flags.to,
       stop,
-      makeEngine: (plan, slabs, shards) => {
+      makeEngine: (plan, slabs, shards, copies) => {
         // Only now is the folder ours.
         spill = new SpillFile(join(flags.to, PRIVATE, 'spill'));
-        return makeEngine(plan, { slabs, shards, flags, spill });
+        budget = copies === null ? null : stateBudget(copies, slabs, flags);
+        meter.watch(budget);
+        return makeEngine(plan, { slabs, shards, flags, spill, budget });
       },
       say: (line) => out.error(line),
       onBatch: (task) => meter.show(task),
       onCommit: hooks.onCommit,
     });
     if (result.outcome === 'done') meter.finish();
+    const state = stateLine(budget);
+    if (state !== null && !flags.quiet) out.error(`State: ${state}.`);
     return { ...result, code: result.outcome === 'stopped' ? code() : 0 };
   } finally {
     unwatch();
     closeSpill(spill);
   }
+}
+
+function stateLine(budget: StateBudget | null): string | null {
+  return budget === null ? null : stateText(budget.sizes());
+}
+
+function stateBudget(copies: ColdCopies, slabs: SlabSets, flags: RunFlags): StateBudget {
+  return new StateBudget(copies, flags.stateBytes, [...slabs.values()]);
 }
 
 /** A parameter of its own, since the compiler does not see the callback's assignment. */
@@ -110,15 +128,22 @@ function closeSpill(spill: SpillFile | null): void {
 
 function makeEngine(
   plan: Plan,
-  more: { slabs: SlabSets; shards: number; flags: RunFlags; spill: SpillFile },
+  more: {
+    readonly slabs: SlabSets;
+    readonly shards: number;
+    readonly flags: RunFlags;
+    readonly spill: SpillFile;
+    readonly budget: StateBudget | null;
+  },
 ): PipelineEngine {
-  const { slabs, shards, flags, spill } = more;
+  const { slabs, shards, flags, spill, budget } = more;
   return new PipelineEngine(plan, {
     slabs: Array.from({ length: shards }, (_, shard) => slabs.get(`shard-${shard}`)!),
     scanSlabs: slabs.get('scan')!,
     codegen: true,
     spill,
     bufferBytesMax: flags.memoryBytes,
+    budget,
   });
 }
 
@@ -149,6 +174,7 @@ class Meter {
   readonly #hooks: RunHooks;
   readonly #startedAt = performance.now();
   #task: Task | null = null;
+  #budget: StateBudget | null = null;
   #rate = { at: 0, rows: 0, perSecond: 0 };
   #shownAt = 0;
 
@@ -156,6 +182,11 @@ class Meter {
     this.#plan = plan;
     this.#hooks = hooks;
     this.#view = out === null ? null : new ProgressView(out.progress);
+  }
+
+  /** The state to say something of. */
+  watch(budget: StateBudget | null): void {
+    this.#budget = budget;
   }
 
   show(task: Task): void {
@@ -205,6 +236,7 @@ class Meter {
       malformed: sum.malformed,
       emitted: sinks.reduce((total, sink) => total + sink.rows, 0),
       memoryBytes: process.memoryUsage.rss(),
+      state: stateLine(this.#budget),
       ...(this.#hooks.note === undefined ? {} : { note: this.#hooks.note() }),
     };
   }

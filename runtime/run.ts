@@ -1,6 +1,7 @@
 /** One run over files: claims the folder, puts log, state, engine, sources and sinks together, runs the task to its end. */
 import { join, resolve } from 'node:path';
 import type { Plan } from '../compiler/plan.ts';
+import { ColdCopies } from '../operators/cold-copies.ts';
 import { SlabSet } from '../operators/slab.ts';
 import { type CheckpointMeta, restoreCheckpoint, type SlabSets } from './checkpoint.ts';
 import { PROGRESS_SEGMENT_BYTES } from './config.ts';
@@ -40,7 +41,13 @@ export type RunRequest = {
   readonly checkpointEveryMs: number;
   /** Set `requested` to stop at the next commit. */
   readonly stop: { requested: boolean };
-  readonly makeEngine: (plan: Plan, slabs: SlabSets, shards: number) => Engine;
+  /** `copies`: of keys that are not in memory; null: the state store cannot hold any. */
+  readonly makeEngine: (
+    plan: Plan,
+    slabs: SlabSets,
+    shards: number,
+    copies: ColdCopies | null,
+  ) => Engine;
   /** One line for people, now and then. */
   readonly say: (line: string) => void;
   readonly onBatch: (task: Task) => void;
@@ -77,11 +84,15 @@ export async function run(request: RunRequest): Promise<RunResult> {
     const slabs = makeSlabs(request.shards);
     const checkpoint = await restoreCheckpoint(store, slabs, request.plan.digest);
     checkProgress(own, progress, checkpoint);
-    const engine = request.makeEngine(request.plan, slabs, request.shards);
+    const copies = store.cold && new ColdCopies(store.cold, checkpoint?.coldEpoch ?? 0);
+    const engine = request.makeEngine(request.plan, slabs, request.shards, copies ?? null);
     const outputs = await openOutputs(request, progress, closing);
     const sources = await openSources(request, engine, checkpoint, closing);
     const task = new Task(
-      { plan: request.plan, engine, sources, ...outputs, progress: progressLog, store, slabs },
+      {
+        ...{ plan: request.plan, engine, sources, ...outputs, progress: progressLog },
+        ...{ store, slabs, copies: copies ?? null },
+      },
       { progress, checkpoint },
       taskOptions(request),
     );

@@ -1,3 +1,5 @@
+import type { ColdStore } from '../operators/cold-store.ts';
+
 /** One 64 KiB page of one slab: `set` is a shard (or the scans), `slab` an operator's name for it. */
 export type PageKey = { readonly set: string; readonly slab: string; readonly page: number };
 
@@ -13,7 +15,14 @@ export type StateStore = {
   load(page: (page: SavedPage) => void): Promise<Uint8Array | null>;
   /** Only the meta record. */
   meta(): Promise<Uint8Array | null>;
-  write(pages: Iterable<SavedPage>, meta: Uint8Array): Promise<void>;
+  /** `forgotten`: keys of the cold store that the same write deletes. */
+  write(
+    pages: Iterable<SavedPage>,
+    meta: Uint8Array,
+    forgotten?: Iterable<Uint8Array>,
+  ): Promise<void>;
+  /** Where keys go that are not in memory; absent: the store cannot be read without waiting. */
+  readonly cold?: ColdStore;
   close(): Promise<void>;
 };
 

@@ -12,6 +12,7 @@
  */
 import type { Plan } from '../compiler/plan.ts';
 import { assert } from '../operators/assert.ts';
+import type { ColdCopies } from '../operators/cold-copies.ts';
 import { type CheckpointMeta, type SlabSets, saveCheckpoint } from './checkpoint.ts';
 import type { Engine } from './engine.ts';
 import { Fault } from './fault.ts';
@@ -34,6 +35,8 @@ export type TaskParts = {
   readonly progress: LogPartition;
   readonly store: StateStore;
   readonly slabs: SlabSets;
+  /** Of keys that are not in memory; null: all are. */
+  readonly copies: ColdCopies | null;
 };
 
 export type TaskOptions = {
@@ -108,7 +111,8 @@ export class Task {
         await this.#advance();
         await this.commit();
         committedAt = now();
-        if (stop.requested || now() - checkpointedAt >= checkpointEveryMs) {
+        const isDue = now() - checkpointedAt >= checkpointEveryMs;
+        if (stop.requested || isDue || this.parts.copies?.wantsCheckpoint) {
           await this.checkpoint();
           checkpointedAt = now();
         }
@@ -163,9 +167,10 @@ export class Task {
     const isClean = this.#rowsSinceCheckpoint === 0 && this.#k === this.#checkpointK;
     if (this.isReplaying || isClean) return;
     assert(this.#k === this.#committedK, 'a checkpoint is of a committed state');
-    const { plan, store, slabs, sources } = this.parts;
+    const { plan, store, slabs, sources, copies } = this.parts;
     const places = sources.map((source) => source.snapshot());
-    await saveCheckpoint(store, slabs, { planDigest: plan.digest, k: this.#k, sources: places });
+    const meta = { planDigest: plan.digest, k: this.#k, sources: places };
+    await saveCheckpoint(store, slabs, meta, copies);
     this.#checkpointK = this.#k;
     this.#rowsSinceCheckpoint = 0;
   }

@@ -116,7 +116,8 @@ export function restore(saved: ReadonlyMap<string, ReadonlyMap<number, Uint8Arra
   return slabs;
 }
 
-function runBatch(of: World, keyspace: Keyspace, batch: readonly Happening[]): Value[][] {
+/** Runs one batch; answers per look-up, in order. */
+export function runBatch(of: World, keyspace: Keyspace, batch: readonly Happening[]): Value[][] {
   const feeds = of.keyspace.feeds.length;
   const participants = feeds + of.keyspace.probes.length;
   const rows = Array.from({ length: participants }, (): Happening[] => []);
