@@ -1,118 +1,141 @@
 /**
- * Copies of cold keys and how they survive a crash. Epoch e ends with the e-th checkpoint; a copy carries the epoch it
- * was written in, in front of its key.
+ * Copies of cold keys and how they survive a crash, without a word in memory for each of them.
  *
- *  - The last checkpoint's pages refer to copies of its epoch and before. Those are never written again, and deleted only
- *    by the batch of the next checkpoint, whose pages no longer refer to them.
- *  - What is written now carries the next epoch. Nobody refers to it after a crash: at start it is cleared.
+ * An epoch is the time between two checkpoints; its number is never used again. A copy carries the epoch it was written
+ * in. A key has two places for copies: what is written now never goes where the copy lies that the last checkpoint
+ * relies on, but to the other place, or over a copy of the same epoch.
  *
- * So a copy is read only by whoever knows its epoch, from the pages or from memory, and says what it said then.
+ * After a crash, what was written since the last checkpoint is of *dead* epochs: the mark in the checkpoint says which
+ * epoch it ended, the store which was begun last, and those between are dead, for good. Of a key's two copies the later
+ * one of an epoch that is not dead is the key as it was when it left, since every departure with something new to
+ * say writes one. Whoever is in memory has no use for copies, whatever they say.
  *
- * Key: 's'; epoch, space, then the hash's lanes, each four bytes, the greatest first. A space is a keyspace of a shard.
+ * Keys: 's'; space, then the hash's lanes, each four bytes; the place. A space is a keyspace of a shard. 'e' is where
+ * the epoch begun last is written before its first copy. Values: int32 epoch, then the record (cold-record.ts).
  */
 import type { ColdStore } from './cold-store.ts';
 
-/** Superseded copies to remember until a checkpoint deletes them; at the bound a checkpoint is due. 17 bytes each. */
-export const SUPERSEDED_MAX = 2 ** 20;
-
+const KEY_BYTES = 14;
 const TAG = 's'.charCodeAt(0);
-const KEY_BYTES = 17;
+const EPOCH_KEY = Uint8Array.of('e'.charCodeAt(0));
+
+/** What a checkpoint says of copies. `dead`: first and last of epochs that ended in a crash, a pair for each crash. */
+export type ColdMark = {
+  readonly epoch: number;
+  readonly dead: readonly (readonly [number, number])[];
+};
+
+/** Which copy a key in memory has: epoch * 2 + place; 0: none. */
+export type CopyName = number;
 
 export class ColdCopies {
   readonly #store: ColdStore;
   #epoch: number;
+  /** Written to the store. */
+  #begun: number;
+  readonly #dead: readonly (readonly [number, number])[];
   readonly #key = new Uint8Array(KEY_BYTES);
-  /** Keys to be deleted by the next checkpoint, one after another. */
-  #superseded = new Uint8Array(256 * KEY_BYTES);
-  #supersededCount = 0;
 
-  /** Over what `epoch` checkpoints (0: none) have left in the store; what came after the last is cleared. */
-  constructor(store: ColdStore, epoch: number) {
+  /** `mark`: of the checkpoint that the run goes on from; null: from none. */
+  constructor(store: ColdStore, mark: ColdMark | null) {
     this.#store = store;
-    this.#epoch = epoch;
-    store.clearFrom(writeKey(new Uint8Array(KEY_BYTES), 0, [epoch + 1, 0, 0, 0]));
+    const ended = mark?.epoch ?? 0;
+    const bytes = store.read([EPOCH_KEY])[0];
+    this.#begun = bytes == null ? 0 : int32At(bytes, 0);
+    const dead = mark?.dead ?? [];
+    this.#dead = this.#begun > ended ? [...dead, [ended + 1, this.#begun]] : dead;
+    this.#epoch = Math.max(ended, this.#begun) + 1;
   }
 
-  /** Epoch of the last checkpoint. */
-  get epoch(): number {
-    return this.#epoch;
+  /**
+   * Writes a copy and gives its name. `before`: the one that the key had. `bytes`: the first four are written here.
+   */
+  put(space: number, lo: number, hi: number, before: CopyName, bytes: Uint8Array): CopyName {
+    if (this.#begun < this.#epoch) this.#begin();
+    const place = before >> 1 === this.#epoch ? before & 1 : 1 - (before & 1);
+    setInt32(bytes, 0, this.#epoch);
+    writeKey(this.#key, 0, { space, lo, hi, place });
+    this.#store.put(this.#key, bytes);
+    return this.#epoch * 2 + place;
   }
 
-  /** Too many superseded copies wait for a checkpoint. */
-  get wantsCheckpoint(): boolean {
-    return this.#supersededCount >= SUPERSEDED_MAX;
-  }
-
-  /** Bytes of memory in use. */
-  get bytes(): number {
-    return this.#superseded.length;
-  }
-
-  /** Writes a copy and gives its epoch. */
-  put(space: number, lo: number, hi: number, bytes: Uint8Array): number {
-    const epoch = this.#epoch + 1;
-    this.#store.put(writeKey(this.#key, 0, [epoch, space, lo, hi]), bytes);
-    return epoch;
-  }
-
-  /** The copies of n keys of a space, in their order. `keys`: lo, hi and epoch of each. */
-  read(space: number, keys: Int32Array, n: number): readonly Uint8Array[] {
-    const all = new Uint8Array(n * KEY_BYTES);
-    const names: Uint8Array[] = [];
+  /**
+   * The copies of n keys of a space. `keys`: lo and hi of each; `names` is given those of their copies. Null where a key
+   * never left.
+   */
+  read(
+    space: number,
+    keys: Int32Array,
+    n: number,
+    names: Int32Array,
+  ): readonly (Uint8Array | null)[] {
+    const all = new Uint8Array(n * 2 * KEY_BYTES);
+    const asked: Uint8Array[] = [];
+    for (let i = 0; i < n * 2; i++) {
+      const key = i >> 1;
+      writeKey(all, i * KEY_BYTES, { space, lo: keys[key * 2]!, hi: keys[key * 2 + 1]!, place: i & 1 });
+      asked.push(all.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES));
+    }
+    const found = this.#store.read(asked);
+    const copies: (Uint8Array | null)[] = [];
     for (let i = 0; i < n; i++) {
-      const parts = [keys[i * 3 + 2]!, space, keys[i * 3]!, keys[i * 3 + 1]!];
-      writeKey(all, i * KEY_BYTES, parts);
-      names.push(all.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES));
+      const epochs = [this.#epochOf(found[i * 2]!), this.#epochOf(found[i * 2 + 1]!)];
+      const place = epochs[1]! > epochs[0]! ? 1 : 0;
+      names[i] = epochs[place]! * 2 + place;
+      copies.push(epochs[place] === 0 ? null : found[i * 2 + place]!);
     }
-    return this.#store.read(names);
+    return copies;
   }
 
-  /** The copy says no longer what the key is. */
-  supersede(space: number, lo: number, hi: number, epoch: number): void {
-    if (epoch > this.#epoch) {
-      // No checkpoint refers to it.
-      this.#store.delete(writeKey(this.#key, 0, [epoch, space, lo, hi]));
-      return;
-    }
-    const at = this.#supersededCount * KEY_BYTES;
-    if (at === this.#superseded.length) {
-      const larger = new Uint8Array(at * 2);
-      larger.set(this.#superseded);
-      this.#superseded = larger;
-    }
-    writeKey(this.#superseded, at, [epoch, space, lo, hi]);
-    this.#supersededCount++;
-  }
-
-  /** Before a checkpoint's batch: what its pages refer to is on its way. Gives the batch's epoch. */
-  flush(): number {
+  /** Before a checkpoint: hands on what its pages rely on. The mark goes into the checkpoint. */
+  mark(): ColdMark {
     this.#store.flush();
-    return this.#epoch + 1;
+    return { epoch: this.#epoch, dead: this.#dead };
   }
 
-  /** Keys that the checkpoint's batch deletes. */
-  *superseded(): Generator<Uint8Array> {
-    for (let i = 0; i < this.#supersededCount; i++) {
-      yield this.#superseded.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES);
-    }
-  }
-
-  /** The checkpoint's batch is written. */
+  /** The checkpoint is written. */
   checkpointed(): void {
     this.#epoch++;
-    this.#supersededCount = 0;
+  }
+
+  #begin(): void {
+    const bytes = new Uint8Array(4);
+    setInt32(bytes, 0, this.#epoch);
+    this.#store.put(EPOCH_KEY, bytes);
+    this.#begun = this.#epoch;
+  }
+
+  /** Epoch of a copy; 0: there is none, or it is dead. */
+  #epochOf(copy: Uint8Array | null): number {
+    if (copy === null) return 0;
+    const epoch = int32At(copy, 0);
+    for (const [first, last] of this.#dead) if (epoch >= first && epoch <= last) return 0;
+    return epoch;
   }
 }
 
-function writeKey(into: Uint8Array, at: number, parts: readonly number[]): Uint8Array {
+type KeyParts = {
+  readonly space: number;
+  readonly lo: number;
+  readonly hi: number;
+  readonly place: number;
+};
+
+function writeKey(into: Uint8Array, at: number, { space, lo, hi, place }: KeyParts): void {
   into[at] = TAG;
-  let to = at + 1;
-  for (let i = 0; i < 4; i++) {
-    const part = parts[i]!;
-    into[to++] = part >>> 24;
-    into[to++] = part >>> 16;
-    into[to++] = part >>> 8;
-    into[to++] = part;
-  }
-  return into;
+  setInt32(into, at + 1, space);
+  setInt32(into, at + 5, lo);
+  setInt32(into, at + 9, hi);
+  into[at + 13] = place;
+}
+
+function setInt32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
+function int32At(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }

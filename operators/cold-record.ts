@@ -2,7 +2,8 @@
  * A key's record and the blocks it points to, as bytes; and back. Blocks may lie elsewhere afterwards: their contents
  * hold no addresses but those that the references name, and these are written anew.
  *
- * Bytes: int32 n, the number of words; a bit a word, in int32s, for those that are not 0; those words. The words are
+ * Bytes: an int32 for whoever keeps them; n, the number of words; a bit a word, in int32s, for those that are not 0;
+ * those words. The words are
  * the record's, then each block's in the order of the references, a block before what it points to. They are moved as
  * int32s: as numbers, those that look like a NaN would not survive.
  */
@@ -111,13 +112,13 @@ export class ColdRecord {
 
   #pack(): Uint8Array {
     const n = this.#n;
-    const first = 1 + Math.ceil(n / 32);
+    const first = 2 + Math.ceil(n / 32);
     if (this.#packed.length < first + n * 2) this.#packed = new Int32Array((first + n * 2) * 2);
     const plain = this.#plain;
     const packed = this.#packed;
-    packed[0] = n;
+    packed[1] = n;
     let to = first;
-    for (let from = 0, mask = 1; from < n; from += 32, mask++) {
+    for (let from = 0, mask = 2; from < n; from += 32, mask++) {
       const words = Math.min(32, n - from);
       let bits = 0;
       for (let w = 0; w < words; w++) {
@@ -138,11 +139,11 @@ export class ColdRecord {
     if (this.#packed.length < length) this.#packed = new Int32Array(length * 2);
     const packed = this.#packed;
     new Uint8Array(packed.buffer).set(bytes);
-    const n = packed[0]!;
+    const n = packed[1]!;
     if (this.#plain.length < n * 2) this.#plain = new Int32Array(n * 4);
     const plain = this.#plain;
-    let at = 1 + Math.ceil(n / 32);
-    for (let from = 0, mask = 1; from < n; from += 32, mask++) {
+    let at = 2 + Math.ceil(n / 32);
+    for (let from = 0, mask = 2; from < n; from += 32, mask++) {
       const words = Math.min(32, n - from);
       const bits = packed[mask]!;
       for (let w = 0; w < words; w++) {

@@ -23,7 +23,8 @@ export class SliceBlock {
     this.#records = records;
     this.#logs = logs;
     this.#width = 1 + chain.lanes;
-    this.#smallestClass = sizeClass(2 * this.#width);
+    // Room for one slice: most keys of a sparse key (a pair of ids) never have a second.
+    this.#smallestClass = sizeClass(this.#width);
     this.#tails = new Int32Array(chain.windows.length);
     this.#movedTails = new Int32Array(chain.windows.length);
   }
@@ -77,7 +78,7 @@ export class SliceBlock {
     const tails = this.#tails;
     for (let w = 0; w < tails.length; w++) tails[w] = this.tailOf(record, chain.windows[w]!);
     const kept = this.#gather(header);
-    this.#fit(header, Math.max(2, Math.ceil(kept * 1.5) + 1));
+    this.#fit(header, kept === 0 ? 1 : Math.ceil(kept * 1.5) + 1);
     const block = i32[header + BLOCK]!;
     const words = kept * this.#width;
     const logs = this.#logs;

@@ -6,8 +6,8 @@
  * which enough bytes lie; then every key of a lesser age goes. It is never exact and need not be: no answer depends
  * on where a key is.
  *
- * What is not keys' records and blocks (anchors that wait for labels, attribution, ids, text pools, key tables, sets of
- * cold keys) is bounded by event time or by its own limits. It is counted but cannot be evicted; where it leaves less
+ * What is not keys' records and blocks (anchors that wait for labels, attribution, ids, text pools, key tables, filters
+ * of departed keys) is bounded by event time or by its own limits. It is counted but cannot be evicted; where it leaves less
  * than KEYS_SHARE_MIN of the budget, keys get that share all the same, and `isExceeded` says so.
  */
 import { assert } from './assert.ts';
@@ -21,6 +21,8 @@ const LOW_WATER = 13 / 16;
 const PART_SHARE = 1 / 32;
 /** Below this share of the budget nobody notes ages: it costs nothing. */
 const NOTED_FROM = 1 / 2;
+/** Sweeps of one settlement: a sampled age may be off, and a filter of departed keys may have grown. */
+const ROUNDS_MAX = 3;
 /** Keys get this share of the budget whatever the rest takes. */
 const KEYS_SHARE_MIN = 1 / 4;
 /** Ages sampled, over all keyspaces and shards, and of each. */
@@ -115,7 +117,7 @@ export class StateBudget {
       this.#bytes[m] = this.#members[m]!.heldBytes();
       members += this.#bytes[m]!;
     }
-    this.#otherBytes = words * 8 - members + this.copies.bytes;
+    this.#otherBytes = words * 8 - members;
     this.#heldBytes = this.#otherBytes + members;
     this.#settle();
   }
@@ -142,17 +144,24 @@ export class StateBudget {
     };
   }
 
+  /** Again when the filters of departed keys have grown by what was evicted. */
   #settle(): void {
+    for (let round = 0; round < ROUNDS_MAX; round++) if (!this.#makeRoom()) return;
+  }
+
+  /** Whether something was evicted. */
+  #makeRoom(): boolean {
     const max = this.#bytesMax;
     this.#isExceeded = false;
-    if (this.#heldBytes <= max * HIGH_WATER) return;
+    if (this.#heldBytes <= max * HIGH_WATER) return false;
     const evictable = this.#members.reduce((sum, member) => sum + member.evictableBytes(), 0);
     const other = this.#heldBytes - evictable;
     const least = max * KEYS_SHARE_MIN;
     this.#isExceeded = other > max * HIGH_WATER - least;
-    if (evictable <= Math.max(max * HIGH_WATER - other, least)) return;
+    if (evictable <= Math.max(max * HIGH_WATER - other, least)) return false;
     const low = Math.max(max * LOW_WATER - other, least * (LOW_WATER / HIGH_WATER));
     this.#evict(evictable - low, evictable);
+    return true;
   }
 
   #evict(bytes: number, evictable: number): void {

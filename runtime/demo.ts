@@ -30,6 +30,7 @@ import { type RunFlags, runPlan } from './run-command.ts';
 import type { TrafficSummary } from './simulator/ad-traffic.ts';
 import { readTruth } from './simulator/truth.ts';
 import { sinkName } from './sink.ts';
+import { stateBytesDefault } from './state-memory.ts';
 import { grouped } from './text-table.ts';
 
 export type DemoFlags = DemoConfig & {

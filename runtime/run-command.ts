@@ -96,6 +96,7 @@ export async function runPlan(
         // Only now is the folder ours.
         spill = new SpillFile(join(flags.to, PRIVATE, 'spill'));
         budget = copies === null ? null : stateBudget(copies, slabs, flags);
+        if (budget === null && flags.state === 'rocksdb') out.error(ALL_IN_MEMORY);
         meter.watch(budget);
         return makeEngine(plan, { slabs, shards, flags, spill, budget });
       },
@@ -120,6 +121,9 @@ function stateLine(budget: StateBudget | null): string | null {
 function stateBudget(copies: ColdCopies, slabs: SlabSets, flags: RunFlags): StateBudget {
   return new StateBudget(copies, flags.stateBytes, [...slabs.values()]);
 }
+
+const ALL_IN_MEMORY =
+  'LevelDB cannot hold keys that are not in memory: all state stays in memory, whatever --state-memory says.';
 
 /** A parameter of its own, since the compiler does not see the callback's assignment. */
 function closeSpill(spill: SpillFile | null): void {
@@ -156,7 +160,7 @@ function watchSignals(out: Console) {
       if (stop.requested) process.exit(code);
       stop.requested = true;
       exit = code;
-      out.error('Stopping at the next commit…');
+      out.error('Stopping at the next commit… (once more: at once; what is committed stays)');
     };
     process.on(signal, listener);
     return () => process.off(signal, listener);

@@ -76,6 +76,9 @@ export async function run(request: RunRequest): Promise<RunResult> {
     const progressLog = await openOwn(log, 'progress');
     const progress = await readProgress(progressLog);
     if (progress?.done) return { outcome: 'already_done', manifest: null };
+    if (progress !== null && request.inputs.some(({ path }) => path === '-')) {
+      request.say('going on: standard input must bring the same bytes again, from the first');
+    }
     const decisions = await DecisionLog.open(await openOwn(log, 'decisions'));
     if (request.complete) await decisions.take('complete', new Date());
 
@@ -149,7 +152,7 @@ async function warningsOf(plan: Plan, task: Task): Promise<string[]> {
       warnings.push(...inputWarnings(stream, fields, engine.counts(index), inputs));
     }
   }
-  return warnings;
+  return [...warnings, ...uncheckedWarnings(plan)];
 }
 
 async function prepareFolder(request: RunRequest): Promise<void> {
@@ -276,4 +279,17 @@ function taskOptions(request: RunRequest): TaskOptions {
   const { commitEveryMs, checkpointEveryMs, complete, stop, onBatch, onCommit } = request;
   const now = request.now ?? (() => performance.now());
   return { commitEveryMs, checkpointEveryMs, complete, stop, onBatch, onCommit, now };
+}
+
+/** Checks that are compiled but judged by nobody yet: an author must not take silence for a verdict. */
+function uncheckedWarnings(plan: Plan): string[] {
+  return plan.examples.flatMap(({ name, checks }) => {
+    const kinds = checks
+      .map(({ kind }) => kind)
+      .filter((kind) => kind !== 'range' && kind !== 'size');
+    if (kinds.length === 0) return [];
+    return [
+      `${name}: not judged yet: check ${[...new Set(kinds)].join(', ')} (range and size are)`,
+    ];
+  });
 }

@@ -18,12 +18,12 @@ export type ByteSource = {
 
 /** `-` is standard input. `from`: decompressed bytes to pass over (plain files seek). */
 export async function openBytes(path: string, from = 0): Promise<ByteSource> {
-  const raw = path === '-' ? standardInput() : await openFile(path);
+  const raw: SeekableSource = path === '-' ? standardInput() : await openFile(path);
   const head = new Uint8Array(4);
   let size = 0;
   for (let got = 1; size < 4 && got > 0; size += got) got = await raw.read(head, size);
   const compression = compressionOf(head.subarray(0, size));
-  if (compression === 'none' && path !== '-') {
+  if (compression === 'none' && raw.canSeek) {
     await raw.close();
     return openFile(path, from);
   }
@@ -32,7 +32,7 @@ export async function openBytes(path: string, from = 0): Promise<ByteSource> {
     compression === 'none'
       ? whole
       : fromPieces(whole, compression === 'gzip' ? gunzipped(whole, path) : unzstd(whole, path));
-  await skip(source, from);
+  await skip(source, from, path);
   return source;
 }
 
@@ -42,18 +42,22 @@ function compressionOf(head: Uint8Array): 'none' | 'gzip' | 'zstd' {
   return zstd ? 'zstd' : 'none';
 }
 
-async function openFile(path: string, from = 0): Promise<ByteSource> {
+type SeekableSource = ByteSource & { readonly canSeek?: boolean };
+
+/** A pipe (`<(…)`, a FIFO) is read as it comes, and once; only a file can be opened again, and read from a position. */
+async function openFile(path: string, from = 0): Promise<SeekableSource> {
   const file = await guarded(path, () => open(path, 'r'));
+  const canSeek = await guarded(path, async () => (await file.stat()).isFile());
   let position = from;
   const read = async (buffer: Uint8Array, at: number) => {
-    const got = await guarded(path, () => readInto(file, buffer, at, position));
+    const got = await guarded(path, () => readInto(file, buffer, at, canSeek ? position : null));
     position += got;
     return got;
   };
-  return { read, close: () => file.close() };
+  return { read, close: () => file.close(), canSeek };
 }
 
-async function readInto(file: FileHandle, buffer: Uint8Array, at: number, position: number) {
+async function readInto(file: FileHandle, buffer: Uint8Array, at: number, position: number | null) {
   return (await file.read(buffer, at, buffer.length - at, position)).bytesRead;
 }
 
@@ -170,11 +174,18 @@ function damaged(path: string, format: string, cause: unknown): Fault {
   return new Fault('truncated', message, { context: { path, format }, cause });
 }
 
-async function skip(source: ByteSource, bytes: number): Promise<void> {
+async function skip(source: ByteSource, bytes: number, path: string): Promise<void> {
   const waste = new Uint8Array(Math.min(bytes, 1 << 16));
   for (let left = bytes; left > 0; ) {
     const got = await source.read(waste.subarray(0, Math.min(left, waste.length)), 0);
-    if (got === 0) return;
+    if (got === 0) throw shorterInput(path);
     left -= got;
   }
+}
+
+/** A file that was replaced is found out before; this is for what comes through a pipe. */
+export function shorterInput(path: string): Fault {
+  const name = path === '-' ? 'standard input' : path;
+  const message = `${name} ends before the place where this run goes on: it is not what the folder was made from. Give the same bytes from the first on, or start over with --fresh.`;
+  return new Fault('input_shorter', message, { context: { path } });
 }

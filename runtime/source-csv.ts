@@ -14,14 +14,14 @@ import { RowDecoder } from '../operators/decode-rows.ts';
 import { BATCH_ROWS_MAX, LINE_BYTES_MAX } from '../operators/decoder.ts';
 import { Fault } from './fault.ts';
 import type { ReadPosition, RecordReader } from './record-reader.ts';
-import { openBytes } from './source-bytes.ts';
+import { openBytes, shorterInput } from './source-bytes.ts';
 import { columnsOf } from './source-columns.ts';
 
 /** Bytes given to the parser at a time. */
 const PIECE_BYTES = 1 << 16;
 
 /** A record longer than LINE_BYTES_MAX is malformed; one longer than this stops the file, since it is held in memory. */
-const RECORD_CHARS_MAX = 1 << 26;
+const RECORD_CHARS_MAX = 1 << 25;
 
 /** A record's cells, or why there are none. */
 type Row = { readonly cells: readonly string[] | null; readonly source: string };
@@ -40,7 +40,9 @@ export async function openCsv(
   // A file without any line has no records, and so no header to blame.
   const columns = header.done === true ? [] : columnsOf(path, names, fields);
   let rows = 0;
-  for (; rows < at.rows && (await table.next()).done !== true; rows++);
+  for (; rows < at.rows; rows++) {
+    if ((await table.next()).done === true) throw shorterInput(path);
+  }
   const read = async (rowsMax: number) => {
     const limit = Math.min(rowsMax, BATCH_ROWS_MAX);
     decoder.begin(limit);

@@ -39,11 +39,12 @@ export async function openLogSource(
     const log = new EmbeddedLog(folder);
     const opened = await log.open(topic, partition);
     const expected = ingested?.records[`${topic}/${partition}`] ?? 0;
-    if (opened.end < expected) {
+    const { end } = opened;
+    if (end < expected) {
       await log.close();
       throw new Fault(
         'log_damaged',
-        `the log in ${folder} has ${opened.end} of ${expected} blocks of ${topic}/${partition}: its end was lost. Delete the folder and run millrace ingest again.`,
+        `the log in ${folder} has ${end} of ${expected} blocks of ${topic}/${partition}: its end was lost. Delete the folder and run millrace ingest again.`,
         { context: { path: folder, topic, partition } },
       );
     }

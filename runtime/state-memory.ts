@@ -1,6 +1,7 @@
 /** How much memory state may take, and what a run says of it. */
 import { totalmem } from 'node:os';
 import type { StateSizes } from '../operators/state-budget.ts';
+import { grouped } from './text-table.ts';
 
 /** Share of the machine's memory (or of what this process may use of it) for state, when the command does not say. */
 export const STATE_MEMORY_SHARE = 0.5;
@@ -27,8 +28,4 @@ export function stateText(sizes: StateSizes): string | null {
 
 function mebibytes(bytes: number): string {
   return grouped(Math.round(bytes / 1_048_576));
-}
-
-function grouped(count: number): string {
-  return count.toLocaleString('en-US');
 }

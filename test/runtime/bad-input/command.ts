@@ -29,7 +29,10 @@ export function makeWorkshop(): Workshop {
 }
 
 export function start({ folder, main }: Workshop, args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [main, ...args], { cwd: folder, timeout: TIMEOUT_MS });
+  const child = spawn(process.execPath, [main, ...args], { cwd: folder, timeout: TIMEOUT_MS });
+  // A child that ends early reads no more of what it is given.
+  child.stdin.on('error', () => undefined);
+  return child;
 }
 
 export async function ended(child: ChildProcess): Promise<Ended> {

@@ -39,10 +39,7 @@ const wrong: readonly (readonly [Event | string, string])[] = [
   ['"text"', 'not a JSON object'],
   [`${JSON.stringify(good)} more`, 'not valid JSON'],
   [JSON.stringify(good).slice(0, 40), 'not valid JSON'],
-  [
-    JSON.stringify(good).replace('1730000000000', '1e999'),
-    'field ts: time outside the years 1970 to 9999',
-  ],
+  [JSON.stringify(good).replace('1730000000000', '1e999'), 'field ts: out of range'],
 ];
 const asText = (line: Event | string) => (typeof line === 'string' ? line : JSON.stringify(line));
 
@@ -63,7 +60,7 @@ export const INPUT_CASES: readonly InputCase[] = [
     code: 0,
     accepted: 0,
     emitted: 0,
-    says: /are malformed; the first: record 0 of noise\.ndjson, not valid JSON/,
+    says: /are malformed; the first: record 0 of in\/noise\.ndjson, not valid JSON/,
   },
   { file: 'zeros.ndjson', content: new Uint8Array(1_000_000), code: 0, accepted: 0, malformed: 1 },
   { file: 'noise.csv', content: noise(200_000), code: 3, says: /noise\.csv has no column/ },
@@ -123,7 +120,7 @@ export const INPUT_CASES: readonly InputCase[] = [
   },
   {
     file: 'open.csv',
-    content: `${head}"i1,${'x\n'.repeat(36_000_000)}`,
+    content: `${head}"i1,${'x\n'.repeat(17_000_000)}`,
     code: 3,
     says: /open\.csv: a record is longer than .* never closed/,
   },
