@@ -73,7 +73,12 @@ export class ColdCopies {
     const asked: Uint8Array[] = [];
     for (let i = 0; i < n * 2; i++) {
       const key = i >> 1;
-      writeKey(all, i * KEY_BYTES, { space, lo: keys[key * 2]!, hi: keys[key * 2 + 1]!, place: i & 1 });
+      writeKey(all, i * KEY_BYTES, {
+        space,
+        lo: keys[key * 2]!,
+        hi: keys[key * 2 + 1]!,
+        place: i & 1,
+      });
       asked.push(all.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES));
     }
     const found = this.#store.read(asked);

@@ -6,15 +6,16 @@
  *   (the keyspace applies the part as if all its keys had always been there)
  *   settle   evicts, from any keyspace, what has not been used for longest, when the budget is exceeded
  *
- * A key that was brought back and is only looked up keeps its copy: evicting it again writes nothing. An update makes the
- * copy worthless; `admit` sees it coming. What a look-up tidies up in a record is then lost, and tidied up again.
+ * A key that was brought back and is only looked up keeps its copy: evicting it again writes nothing. An update makes it
+ * one of the past; `admit` sees it coming. What a look-up tidies up in a record is then lost, and tidied up again.
  *
- * Slabs: `.cold`, `.coldepochs` (cold-set.ts); `.copies`: an int32 a record, the epoch of its copy (0: it has none).
+ * Slabs: `.departed` (departed-keys.ts); `.copies`: an int32 a record, the name of its copy (cold-copies.ts), below 0 when
+ * the key has changed since; 0: it has none. 1 or -1 while the copy is on its way.
  * Ages are not state: after a restart all keys are equally old.
  */
 import type { BlockRef } from './block-ref.ts';
 import { ColdRecord } from './cold-record.ts';
-import { ColdSet } from './cold-set.ts';
+import { DepartedKeys } from './departed-keys.ts';
 import type { KeyTable } from './key-table.ts';
 import type { RecordSlots } from './record-slots.ts';
 import { ROOT_WORDS, type Slab, type SlabSet } from './slab.ts';
@@ -25,6 +26,8 @@ import type { Steps } from './steps.ts';
 const READ_KEYS = 1024;
 /** Age of a slot that holds no record. */
 const NO_RECORD = -1;
+/** Name of a copy that is on its way. */
+const ON_ITS_WAY = 1;
 
 /** Key lanes of every participant, by row; 0, 0 is null. */
 export type StepKeys = { readonly los: readonly Int32Array[]; readonly his: readonly Int32Array[] };
@@ -48,7 +51,7 @@ export class KeyEviction implements Evictable {
   readonly #parts: KeyEvictionParts;
   readonly #budget: StateBudget;
   readonly #member: number;
-  readonly #cold: ColdSet;
+  readonly #departed: DepartedKeys;
   readonly #copies: Slab;
   readonly #record: ColdRecord;
   readonly #slabs: readonly Slab[];
@@ -56,13 +59,11 @@ export class KeyEviction implements Evictable {
   readonly #blocks: readonly Slab[];
   /** By slot: the part that last used its record. Empty: not noted yet. */
   #ages = new Int32Array(0);
-  /** lo, hi and epoch of keys whose copies are to be read, and their records. */
-  readonly #wanted = new Int32Array(READ_KEYS * 3);
+  /** Lanes of keys whose copies are to be read, the names of those, and the keys' records. */
+  readonly #wanted = new Int32Array(READ_KEYS * 2);
+  readonly #wantedNames = new Int32Array(READ_KEYS);
   readonly #wantedRecords = new Int32Array(READ_KEYS);
   #wantedCount = 0;
-  /** The same of keys whose copies are worthless once they are read. */
-  #worthless = new Int32Array(READ_KEYS * 3);
-  #worthlessCount = 0;
   #hand = 0;
   #seed = 1;
 
@@ -70,7 +71,7 @@ export class KeyEviction implements Evictable {
     this.#parts = parts;
     this.#budget = budget;
     const { slabs, name } = parts;
-    this.#cold = new ColdSet(slabs.open(`${name}.cold`), slabs.open(`${name}.coldepochs`));
+    this.#departed = new DepartedKeys(slabs.open(`${name}.departed`));
     this.#copies = slabs.open(`${name}.copies`);
     this.#record = new ColdRecord(parts.records, parts.recordWords, parts.refs);
     this.#slabs = [...slabs.all()].filter((slab) => slab.name.startsWith(`${name}.`));
@@ -83,7 +84,7 @@ export class KeyEviction implements Evictable {
   }
 
   get coldKeys(): number {
-    return this.#cold.size;
+    return this.#departed.cold;
   }
 
   heldBytes(): number {
@@ -97,7 +98,7 @@ export class KeyEviction implements Evictable {
 
   /** Whether a batch must go through `admit`. */
   get isActive(): boolean {
-    return this.#cold.size > 0 || this.#budget.isNoting;
+    return this.#departed.cold > 0 || this.#budget.isNoting;
   }
 
   /** Brings the keys of the steps from `from` on into memory; answers up to which step (not included). */
@@ -120,20 +121,19 @@ export class KeyEviction implements Evictable {
       if ((lo | hi) === 0) continue;
       let record = table.find(lo, hi);
       if (record === 0) {
-        record = this.#want(lo, hi);
-        if (record !== 0 || who < feeds) added += perKey;
         if (this.#wantedCount === READ_KEYS) {
           this.#load();
           added = Math.max(added, this.evictableBytes() - before);
         }
+        record = this.#want(lo, hi);
+        if (record !== 0 || who < feeds) added += perKey;
         if (record === 0) continue;
       }
       const slot = this.#parts.slots.numberOf(record);
       this.#ages[slot] = part;
-      if (who < feeds) this.#change(slot, lo, hi);
+      if (who < feeds) this.#change(slot);
     }
     this.#load();
-    this.#supersede();
     return to;
   }
 
@@ -181,23 +181,20 @@ export class KeyEviction implements Evictable {
     return wanted + bytes - this.evictableBytes();
   }
 
-  /** Gives a cold key a record that `#load` fills in; 0: the key is not cold. */
+  /** Gives a key that may be cold a record, which `#load` fills in or takes back; 0: the key is not cold. */
   #want(lo: number, hi: number): number {
-    const epoch = this.#cold.size === 0 ? 0 : this.#cold.epochOf(lo, hi);
-    if (epoch === 0) return 0;
+    if (!this.#departed.has(lo, hi)) return 0;
     const { slots, table, records } = this.#parts;
     const record = slots.take();
     records.i32[record * 2] = lo;
     records.i32[record * 2 + 1] = hi;
     table.insert(lo, hi, record);
-    this.#cold.remove(lo, hi);
     const slot = slots.numberOf(record);
     if (slot >= this.#ages.length) this.#growAges(slot + 1);
-    this.#setCopy(slot, epoch);
+    this.#setCopy(slot, ON_ITS_WAY);
     const i = this.#wantedCount++;
-    this.#wanted[i * 3] = lo;
-    this.#wanted[i * 3 + 1] = hi;
-    this.#wanted[i * 3 + 2] = epoch;
+    this.#wanted[i * 2] = lo;
+    this.#wanted[i * 2 + 1] = hi;
     this.#wantedRecords[i] = record;
     return record;
   }
@@ -206,52 +203,49 @@ export class KeyEviction implements Evictable {
     const n = this.#wantedCount;
     if (n === 0) return;
     this.#wantedCount = 0;
-    const copies = this.#budget.copies.read(this.#parts.space, this.#wanted, n);
-    for (let i = 0; i < n; i++) this.#record.put(this.#wantedRecords[i]!, copies[i]!);
-    this.#budget.loads += n;
+    const names = this.#wantedNames;
+    const copies = this.#budget.copies.read(this.#parts.space, this.#wanted, n, names);
+    for (let i = 0; i < n; i++) {
+      const record = this.#wantedRecords[i]!;
+      const slot = this.#parts.slots.numberOf(record);
+      const copy = copies[i]!;
+      if (copy === null) {
+        this.#forget(record, slot);
+        continue;
+      }
+      this.#setCopy(slot, this.#copyOf(slot) < 0 ? -names[i]! : names[i]!);
+      this.#record.put(record, copy);
+      this.#departed.returned();
+      this.#budget.loads++;
+    }
   }
 
+  /** The key leaves memory. */
   #evict(record: number, slot: number): void {
-    const { slots, table, records, space } = this.#parts;
+    const { records, space } = this.#parts;
     const lo = records.i32[record * 2]!;
     const hi = records.i32[record * 2 + 1]!;
-    let epoch = this.#copyOf(slot);
-    if (epoch === 0) {
-      epoch = this.#budget.copies.put(space, lo, hi, this.#record.take(record));
-    } else {
-      this.#record.drop(record);
-      this.#setCopy(slot, 0);
-    }
-    table.remove(lo, hi);
-    this.#cold.add(lo, hi, epoch);
-    slots.give(record);
-    this.#ages[slot] = NO_RECORD;
+    const copy = this.#copyOf(slot);
+    if (copy > 0) this.#record.drop(record);
+    else this.#budget.copies.put(space, lo, hi, -copy, this.#record.take(record));
+    this.#forget(record, slot);
+    this.#departed.left(lo, hi);
     this.#budget.evictions++;
   }
 
-  /** The key is about to change: its copy, which may not have been read yet, will say no longer what it is. */
-  #change(slot: number, lo: number, hi: number): void {
-    const epoch = this.#copyOf(slot);
-    if (epoch === 0) return;
+  /** Gives a record back; its word 0 still holds the hash. */
+  #forget(record: number, slot: number): void {
+    const { slots, table, records } = this.#parts;
+    table.remove(records.i32[record * 2]!, records.i32[record * 2 + 1]!);
+    slots.give(record);
+    this.#ages[slot] = NO_RECORD;
     this.#setCopy(slot, 0);
-    const i = this.#worthlessCount++;
-    if (i * 3 === this.#worthless.length) {
-      const larger = new Int32Array(i * 6);
-      larger.set(this.#worthless);
-      this.#worthless = larger;
-    }
-    this.#worthless[i * 3] = lo;
-    this.#worthless[i * 3 + 1] = hi;
-    this.#worthless[i * 3 + 2] = epoch;
   }
 
-  #supersede(): void {
-    const { space } = this.#parts;
-    const keys = this.#worthless;
-    for (let i = 0; i < this.#worthlessCount; i++) {
-      this.#budget.copies.supersede(space, keys[i * 3]!, keys[i * 3 + 1]!, keys[i * 3 + 2]!);
-    }
-    this.#worthlessCount = 0;
+  /** The key is about to change: its copy will say no longer what it is. */
+  #change(slot: number): void {
+    const copy = this.#copyOf(slot);
+    if (copy > 0) this.#setCopy(slot, -copy);
   }
 
   #copyOf(slot: number): number {
@@ -259,11 +253,14 @@ export class KeyEviction implements Evictable {
     return at < this.#copies.i32.length ? this.#copies.i32[at]! : 0;
   }
 
-  #setCopy(slot: number, epoch: number): void {
+  #setCopy(slot: number, name: number): void {
     const copies = this.#copies;
     const word = ROOT_WORDS + (slot >> 1);
-    if (word >= copies.used) copies.bump(word + 1 - copies.used);
-    copies.i32[ROOT_WORDS * 2 + slot] = epoch;
+    if (word >= copies.used) {
+      if (name === 0) return;
+      copies.bump(word + 1 - copies.used);
+    }
+    copies.i32[ROOT_WORDS * 2 + slot] = name;
     copies.mark(word, 1);
   }
 

@@ -2,13 +2,13 @@
  * A checkpoint is the state as of a committed K: every page of every slab, and where to read the sources on from.
  *
  *  1. The task commits its outputs up to K, then asks for a checkpoint at that K.
- *  2. Every page written since the last checkpoint and the meta record go to the store in one atomic, durable batch,
- *     which also deletes the copies of cold keys that these pages refer to no longer (cold-copies.ts).
+ *  2. Every page written since the last checkpoint and the meta record go to the store in one atomic, durable batch.
+ *     Copies of cold keys (cold-copies.ts) were handed to the same store before it.
  *  3. Only then are the pages clean. A batch that fails leaves them dirty, and the store as it was.
  *
  * Restore puts the pages back before any operator opens its slab, and gives the meta record.
  */
-import type { ColdCopies } from '../operators/cold-copies.ts';
+import type { ColdCopies, ColdMark } from '../operators/cold-copies.ts';
 import type { SlabSet } from '../operators/slab.ts';
 import { Fault } from './fault.ts';
 import { fromJsonTime, type JsonTime, toJsonTime } from './json-time.ts';
@@ -33,8 +33,8 @@ export type CheckpointMeta = {
   /** All steps with time < k are in the pages. */
   readonly k: number;
   readonly sources: readonly SourceSnapshot[];
-  /** Checkpoints so far, as copies of cold keys count them; absent: there never were any. */
-  readonly coldEpoch?: number;
+  /** Which copies of cold keys go with the pages; absent: there never were any. */
+  readonly cold?: ColdMark;
 };
 
 /** Slab sets by name: `shard-0` …, `scan`. */
@@ -48,8 +48,8 @@ export async function saveCheckpoint(
   copies: ColdCopies | null = null,
 ): Promise<number> {
   const count = { pages: 0 };
-  const saved = copies === null ? meta : { ...meta, coldEpoch: copies.flush() };
-  await store.write(dirtyPages(sets, count), encodeMeta(saved), copies?.superseded());
+  const saved = copies === null ? meta : { ...meta, cold: copies.mark() };
+  await store.write(dirtyPages(sets, count), encodeMeta(saved));
   copies?.checkpointed();
   for (const set of sets.values()) for (const slab of set.all()) slab.clean();
   return count.pages;
@@ -96,7 +96,7 @@ type SavedMeta = {
   readonly planDigest: string;
   readonly k: JsonTime;
   readonly sources: readonly SourceSnapshot[];
-  readonly coldEpoch?: number;
+  readonly cold?: ColdMark;
 };
 
 function encodeMeta(meta: CheckpointMeta): Uint8Array {

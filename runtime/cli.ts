@@ -172,18 +172,20 @@ function addRun(program: Command, out: Console, done: Done): void {
       whole(1, 4096),
       1,
     )
-    .option('--commit-every <seconds>', 'pace of output commits', seconds, COMMIT_EVERY_MS)
-    .option(
-      '--checkpoint-every <seconds>',
-      'pace of state checkpoints',
-      seconds,
-      CHECKPOINT_EVERY_MS,
+    .addOption(
+      new Option('--commit-every <seconds>', 'pace of output commits')
+        .argParser(seconds)
+        .default(COMMIT_EVERY_MS, String(COMMIT_EVERY_MS / 1000)),
     )
-    .option(
-      '--memory <mb>',
-      'for events that wait for their time; more goes to disk',
-      megabytes,
-      BUFFER_BYTES,
+    .addOption(
+      new Option('--checkpoint-every <seconds>', 'pace of state checkpoints')
+        .argParser(seconds)
+        .default(CHECKPOINT_EVERY_MS, String(CHECKPOINT_EVERY_MS / 1000)),
+    )
+    .addOption(
+      new Option('--memory <mb>', 'for events that wait for their time; more goes to disk')
+        .argParser(megabytes)
+        .default(BUFFER_BYTES, String(BUFFER_BYTES / 1024 / 1024)),
     )
     .option(
       '--state-memory <mb>',

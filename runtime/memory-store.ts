@@ -18,12 +18,7 @@ export class MemoryStore implements StateStore {
     return this.#meta;
   }
 
-  async write(
-    pages: Iterable<SavedPage>,
-    meta: Uint8Array,
-    forgotten: Iterable<Uint8Array> = [],
-  ): Promise<void> {
-    for (const key of forgotten) this.cold.delete(key);
+  async write(pages: Iterable<SavedPage>, meta: Uint8Array): Promise<void> {
     for (const page of pages) this.#pages.set(encodePageKey(page).toString(), page.bytes.slice());
     this.#meta = meta.slice();
   }

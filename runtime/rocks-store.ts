@@ -75,18 +75,13 @@ class RocksStore implements StateStore {
     }
   }
 
-  async write(
-    pages: Iterable<SavedPage>,
-    meta: Uint8Array,
-    forgotten: Iterable<Uint8Array> = [],
-  ): Promise<void> {
+  async write(pages: Iterable<SavedPage>, meta: Uint8Array): Promise<void> {
     const batch = this.#db.batch();
     try {
       for (const page of pages) {
         const { bytes } = page;
         batch.put(encodePageKey(page), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
       }
-      for (const key of forgotten) batch._del(Buffer.from(key), {});
       batch.put(META_KEY, Buffer.from(meta));
       await batch.write({ sync: true });
     } catch (error) {

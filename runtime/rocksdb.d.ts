@@ -19,7 +19,6 @@ declare module '@nxtedition/rocksdb' {
     del(key: Buffer): RocksBatch;
     write(options: { readonly sync: boolean }): Promise<void>;
     _put(key: Buffer, value: Buffer, options: object): void;
-    _del(key: Buffer, options: object): void;
     _writeSync(options: { readonly sync: boolean }): void;
     _closeSync(): void;
     close(): Promise<void>;
@@ -36,10 +35,5 @@ declare module '@nxtedition/rocksdb' {
     }): RocksIterator;
     /** Undefined where a key is missing. */
     _getManySync(keys: readonly Buffer[], options: object): (Buffer | undefined)[];
-    /** Clears the range before it returns; calls back later. */
-    _clear(
-      range: { readonly gte: Buffer; readonly lt: Buffer },
-      done: (error?: Error | null) => void,
-    ): void;
   }
 }

@@ -87,7 +87,7 @@ export async function run(request: RunRequest): Promise<RunResult> {
     const slabs = makeSlabs(request.shards);
     const checkpoint = await restoreCheckpoint(store, slabs, request.plan.digest);
     checkProgress(own, progress, checkpoint);
-    const copies = store.cold && new ColdCopies(store.cold, checkpoint?.coldEpoch ?? 0);
+    const copies = store.cold && new ColdCopies(store.cold, checkpoint?.cold ?? null);
     const engine = request.makeEngine(request.plan, slabs, request.shards, copies ?? null);
     const outputs = await openOutputs(request, progress, closing);
     const sources = await openSources(request, engine, checkpoint, closing);

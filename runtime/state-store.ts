@@ -15,12 +15,7 @@ export type StateStore = {
   load(page: (page: SavedPage) => void): Promise<Uint8Array | null>;
   /** Only the meta record. */
   meta(): Promise<Uint8Array | null>;
-  /** `forgotten`: keys of the cold store that the same write deletes. */
-  write(
-    pages: Iterable<SavedPage>,
-    meta: Uint8Array,
-    forgotten?: Iterable<Uint8Array>,
-  ): Promise<void>;
+  write(pages: Iterable<SavedPage>, meta: Uint8Array): Promise<void>;
   /** Where keys go that are not in memory; absent: the store cannot be read without waiting. */
   readonly cold?: ColdStore;
   close(): Promise<void>;

@@ -111,8 +111,7 @@ export class Task {
         await this.#advance();
         await this.commit();
         committedAt = now();
-        const isDue = now() - checkpointedAt >= checkpointEveryMs;
-        if (stop.requested || isDue || this.parts.copies?.wantsCheckpoint) {
+        if (stop.requested || now() - checkpointedAt >= checkpointEveryMs) {
           await this.checkpoint();
           checkpointedAt = now();
         }

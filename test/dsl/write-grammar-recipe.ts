@@ -1,14 +1,15 @@
 /** Writes dsl/grammar-recipe.ts from dsl/grammar.ohm: `npx vite-node test/dsl/write-grammar-recipe.ts`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { grammar } from 'ohm-js';
+import { type Grammar, grammar } from 'ohm-js';
 
 const source = new URL('../../dsl/grammar.ohm', import.meta.url);
 const target = new URL('../../dsl/grammar-recipe.ts', import.meta.url);
 
 /** What the file should hold. */
 export function recipeModule(): string {
-  const recipe = grammar(readFileSync(source, 'utf8')).toRecipe();
+  const parsed = grammar(readFileSync(source, 'utf8')) as Grammar & { toRecipe(): string };
+  const recipe = parsed.toRecipe();
   const literal = recipe.replaceAll('\\', '\\\\').replaceAll("'", "\\'");
   return [
     '/**',
