@@ -64,7 +64,9 @@ export class DepartedKeys {
     if (level < 0 || slab.f64[NEWEST_KEYS]! * BITS_PER_KEY >= wordsOf(level) * 64) {
       level++;
       assert(level < LEVELS_MAX, `${slab.name} holds more keys than were thought of`);
-      slab.f64[ADDRESSES + level] = slab.bump(wordsOf(level));
+      // It may replace the views.
+      const at = slab.bump(wordsOf(level));
+      slab.f64[ADDRESSES + level] = at;
       slab.f64[LEVELS] = level + 1;
       slab.f64[NEWEST_KEYS] = 0;
     }

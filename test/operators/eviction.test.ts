@@ -75,6 +75,7 @@ describe('keys beyond the budget', () => {
     expect(coldKeys).toBeGreaterThan(keys);
     const updated = happenings.filter(({ participant }) => participant === 0);
     expect(keys + coldKeys).toBe(new Set(updated.map(({ key }) => key)).size);
+    run.checkpoint();
     // Two places a key, and the epoch.
     expect(run.store.size).toBeGreaterThan(coldKeys);
     expect(run.store.size).toBeLessThanOrEqual(2 * (coldKeys + keys) + 1);
@@ -175,36 +176,32 @@ function hashed(key: number): [number, number] {
 
 /** A store whose writes since the last checkpoint may be lost, from some moment on. */
 class FragileStore implements ColdStore {
-  readonly #inner: MemoryColdStore[] = [new MemoryColdStore()];
-  #since: [Uint8Array, Uint8Array][] = [];
-  #durable: [Uint8Array, Uint8Array][] = [];
+  readonly #durable = new MemoryColdStore();
+  #since = new MemoryColdStore();
+  #writes: [Uint8Array, Uint8Array][] = [];
 
   get size(): number {
-    return this.#inner[0]!.size;
+    return this.#durable.size;
   }
 
   read(keys: readonly Uint8Array[]): readonly (Uint8Array | null)[] {
-    return this.#inner[0]!.read(keys);
+    const older = this.#durable.read(keys);
+    return this.#since.read(keys).map((value, i) => value ?? older[i]!);
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    this.#since.push([key.slice(), value.slice()]);
-    this.#inner[0]!.put(key, value);
+    this.#writes.push([key.slice(), value.slice()]);
+    this.#since.put(key, value);
   }
 
   flush(): void {}
 
-  sync(): void {
-    this.#durable.push(...this.#since);
-    this.#since = [];
-  }
-
-  /** Keeps `share` of the writes since the last checkpoint. */
-  crash(share: number): void {
-    this.#durable.push(...this.#since.slice(0, Math.floor(this.#since.length * share)));
-    this.#since = [];
-    this.#inner[0] = new MemoryColdStore();
-    for (const [key, value] of this.#durable) this.#inner[0].put(key, value);
+  /** A checkpoint (1), or a crash that keeps a share of the writes since the last. */
+  keep(share: number): void {
+    const kept = Math.floor(this.#writes.length * share);
+    for (let i = 0; i < kept; i++) this.#durable.put(...this.#writes[i]!);
+    this.#writes = [];
+    this.#since = new MemoryColdStore();
   }
 }
 
@@ -271,14 +268,14 @@ class BoundedRun {
     const { copies } = this.#budget;
     this.#mark = copies.mark();
     save(this.slabs, this.#saved);
-    this.store.sync();
+    this.store.keep(1);
     copies.checkpointed();
     this.#from = this.#at;
   }
 
   /** A kill: what was not in the last checkpoint is gone, and is done again. */
   restart(bytesMax: number): void {
-    this.store.crash(this.#random === null ? 1 : this.#random.pick([0, 0.5, 1]));
+    this.store.keep(this.#random === null ? 1 : this.#random.pick([0, 0.5, 1]));
     this.slabs = this.#mark === null ? new SlabSet() : restore(this.#saved);
     this.#at = this.#from;
     this.#answers = this.#answers.filter(({ at }) => at < this.#from);
