@@ -8,8 +8,25 @@ export function unknownAggregate(name: Name, aggregates: readonly string[]): Dia
     'unknown-aggregate',
     name.span,
     `there is no aggregate \`${name.text}\``,
-    suggest(name.text, aggregates),
+    hintOfSql(name.text) ?? suggest(name.text, aggregates),
   );
+}
+
+/** What SQL and others call them. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  avg: 'mean(x)',
+  average: 'mean(x)',
+  std: 'stddev(x)',
+  stdev: 'stddev(x)',
+  count_distinct: 'distinct(x)',
+  uniq: 'distinct(x)',
+  percentile: 'quantile(x, 0.9)',
+  median: 'quantile(x, 0.5)',
+};
+
+function hintOfSql(name: string): string | null {
+  const meant = OTHER_NAMES[name.toLowerCase()];
+  return meant === undefined ? null : `write \`${meant}\``;
 }
 
 export function aggregateArguments(span: Span, reason: string, hint: string | null): Diagnostic {

@@ -61,6 +61,7 @@ export function renderSummary(summary: DemoSummary): string[] {
     'Model against truth: "truth" is what the simulator drew the labels from, on the same rows.',
     'NE is log loss over that of the average rate: 1 knows nothing, lower is better.',
     'Calibration is observed over expected: below 1 the model promises too much.',
+    'Positives are weighted by 1 / sample rate (audit rows stand for fifty each), rows are not.',
     '',
     ...textTable(metricRows(summary.labels)),
     '',

@@ -31,4 +31,9 @@ process.stderr.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
+// `npm run millrace` runs in the package's folder; paths are meant from where it was typed.
+if (process.env.npm_lifecycle_event === 'millrace' && process.env.INIT_CWD !== undefined) {
+  process.chdir(process.env.INIT_CWD);
+}
+
 process.exitCode = await main(process.argv.slice(2), processConsole, packageVersion());
