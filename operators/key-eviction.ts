@@ -51,10 +51,12 @@ export class KeyEviction implements Evictable {
   readonly #parts: KeyEvictionParts;
   readonly #budget: StateBudget;
   readonly #member: number;
-  readonly #departed: DepartedKeys;
-  readonly #copies: Slab;
+  /** Null until a key has left. */
+  #departed: DepartedKeys | null = null;
+  readonly #copiesName: string;
+  #copies: Slab | null = null;
   readonly #record: ColdRecord;
-  readonly #slabs: readonly Slab[];
+  #slabs: readonly Slab[] = [];
   /** Slabs in which nothing but keys' blocks lies. */
   readonly #blocks: readonly Slab[];
   /** By slot: the part that last used its record. Empty: not noted yet. */
@@ -71,10 +73,10 @@ export class KeyEviction implements Evictable {
     this.#parts = parts;
     this.#budget = budget;
     const { slabs, name } = parts;
-    this.#departed = new DepartedKeys(slabs.open(`${name}.departed`));
-    this.#copies = slabs.open(`${name}.copies`);
+    const names = [...slabs.all()].map((slab) => slab.name);
+    if (names.includes(`${name}.departed`)) this.#open();
+    else this.#findSlabs();
     this.#record = new ColdRecord(parts.records, parts.recordWords, parts.refs);
-    this.#slabs = [...slabs.all()].filter((slab) => slab.name.startsWith(`${name}.`));
     this.#blocks = [...new Set(slabsOf(parts.refs))];
     this.#member = budget.add(this);
   }
@@ -107,7 +109,8 @@ export class KeyEviction implements Evictable {
     const { los, his } = keys;
     const { table, feeds } = this.#parts;
     const bytesMax = this.#budget.partBytes;
-    const perKey = this.keys === 0 ? 0 : this.evictableBytes() / this.keys;
+    const recordBytes = this.#parts.recordWords * 8;
+    const perKey = this.keys === 0 ? recordBytes : this.evictableBytes() / this.keys;
     const part = this.#budget.nextPart();
     const before = this.evictableBytes();
     this.#noteAll();
