@@ -51,12 +51,10 @@ export class KeyEviction implements Evictable {
   readonly #parts: KeyEvictionParts;
   readonly #budget: StateBudget;
   readonly #member: number;
-  /** Null until a key has left. */
-  #departed: DepartedKeys | null = null;
-  readonly #copiesName: string;
-  #copies: Slab | null = null;
+  readonly #departed: DepartedKeys;
+  readonly #copies: Slab;
   readonly #record: ColdRecord;
-  #slabs: readonly Slab[] = [];
+  readonly #slabs: readonly Slab[];
   /** Slabs in which nothing but keys' blocks lies. */
   readonly #blocks: readonly Slab[];
   /** By slot: the part that last used its record. Empty: not noted yet. */
@@ -73,10 +71,10 @@ export class KeyEviction implements Evictable {
     this.#parts = parts;
     this.#budget = budget;
     const { slabs, name } = parts;
-    const names = [...slabs.all()].map((slab) => slab.name);
-    if (names.includes(`${name}.departed`)) this.#open();
-    else this.#findSlabs();
+    this.#departed = new DepartedKeys(slabs.open(`${name}.departed`));
+    this.#copies = slabs.open(`${name}.copies`);
     this.#record = new ColdRecord(parts.records, parts.recordWords, parts.refs);
+    this.#slabs = [...slabs.all()].filter((slab) => slab.name.startsWith(`${name}.`));
     this.#blocks = [...new Set(slabsOf(parts.refs))];
     this.#member = budget.add(this);
   }
@@ -109,8 +107,7 @@ export class KeyEviction implements Evictable {
     const { los, his } = keys;
     const { table, feeds } = this.#parts;
     const bytesMax = this.#budget.partBytes;
-    const recordBytes = this.#parts.recordWords * 8;
-    const perKey = this.keys === 0 ? recordBytes : this.evictableBytes() / this.keys;
+    const perKey = this.keys === 0 ? 0 : this.evictableBytes() / this.keys;
     const part = this.#budget.nextPart();
     const before = this.evictableBytes();
     this.#noteAll();
