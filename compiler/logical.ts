@@ -3,6 +3,7 @@
  * It is plain data, independent of declaration order (lists are sorted by name unless they say otherwise).
  * The lowering turns it into the plan; the reference evaluator in `test` runs it as it stands.
  */
+import type { AggregateName } from '../dsl/aggregates.ts';
 import type { Span, TestDecl } from '../dsl/ast.ts';
 import type { TimeFormat, Type } from '../dsl/types.ts';
 
@@ -74,22 +75,7 @@ export type LogicalEnrichment = {
   readonly span: Span;
 };
 
-export type AggName =
-  | 'count'
-  | 'sum'
-  | 'mean'
-  | 'min'
-  | 'max'
-  | 'stddev'
-  | 'first'
-  | 'last'
-  | 'distinct'
-  | 'topk'
-  | 'quantile'
-  | 'mode'
-  | 'mode_share'
-  | 'decayed_count'
-  | 'decayed_sum';
+export type AggName = AggregateName;
 
 export type Window =
   /** hopMs 1 is `exact`. atMostRows null: no cap. */
