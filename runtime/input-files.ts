@@ -1,5 +1,6 @@
 /** What can be told of input files before a run touches its output folder: that each is there, readable, and there once. */
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { Fault } from './fault.ts';
 import { codeOf, fileFault } from './files.ts';
 import { UsageError } from './usage-error.ts';
@@ -28,8 +29,20 @@ export function checkInputFiles(
       );
     }
     seen.set(key, path);
+    if (!info?.isFile()) continue;
+    // `gzip --keep` and the like leave both beside each other, and a shell's pattern gives both.
+    const plain = `${scan} ${resolve(path).replace(COMPRESSED, '')}`;
+    const twin = seen.get(plain);
+    if (twin !== undefined && twin !== path) {
+      throw new UsageError(
+        `${path} (${option}) has the name of ${twin}, given before, but for its compression: its events would count twice. Give one of them (or rename one, if they differ).`,
+      );
+    }
+    seen.set(plain, path);
   }
 }
+
+const COMPRESSED = /\.(gz|zst)$/;
 
 function statFile(option: string, path: string): Stats {
   try {

@@ -227,14 +227,16 @@ class Meter {
       const perSecond = (rows - this.#rate.rows) / Math.max(seconds, 1e-3);
       this.#rate = { at: elapsedMs, rows, perSecond };
     }
-    const reached = Number.isFinite(task.k) ? task.k : null;
+    // Infinity: every input has ended, and its newest event is as far as time has come.
+    const reached = task.k === Number.POSITIVE_INFINITY ? newest : task.k;
+    const isKnown = Number.isFinite(reached);
     return {
       elapsedMs,
       eventsRead: rows,
       eventsTotal: this.#hooks.eventsTotal ?? null,
       eventsPerSecond: this.#rate.perSecond,
-      eventTimeMs: reached ?? (Number.isFinite(newest) ? newest : null),
-      lagMs: reached === null || !Number.isFinite(newest) ? null : Math.max(0, newest - reached),
+      eventTimeMs: isKnown ? reached : null,
+      lagMs: isKnown && Number.isFinite(newest) ? Math.max(0, newest - reached) : null,
       late: sum.late,
       duplicates: sum.duplicate,
       malformed: sum.malformed,

@@ -19,6 +19,7 @@ beforeAll(() => {
   put(workshop.folder, {
     'ads.feat': PROGRAM,
     'imps.ndjson': impressions(400),
+    'imps.ndjson.gz': 'never opened',
     'clicks.ndjson': clicks(400),
   });
 });
@@ -171,6 +172,12 @@ describe.concurrent('a command line', () => {
       [...RUN, '--from', 'impression=imps.ndjson', '--to', 'o'],
       2,
       /same file as imps\.ndjson/,
+    ],
+    [
+      'a file and the same one compressed',
+      [...RUN, '--from', 'impression=imps.ndjson.gz', '--to', 'o'],
+      2,
+      /imps\.ndjson\.gz .* has the name of imps\.ndjson.*count twice/,
     ],
     [
       'standard input twice',
