@@ -240,6 +240,7 @@ type TrainOptions = {
   from: string;
   set?: string[];
   label?: string[];
+  weights?: string[];
   to?: string;
   resume?: boolean;
 };
@@ -260,12 +261,17 @@ function addTrainer(program: Command, out: Console, done: Done): void {
     .requiredOption('--from <dir>', 'output folder of a finished run')
     .option('--set <name>', 'an example set; repeat for more (default: all with labels)', collect)
     .option('--label <name>', 'a label to train; repeat for more (default: all)', collect)
+    .option(
+      '--weights <name>',
+      'how late labels are corrected for: [label=]auto|none|fake-negative|fnw|fnc|late-share|elapsed|es-dfm|defer; repeat for more labels (default: auto, by policy)',
+      collect,
+    )
     .option('--to <snapshot>', 'the model file (default: <set>.model in the folder)')
     .option('--resume', 'go on from the snapshot where training was cut off')
     .action(async (options: TrainOptions) => {
       const { trainCommand } = await import('./train-command.ts');
-      const { from, set = [], label = [], to = null, resume = false } = options;
-      done(await trainCommand({ from, sets: set, labels: label, to, resume }, out));
+      const { from, set = [], label = [], weights = [], to = null, resume = false } = options;
+      done(await trainCommand({ from, sets: set, labels: label, weights, to, resume }, out));
     });
   program
     .command('demo')

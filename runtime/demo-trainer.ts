@@ -40,7 +40,10 @@ export class DemoTrainer {
     const path = join(run, sinkName(set.name, 'ndjson'));
     const labels = set.labels.map(({ name }) => name);
     const snapshot = modelPath(run, set.name);
-    const trainer = ExampleTrainer.open({ path, set, planDigest, labels, snapshot }, true);
+    const trainer = ExampleTrainer.open(
+      { path, set, planDigest, labels, snapshot, weighting: {} },
+      true,
+    );
     const ideal = new IdealMetrics(truth, TRUTH_OF_LABEL);
     // Written by `#save` below; the file's digest was checked.
     if (trainer.more !== null) ideal.restore(trainer.more as IdealMetricsData);

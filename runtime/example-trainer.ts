@@ -11,6 +11,7 @@ import type { OutputPosition } from './progress.ts';
 import { EXAMPLES_START, readExamples } from './read-examples.ts';
 import { safeName } from './sink.ts';
 import { FtrlTrainer, type ScoredLabel } from './trainer/ftrl-trainer.ts';
+import type { Weighting } from './trainer/label-weights.ts';
 import { trainerConfig } from './trainer/trainer-config.ts';
 
 /** Which examples, and which model. */
@@ -22,6 +23,8 @@ export type ExampleTraining = {
   /** Labels to train, in the set's order. */
   readonly labels: readonly string[];
   readonly snapshot: string;
+  /** By label, what was asked for; the others: what their policy asks for, or the snapshot's when resumed. */
+  readonly weighting: Readonly<Record<string, Weighting>>;
 };
 
 /** What the snapshot says of its input. `more` is the caller's own, as plain JSON. */
@@ -60,7 +63,9 @@ export class ExampleTrainer {
     if (resume && existsSync(of.snapshot)) return ExampleTrainer.#resume(of);
     const kept = new Set(of.labels);
     const labels = of.set.labels.filter(({ name }) => kept.has(name));
-    const trainer = new FtrlTrainer(trainerConfig({ ...of.set, labels }));
+    const trainer = new FtrlTrainer(
+      trainerConfig({ ...of.set, labels }, { weighting: of.weighting }),
+    );
     return new ExampleTrainer(of, { trainer, at: EXAMPLES_START, more: null });
   }
 
@@ -68,7 +73,7 @@ export class ExampleTrainer {
     const { trainer, offsets } = FtrlTrainer.restore(of.snapshot);
     // Written by `save`, and the file's digest was checked.
     const { bytes, rows, more, ...saved } = offsets as Offsets;
-    checkSame(of, saved, trainer.config.labels);
+    checkSame(of, saved, trainer.config);
     return new ExampleTrainer(of, { trainer, at: { bytes, rows }, more });
   }
 
@@ -104,7 +109,7 @@ export class ExampleTrainer {
 function checkSame(
   of: ExampleTraining,
   saved: Omit<Offsets, 'bytes' | 'rows' | 'more'>,
-  labels: readonly string[],
+  { labels, weighting }: FtrlTrainer['config'],
 ): void {
   const differences: string[] = [];
   if (saved.planDigest !== of.planDigest) differences.push('the program changed since');
@@ -113,6 +118,11 @@ function checkSame(
   if (saved.file !== file) differences.push(`it was trained on ${saved.file}, not ${file}`);
   if (labels.join() !== of.labels.join()) {
     differences.push(`its labels are ${labels.join(', ')}, not ${of.labels.join(', ')}`);
+  }
+  for (const [label, asked] of Object.entries(of.weighting)) {
+    const has = weighting[label];
+    if (asked !== has)
+      differences.push(`${label} is trained with the weights ${has}, not ${asked}`);
   }
   if (differences.length === 0) return;
   throw new Fault(

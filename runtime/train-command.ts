@@ -10,6 +10,8 @@ import { disk } from './files.ts';
 import type { Manifest } from './manifest.ts';
 import { PLAN, PRIVATE } from './run-folder.ts';
 import { sinkName } from './sink.ts';
+import type { Weighting } from './trainer/label-weights.ts';
+import { chooseWeighting, WEIGHTS, type WeightsName } from './trainer/weightings.ts';
 import { renderTraining } from './training-report.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -20,6 +22,8 @@ export type TrainFlags = {
   readonly sets: readonly string[];
   /** Labels by name; none: all. */
   readonly labels: readonly string[];
+  /** `<name>` or `<label>=<name>`, of WEIGHTS; none: auto. */
+  readonly weights: readonly string[];
   /** The snapshot; null: `<set>.model` in the run's folder. */
   readonly to: string | null;
   /** Go on from the snapshot, if it is there. */
@@ -61,6 +65,8 @@ function trainingsOf(plan: Plan, manifest: Manifest, flags: TrainFlags): Example
   checkNames('example set', flags.sets, trainable.map(nameOf));
   const sets = trainable.filter(({ name }) => flags.sets.length === 0 || flags.sets.includes(name));
   checkNames('label', flags.labels, [...new Set(sets.flatMap(labelsOf))]);
+  const asked = flags.weights.map(parseWeights);
+  checkNames('label', flatLabels(asked), [...new Set(sets.flatMap(labelsOf))]);
   const trainings = sets.flatMap((set) => {
     const labels = labelsOf(set).filter(
       (label) => flags.labels.length === 0 || flags.labels.includes(label),
@@ -68,7 +74,8 @@ function trainingsOf(plan: Plan, manifest: Manifest, flags: TrainFlags): Example
     if (labels.length === 0) return [];
     const path = join(flags.from, sinkName(set.name, manifest.format));
     const snapshot = flags.to ?? modelPath(flags.from, set.name);
-    return [{ path, set, labels, planDigest: plan.digest, snapshot }];
+    const weighting = weightingsOf(set, labels, asked);
+    return [{ path, set, labels, planDigest: plan.digest, snapshot, weighting }];
   });
   if (flags.to !== null && trainings.length > 1) {
     const names = trainings.map(({ set }) => set.name).join(', ');
@@ -77,6 +84,46 @@ function trainingsOf(plan: Plan, manifest: Manifest, flags: TrainFlags): Example
     );
   }
   return trainings;
+}
+
+type AskedWeights = { readonly label: string | null; readonly name: WeightsName };
+
+function parseWeights(text: string): AskedWeights {
+  const cut = text.lastIndexOf('=');
+  const name = WEIGHTS.find((known) => known === text.slice(cut + 1));
+  if (name !== undefined) return { label: cut < 0 ? null : text.slice(0, cut), name };
+  checkNames('weighting', [text.slice(cut + 1)], WEIGHTS);
+  throw new UsageError(`--weights ${text} is neither NAME nor LABEL=NAME`);
+}
+
+const flatLabels = (asked: readonly AskedWeights[]): string[] =>
+  asked.flatMap(({ label }) => (label === null ? [] : [label]));
+
+/** By label; a name given for one label goes before one given for all, which is for those that can carry it. */
+function weightingsOf(
+  set: ExamplePlan,
+  labels: readonly string[],
+  asked: readonly AskedWeights[],
+): Record<string, Weighting> {
+  const chosen: Record<string, Weighting> = {};
+  const refused: string[] = [];
+  for (const { name: label, policy } of set.labels.filter(({ name }) => labels.includes(name))) {
+    const own = asked.findLast((each) => each.label === label);
+    const given = own ?? asked.findLast((each) => each.label === null);
+    if (given === undefined) continue;
+    const { weighting, why } = chooseWeighting(given.name, policy, set.audit);
+    if (weighting !== null) {
+      chosen[label] = weighting;
+      continue;
+    }
+    refused.push(`--weights ${given.name} does not fit ${label} of ${set.name}: ${why}`);
+    if (own !== undefined) throw new UsageError(refused.at(-1)!);
+  }
+  const isForAll = asked.some((each) => each.label === null);
+  if (isForAll && Object.keys(chosen).length === 0 && refused.length > 0) {
+    throw new UsageError(refused.join('\n'));
+  }
+  return chosen;
 }
 
 const nameOf = ({ name }: ExamplePlan): string => name;

@@ -4,7 +4,8 @@ import type { ExampleRow } from '../example-row.ts';
 import { FtrlModel, type FtrlRates } from './ftrl-model.ts';
 import { HourlySeries, type HourPoint } from './hourly-series.ts';
 import { keptScore, LabelMetrics, type MetricValues } from './label-metrics.ts';
-import { type Correction, labelStep } from './label-weights.ts';
+import { labelStep, labelWeights, servedScore, type Weighting } from './label-weights.ts';
+import { LateHeads } from './late-heads.ts';
 import { PendingScores } from './pending-scores.ts';
 import { RowEncoder, type TrainerColumn } from './row-encoder.ts';
 import { readSnapshot, writeSnapshot } from './snapshot-file.ts';
@@ -19,8 +20,8 @@ export type FtrlConfig = {
   /** The coordinate space is 2^bits: 10 to 24, default 20 (16 MiB a label). */
   readonly bits?: number;
   readonly rates?: Partial<FtrlRates>;
-  /** By label; default `waits`. */
-  readonly correction?: Readonly<Record<string, Correction>>;
+  /** By label; default `none`. */
+  readonly weighting?: Readonly<Record<string, Weighting>>;
   /** Whether a dense value also enters as the category of its half-octave; default true. */
   readonly denseBins?: boolean;
   /**
@@ -94,7 +95,9 @@ export class FtrlTrainer {
   /** P(label = 1) by label, in the order of `config.labels`; trains nothing. */
   score(features: readonly Value[]): number[] {
     this.#encoder.encode(features);
-    return this.#parts.labels.map(({ model }) => model.predict(this.#encoder));
+    return this.#parts.labels.map(({ model }, index) =>
+      servedScore(this.#weighting(index), model.predict(this.#encoder)),
+    );
   }
 
   metrics(): TrainerMetrics {
@@ -146,6 +149,7 @@ export class FtrlTrainer {
   }
 
   #audit(row: ExampleRow, onScored?: (scored: ScoredLabel) => void): void {
+    this.#teachHeads(row);
     const scores = this.#parts.pending.take(`${row.set}\u0000${row.id}`);
     if (scores === null) return;
     for (const [index, label] of this.config.labels.entries()) {
@@ -164,18 +168,35 @@ export class FtrlTrainer {
     for (const [index, name] of this.config.labels.entries()) {
       const label = row.labels[name];
       if (label === undefined) continue;
-      const { model, emissions, series, kinds } = this.#parts.labels[index]!;
+      const { model, heads, emissions, series, kinds } = this.#parts.labels[index]!;
       kinds.set(label.kind, (kinds.get(label.kind) ?? 0) + 1);
-      const score = model.predict(encoder);
-      const step = labelStep(label, score, this.config.correction[name] ?? 'waits');
+      const weighting = this.#weighting(index);
+      const raw = model.predict(encoder);
+      const score = servedScore(weighting, raw);
+      const step = labelStep(label, labelWeights(weighting, score, heads.predict(encoder)));
       if (step === null) continue;
       const value = step.value;
       const weight = step.weight / row.sampleRate;
       emissions.add(score, value, weight);
       series.add(row.emitted, { score: keptScore(score), value, weight });
       onScored?.({ row, label: name, score, value, weight, source: 'emission' });
-      model.update(encoder, (score - value) * weight);
+      model.update(encoder, (raw - value) * weight);
+      heads.learn(encoder, label, false);
     }
+  }
+
+  /** What an audited anchor came to, for the heads that learn from it. */
+  #teachHeads(row: ExampleRow): void {
+    if (this.#parts.labels.every(({ heads }) => heads.heads.length === 0)) return;
+    this.#encoder.encode(row.features);
+    for (const [index, name] of this.config.labels.entries()) {
+      const label = row.labels[name];
+      if (label !== undefined) this.#parts.labels[index]!.heads.learn(this.#encoder, label, true);
+    }
+  }
+
+  #weighting(index: number): Weighting {
+    return this.config.weighting[this.config.labels[index]!] ?? 'none';
   }
 }
 
@@ -189,7 +210,7 @@ function completed(config: FtrlConfig): Required<FtrlConfig> {
     labels: config.labels,
     bits,
     rates: { ...defaultRates, ...config.rates },
-    correction: config.correction ?? {},
+    weighting: config.weighting ?? {},
     denseBins: config.denseBins ?? true,
     showAfterLabels: config.showAfterLabels ?? 500,
   };
@@ -200,8 +221,9 @@ function newParts(config: Required<FtrlConfig>): TrainerParts {
   return {
     rows: 0,
     pending: new PendingScores(),
-    labels: config.labels.map(() => ({
+    labels: config.labels.map((label) => ({
       model: new FtrlModel(config.bits, rates),
+      heads: new LateHeads(config.weighting[label] ?? 'none', config.bits, rates),
       emissions: new LabelMetrics(),
       audit: new LabelMetrics(),
       series: new HourlySeries(),

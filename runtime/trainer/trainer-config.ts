@@ -1,30 +1,24 @@
-import type { ExamplePlan, PolicyPlan } from '../../compiler/plan.ts';
+import type { ExamplePlan } from '../../compiler/plan.ts';
+import { assert } from '../../operators/assert.ts';
 import type { FtrlConfig } from './ftrl-trainer.ts';
-import type { Correction } from './label-weights.ts';
+import type { Weighting } from './label-weights.ts';
+import { chooseWeighting } from './weightings.ts';
 
-/** The trainer of an example set: its columns, its labels, and what their policies ask for. */
+/** The trainer of an example set: its columns, its labels, and the weights their policies ask for. */
 export function trainerConfig(
-  set: Pick<ExamplePlan, 'features' | 'labels'>,
-  more: Pick<FtrlConfig, 'bits' | 'rates' | 'denseBins' | 'showAfterLabels'> = {},
+  set: Pick<ExamplePlan, 'features' | 'labels' | 'audit'>,
+  more: Pick<FtrlConfig, 'bits' | 'rates' | 'denseBins' | 'showAfterLabels' | 'weighting'> = {},
 ): FtrlConfig {
-  const corrections = set.labels.map(({ name, policy }) => [name, correctionOf(policy)] as const);
+  const weighting: Record<string, Weighting> = {};
+  for (const { name, policy } of set.labels) {
+    const auto = chooseWeighting('auto', policy, set.audit).weighting;
+    assert(auto !== null, 'every policy has a weighting that needs no audit');
+    weighting[name] = more.weighting?.[name] ?? auto;
+  }
   return {
     ...more,
     columns: set.features.map(({ name, input }) => ({ name, input })),
     labels: set.labels.map(({ name }) => name),
-    correction: Object.fromEntries(corrections),
+    weighting,
   };
-}
-
-/** A policy whose negatives may still turn, and whose turning is the last word, is corrected. */
-function correctionOf(policy: PolicyPlan): Correction {
-  switch (policy.kind) {
-    case 'now_then_late':
-    case 'wait_then_late':
-      return 'fake_negative';
-    case 'wait':
-    case 'wait_horizon':
-    case 'wait_then_everything':
-      return 'waits';
-  }
 }

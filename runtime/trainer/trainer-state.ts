@@ -4,11 +4,12 @@ import type { FtrlModel } from './ftrl-model.ts';
 import type { FtrlConfig } from './ftrl-trainer.ts';
 import { HourlySeries } from './hourly-series.ts';
 import { type LabelMetrics, LossSums } from './label-metrics.ts';
+import type { LateHeads } from './late-heads.ts';
 import { PendingScores, type PendingScoresData } from './pending-scores.ts';
 import type { SnapshotContent } from './snapshot-file.ts';
 
 /** Raised when the meaning of a snapshot's state or of its coordinates changes. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** Everything a trainer changes while it trains. */
 export type TrainerParts = {
@@ -20,6 +21,7 @@ export type TrainerParts = {
 /** The changing state of one label. */
 export type LabelParts = {
   readonly model: FtrlModel;
+  readonly heads: LateHeads;
   readonly emissions: LabelMetrics;
   readonly audit: LabelMetrics;
   series: HourlySeries;
@@ -37,6 +39,8 @@ type StoredState = {
     readonly audit: StoredMetrics;
     readonly series: readonly (readonly [number, readonly number[]])[];
     readonly kinds: readonly (readonly [string, number])[];
+    /** Rows that each head learnt from. */
+    readonly heads: readonly number[];
   }[];
 };
 
@@ -54,11 +58,12 @@ export function captureTrainer(
     offsets,
     rows: parts.rows,
     pending: parts.pending.toJSON(),
-    labels: parts.labels.map(({ emissions, audit, series, kinds }) => ({
+    labels: parts.labels.map(({ heads, emissions, audit, series, kinds }) => ({
       emissions: storedMetrics(emissions),
       audit: storedMetrics(audit),
       series: series.toJSON(),
       kinds: [...kinds],
+      heads: heads.rows,
     })),
   };
   return { state, arrays: parts.labels.flatMap(arraysOf) };
@@ -94,6 +99,7 @@ function fill(parts: TrainerParts, state: StoredState, arrays: readonly Float64A
     fillMetrics(label.audit, stored.audit);
     label.series = HourlySeries.from(stored.series);
     label.kinds = new Map(stored.kinds);
+    label.heads.rows = [...stored.heads];
   }
   const targets = parts.labels.flatMap(arraysOf);
   assert(targets.length === arrays.length, 'a snapshot holds the arrays of each label');
@@ -101,14 +107,14 @@ function fill(parts: TrainerParts, state: StoredState, arrays: readonly Float64A
 }
 
 /** In one fixed order, which the file relies on. */
-function arraysOf({ model, emissions, audit }: LabelParts): Float64Array[] {
+function arraysOf({ model, heads, emissions, audit }: LabelParts): Float64Array[] {
   const metrics = [emissions.bins, audit.bins].flatMap((bins) => [
     bins.weight,
     bins.observed,
     bins.expected,
     bins.exact,
   ]);
-  return [model.coordinates, ...metrics];
+  return [model, ...heads.models].map(({ coordinates }) => coordinates).concat(metrics);
 }
 
 function storedMetrics(metrics: LabelMetrics): StoredMetrics {

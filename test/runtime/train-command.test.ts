@@ -183,6 +183,35 @@ describe('train', () => {
     expect(blocks!.score(row.features)).toEqual(lines!.score(row.features));
   });
 
+  it('takes weights by label, for all that can carry them, and says why not', async () => {
+    const to = at('weights.model');
+    const train = (...more: string[]) => cli('train', '--from', at('ndjson'), '--to', to, ...more);
+    const weighting = () => FtrlTrainer.restore(to).trainer.config.weighting;
+    await train();
+    expect(weighting()).toEqual({ clicked: 'late_share', soon: 'none' });
+    expect((await train('--weights', 'es-dfm')).code).toBe(0);
+    expect(weighting()).toEqual({ clicked: 'es_dfm', soon: 'none' });
+    expect((await train('--weights', 'es-dfm', '--weights', 'clicked=none')).code).toBe(0);
+    expect(weighting()).toEqual({ clicked: 'none', soon: 'none' });
+    const other = await train('--resume', '--weights', 'elapsed');
+    expect(other.code).toBe(3);
+    expect(other.err).toMatch(/clicked is trained with the weights none, not elapsed/);
+    const refusals: [string, RegExp][] = [
+      [
+        'fnw',
+        /does not fit clicked of ctr: its policy `wait … then late positives` takes late-share/,
+      ],
+      ['soon=elapsed', /does not fit soon of ctr: its policy `wait horizon` takes none/],
+      ['sooner=none', /there is no label sooner; did you mean soon\?/],
+      ['es-dmf', /there is no weighting es-dmf; did you mean es-dfm\?/],
+    ];
+    for (const [weights, message] of refusals) {
+      const { code, err } = await train('--weights', weights);
+      expect(code).toBe(2);
+      expect(err).toMatch(message);
+    }
+  });
+
   it.each(['ndjson', 'block'])('resumed is as uninterrupted, bit for bit (%s)', async (format) => {
     await cli('train', '--from', at(format), '--to', at(`whole-${format}.model`));
     const whole = await readFile(at(`whole-${format}.model`));
@@ -193,7 +222,14 @@ describe('train', () => {
     for await (const piece of readExamples(path, set, { from: EXAMPLES_START, to: null }))
       pieces.push(piece);
     const snapshot = at(`cut-${format}.model`);
-    const of = { path, set, planDigest: plan.digest, labels: ['clicked', 'soon'], snapshot };
+    const of = {
+      path,
+      set,
+      planDigest: plan.digest,
+      labels: ['clicked', 'soon'],
+      snapshot,
+      weighting: {},
+    };
     const trainer = ExampleTrainer.open(of, false);
     await trainer.consume(pieces[0]!.end.bytes);
     trainer.save();

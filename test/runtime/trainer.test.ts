@@ -167,11 +167,11 @@ describe('labels with an age', () => {
     return { rows, rate: positives / count };
   }
 
-  test.each(['waits', 'fake_negative'] as const)(
+  test.each(['none', 'fake_negative'] as const)(
     'late positives: %s finds the final rate',
     (kind) => {
       const { rows, rate } = delayedRows(11, false);
-      const trainer = new FtrlTrainer({ columns: [], labels: ['y'], correction: { y: kind } });
+      const trainer = new FtrlTrainer({ columns: [], labels: ['y'], weighting: { y: kind } });
       const calibration = lateCalibration(trainer, rows);
       expect(Math.abs(trainer.score([])[0]! / rate - 1)).toBeLessThan(0.06);
       expect(Math.abs(calibration - 1)).toBeLessThan(0.06);
@@ -189,7 +189,7 @@ describe('labels with an age', () => {
     const corrected = new FtrlTrainer({
       columns: [],
       labels: ['y'],
-      correction: { y: 'fake_negative' },
+      weighting: { y: 'fake_negative' },
     });
     const plain = new FtrlTrainer({ columns: [], labels: ['y'] });
     corrected.consume(rows);
@@ -203,7 +203,7 @@ describe('labels with an age', () => {
     const trainer = new FtrlTrainer({
       columns: [],
       labels: ['y'],
-      correction: { y: 'fake_negative' },
+      weighting: { y: 'fake_negative' },
     });
     const calibration = lateCalibration(trainer, rows);
     expect(Math.abs(trainer.score([])[0]! / rate - 1)).toBeLessThan(0.08);
