@@ -11,6 +11,7 @@
  * of a free block); word 31 words that are free; words 32..63 the operator's.
  */
 import { assert } from './assert.ts';
+import { slabMemory } from './slab-memory.ts';
 
 export const PAGE_SHIFT = 13;
 /** 8,192 words, 64 KiB. */
@@ -35,7 +36,7 @@ export class Slab {
   constructor(name: string, initialWords: number = PAGE_WORDS) {
     this.name = name;
     const words = roundUp(Math.max(initialWords, PAGE_WORDS));
-    const buffer = new ArrayBuffer(words * 8);
+    const buffer = slabMemory(words * 8);
     this.f64 = new Float64Array(buffer);
     this.i32 = new Int32Array(buffer);
     this.u8 = new Uint8Array(buffer);
@@ -62,7 +63,7 @@ export class Slab {
     if (words <= this.f64.length) return;
     assert(words <= SLAB_WORDS_MAX, `slab ${this.name} would exceed ${SLAB_WORDS_MAX} words`);
     const size = roundUp(Math.min(SLAB_WORDS_MAX, Math.max(words, this.f64.length * GROWTH)));
-    const buffer = new ArrayBuffer(size * 8);
+    const buffer = slabMemory(size * 8);
     const f64 = new Float64Array(buffer);
     f64.set(this.f64);
     const dirty = new Uint8Array(size >> PAGE_SHIFT);

@@ -14,7 +14,7 @@ import { Fault } from './fault.ts';
 import { fromJsonTime, type JsonTime, toJsonTime } from './json-time.ts';
 import type { SavedPage, StateStore } from './state-store.ts';
 
-export const CHECKPOINT_VERSION = 1;
+export const CHECKPOINT_VERSION = 2;
 
 /** Where to read a source partition on from: a record boundary, and the decisions of its streams' scans as of it. */
 export type ScanSnapshot = {

@@ -1,14 +1,10 @@
+import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
-import { RESTORE_PAGES } from './config.ts';
-import {
-  decodePageKey,
-  encodePageKey,
-  META_KEY,
-  PAGES_FROM,
-  PAGES_TO,
-  type SavedPage,
-  type StateStore,
-} from './state-store.ts';
+import { INDEX_READ_ENTRIES } from './config.ts';
+import { openPageFile } from './page-file.ts';
+import type { IndexEntry, PageIndex } from './page-index.ts';
+import { openPageStore, PAGE_FILE } from './page-store.ts';
+import { META_KEY, PAGES_FROM, PAGES_TO, type StateStore } from './state-store.ts';
 import { storeFault } from './store-fault.ts';
 
 /** Opens (or makes) the LevelDB of a folder: the fallback where RocksDB has no build for this machine. */
@@ -23,56 +19,52 @@ export async function openClassicStore(folder: string): Promise<StateStore> {
   } catch (error) {
     throw storeFault('open', folder, error);
   }
-  return new ClassicStore(folder, db);
+  return openPageStore(new ClassicIndex(folder, db), await openPageFile(join(folder, PAGE_FILE)));
 }
 
-class ClassicStore implements StateStore {
+class ClassicIndex implements PageIndex {
   readonly kind = 'leveldb';
-  readonly #folder: string;
+  readonly folder: string;
   readonly #db: ClassicLevel<Buffer, Buffer>;
 
   constructor(folder: string, db: ClassicLevel<Buffer, Buffer>) {
-    this.#folder = folder;
+    this.folder = folder;
     this.#db = db;
   }
 
-  async load(page: (page: SavedPage) => void): Promise<Uint8Array | null> {
+  async places(): Promise<IndexEntry[]> {
+    const places: IndexEntry[] = [];
     try {
       const iterator = this.#db.iterator({ gte: PAGES_FROM, lt: PAGES_TO });
       try {
         for (;;) {
-          const entries = await iterator.nextv(RESTORE_PAGES);
-          if (entries.length === 0) break;
-          for (const [key, bytes] of entries) page({ ...decodePageKey(key), bytes });
+          const entries = await iterator.nextv(INDEX_READ_ENTRIES);
+          if (entries.length === 0) return places;
+          for (const entry of entries) places.push(entry);
         }
       } finally {
         await iterator.close();
       }
     } catch (error) {
-      throw storeFault('read', this.#folder, error);
+      throw storeFault('read', this.folder, error);
     }
-    return this.meta();
   }
 
   async meta(): Promise<Uint8Array | null> {
     try {
       return (await this.#db.get(META_KEY)) ?? null;
     } catch (error) {
-      throw storeFault('read', this.#folder, error);
+      throw storeFault('read', this.folder, error);
     }
   }
 
-  async write(pages: Iterable<SavedPage>, meta: Uint8Array): Promise<void> {
+  async write(entries: readonly IndexEntry[]): Promise<void> {
     try {
       const batch = this.#db.batch();
-      for (const page of pages) {
-        const { bytes } = page;
-        batch.put(encodePageKey(page), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
-      }
-      batch.put(META_KEY, Buffer.from(meta));
+      for (const [key, value] of entries) batch.put(key, value);
       await batch.write({ sync: true });
     } catch (error) {
-      throw storeFault('write', this.#folder, error);
+      throw storeFault('write', this.folder, error);
     }
   }
 

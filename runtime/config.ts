@@ -34,11 +34,13 @@ export const LOCK_STALE_MS = 30_000;
 export const LOCK_TOUCH_MS = 5_000;
 /** Scan snapshots kept per source partition between two checkpoints; at the bound every second one is dropped. */
 export const SNAPSHOTS_MAX = 1024;
-/** RocksDB: memory for its write buffers. Pages are written once a checkpoint, so little is gained by more. */
+/** RocksDB: memory for its write buffers, which hold places of pages and cold keys. */
 export const STORE_MEMTABLE_BYTES = 64 * 1024 * 1024;
 /** Cold keys (records on their way out of memory) are handed to the store when so many bytes have gathered. */
 export const COLD_WRITE_BYTES = 1024 * 1024;
-/** Pages asked of the store in one go while restoring (64 KiB each). */
+/** Entries of the state's database asked for in one go. */
+export const INDEX_READ_ENTRIES = 4096;
+/** Pages read from the page file in one go while restoring (64 KiB each). */
 export const RESTORE_PAGES = 128;
 /** Bytes of raw text kept of a malformed or late record. */
 export const RAW_TEXT_BYTES_MAX = 4096;

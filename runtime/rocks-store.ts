@@ -1,23 +1,22 @@
+import { join } from 'node:path';
 import type { RocksLevel as RocksLevelType } from '@nxtedition/rocksdb';
-import { RESTORE_PAGES, STORE_MEMTABLE_BYTES } from './config.ts';
+import { INDEX_READ_ENTRIES, STORE_MEMTABLE_BYTES } from './config.ts';
+import { openPageFile } from './page-file.ts';
+import type { IndexEntry, PageIndex } from './page-index.ts';
+import { openPageStore, PAGE_FILE } from './page-store.ts';
 import { RocksColdStore } from './rocks-cold-store.ts';
-import {
-  decodePageKey,
-  encodePageKey,
-  META_KEY,
-  PAGES_FROM,
-  PAGES_TO,
-  type SavedPage,
-  type StateStore,
-} from './state-store.ts';
+import { META_KEY, PAGES_FROM, PAGES_TO, type StateStore } from './state-store.ts';
 import { storeFault } from './store-fault.ts';
 
-/** Opens (or makes) the RocksDB of a folder. Throws what `import` throws where the binding has no build for this machine. */
+/**
+ * Opens (or makes) the RocksDB of a folder, with its page file. Throws what `import` throws where the binding has no
+ * build for this machine.
+ */
 export async function openRocksStore(folder: string): Promise<StateStore> {
   const { RocksLevel } = await import('@nxtedition/rocksdb');
   const db = new RocksLevel(folder, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
   try {
-    // Pages are overwritten whole and read once: no compression, no cache, one copy of each in the end.
+    // Places of pages are small, and cold keys are packed already: no compression.
     await db.open({
       createIfMissing: true,
       compression: false,
@@ -29,41 +28,43 @@ export async function openRocksStore(folder: string): Promise<StateStore> {
   } catch (error) {
     throw storeFault('open', folder, error);
   }
-  return new RocksStore(folder, db);
+  return openPageStore(new RocksIndex(folder, db), await openPageFile(join(folder, PAGE_FILE)));
 }
 
-class RocksStore implements StateStore {
+const INDEX_READ_BYTES = 1 << 20;
+
+class RocksIndex implements PageIndex {
   readonly kind = 'rocksdb';
+  readonly folder: string;
   readonly cold: RocksColdStore;
-  readonly #folder: string;
   readonly #db: RocksLevelType;
 
   constructor(folder: string, db: RocksLevelType) {
-    this.#folder = folder;
+    this.folder = folder;
     this.#db = db;
     this.cold = new RocksColdStore(folder, db);
   }
 
-  async load(page: (page: SavedPage) => void): Promise<Uint8Array | null> {
+  async places(): Promise<IndexEntry[]> {
+    const places: IndexEntry[] = [];
     try {
       const iterator = this.#db.iterator({
         gte: PAGES_FROM,
         lt: PAGES_TO,
-        highWaterMarkBytes: RESTORE_PAGES * 65_536,
+        highWaterMarkBytes: INDEX_READ_BYTES,
       });
       try {
         for (;;) {
-          const entries = await iterator.nextv(RESTORE_PAGES);
-          if (entries.length === 0) break;
-          for (const [key, bytes] of entries) page({ ...decodePageKey(key), bytes });
+          const entries = await iterator.nextv(INDEX_READ_ENTRIES);
+          if (entries.length === 0) return places;
+          for (const entry of entries) places.push(entry);
         }
       } finally {
         await iterator.close();
       }
     } catch (error) {
-      throw storeFault('read', this.#folder, error);
+      throw storeFault('read', this.folder, error);
     }
-    return this.meta();
   }
 
   async meta(): Promise<Uint8Array | null> {
@@ -71,21 +72,17 @@ class RocksStore implements StateStore {
       const [meta] = this.#db._getManySync([META_KEY], {});
       return meta ?? null;
     } catch (error) {
-      throw storeFault('read', this.#folder, error);
+      throw storeFault('read', this.folder, error);
     }
   }
 
-  async write(pages: Iterable<SavedPage>, meta: Uint8Array): Promise<void> {
+  async write(entries: readonly IndexEntry[]): Promise<void> {
     const batch = this.#db.batch();
     try {
-      for (const page of pages) {
-        const { bytes } = page;
-        batch.put(encodePageKey(page), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
-      }
-      batch.put(META_KEY, Buffer.from(meta));
+      for (const [key, value] of entries) batch.put(key, value);
       await batch.write({ sync: true });
     } catch (error) {
-      throw storeFault('write', this.#folder, error);
+      throw storeFault('write', this.folder, error);
     } finally {
       await batch.close().catch(() => undefined);
     }

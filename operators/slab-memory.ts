@@ -1,0 +1,30 @@
+/**
+ * Memory for slabs: zeroed, and mapped by the system page by page when it is first written to. Large blocks begin at a page
+ * of the machine, so that a checkpoint can go to the disk straight from them (a WebAssembly memory is the one array that
+ * JavaScript promises that of; nothing runs in it).
+ */
+
+declare const WebAssembly: {
+  readonly Memory: new (size: {
+    readonly initial: number;
+    readonly maximum: number;
+  }) => { readonly buffer: ArrayBuffer };
+};
+
+/** From this size on a block is aligned: a memory costs address space, and small slabs are many. */
+const ALIGNED_BYTES_MIN = 1 << 20;
+/** A WebAssembly memory is a number of these, at most MEMORY_PAGES_MAX. */
+const MEMORY_PAGE_BYTES = 65_536;
+const MEMORY_PAGES_MAX = 65_536;
+
+/** `bytes` of zeroes, a multiple of 64 KiB. */
+export function slabMemory(bytes: number): ArrayBuffer {
+  const pages = bytes / MEMORY_PAGE_BYTES;
+  if (bytes < ALIGNED_BYTES_MIN || pages > MEMORY_PAGES_MAX) return new ArrayBuffer(bytes);
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer;
+  } catch {
+    // The machine bounds address space: any memory does.
+    return new ArrayBuffer(bytes);
+  }
+}
