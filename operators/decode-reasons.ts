@@ -19,6 +19,7 @@ export const REASON = {
   cells: 13,
   csv: 14,
   protobuf: 15,
+  avro: 16,
 } as const;
 
 const TEXTS: readonly string[] = [
@@ -38,6 +39,7 @@ const TEXTS: readonly string[] = [
   'more cells than the header',
   'not valid CSV',
   'not a valid protobuf message',
+  'not a valid Avro record',
 ];
 
 /** The reason as text: `field bid: null`, or for the whole record (field null) `not valid JSON`. */

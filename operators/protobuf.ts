@@ -64,14 +64,32 @@ export class ProtobufDecoder {
 
 const READABLE = { longs: String, enums: String, bytes: String };
 
-function messageType(schema: ProtobufSchema): protobuf.Type {
-  const { source, message } = schema;
+function messageType({ source, message }: ProtobufSchema): protobuf.Type {
+  return rootOf(source).lookupType(message);
+}
+
+function rootOf(source: ProtobufSchema['source']): protobuf.Root {
   const root =
     typeof source === 'string'
       ? protobuf.parse(source, { keepCase: true }).root
       : protobuf.Root.fromDescriptor(source, { keepCase: true });
   root.resolveAll();
-  return root.lookupType(message);
+  return root;
+}
+
+/** Full names of a schema's messages, those of Google's own packages aside. Throws a plain Error if it is no schema. */
+export function messageNames(source: ProtobufSchema['source']): string[] {
+  const names: string[] = [];
+  const visit = (at: protobuf.NamespaceBase) => {
+    for (const child of at.nestedArray) {
+      if (child instanceof protobuf.Type && !child.fullName.startsWith('.google.protobuf.')) {
+        names.push(child.fullName.slice(1));
+      }
+      if (child instanceof protobuf.Namespace) visit(child);
+    }
+  };
+  visit(rootOf(source));
+  return names.sort();
 }
 
 function fieldValue(message: protobuf.Message, field: protobuf.Field): unknown {

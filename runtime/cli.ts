@@ -133,6 +133,7 @@ function addAuthoring(program: Command, out: Console, done: Done): void {
 }
 
 type RunOptions = {
+  schema?: string[];
   from: string[];
   to: string;
   format: 'ndjson' | 'parquet' | 'block';
@@ -147,6 +148,8 @@ type RunOptions = {
   quiet?: boolean;
 };
 
+const SCHEMA = 'protobuf files of a stream: FILE.proto:package.Message, or a descriptor set';
+
 function addRun(program: Command, out: Console, done: Done): void {
   program
     .command('run')
@@ -159,6 +162,7 @@ function addRun(program: Command, out: Console, done: Done): void {
       'input of a stream: FILE[,FILE]… its partitions; repeat for each',
       collect,
     )
+    .option('--schema <stream=file>', SCHEMA, collect)
     .requiredOption('--to <dir>', 'output folder', folder)
     .addOption(
       new Option('--format <format>', 'of the examples')
@@ -201,9 +205,9 @@ function addRun(program: Command, out: Console, done: Done): void {
     .option('--quiet', 'no progress display')
     .action(async (paths: string[], options: RunOptions) => {
       const { runCommand } = await import('./run-command.ts');
-      const { from, to, format, shards, state } = options;
+      const { from, to, format, shards, state, schema = [] } = options;
       const flags = {
-        ...{ from, to, format, shards, state },
+        ...{ from, to, format, shards, state, schema },
         complete: options.complete === true,
         fresh: options.fresh === true,
         quiet: options.quiet === true,
@@ -229,10 +233,12 @@ function addIngest(program: Command, out: Console, done: Done): void {
     .argument('<path...>', PATHS)
     .description('decode files once into a log; read it with --from STREAM=log:DIR')
     .requiredOption('--from <stream=files>', 'as in run', collect)
+    .option('--schema <stream=file>', SCHEMA, collect)
     .requiredOption('--to <dir>', 'the log folder', folder)
-    .action(async (paths: string[], options: { from: string[]; to: string }) => {
+    .action(async (paths: string[], options: { from: string[]; schema?: string[]; to: string }) => {
       const { ingestCommand } = await import('./ingest.ts');
-      done(await ingestCommand(paths, options, out));
+      const { from, to, schema = [] } = options;
+      done(await ingestCommand(paths, { from, to, schema }, out));
     });
 }
 

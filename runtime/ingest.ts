@@ -9,28 +9,33 @@ import { Fault } from './fault.ts';
 import { FolderLock } from './folder-lock.ts';
 import { readIngestRecord, writeIngestRecord } from './ingest-record.ts';
 import { parseInputs } from './inputs.ts';
-import { openInput } from './open-input.ts';
 import { compileProgram, readProgram } from './program-files.ts';
+import type { SourceInput } from './task-source.ts';
 
 export async function ingestCommand(
   paths: readonly string[],
-  flags: { readonly from: readonly string[]; readonly to: string },
+  flags: {
+    readonly from: readonly string[];
+    readonly schema?: readonly string[];
+    readonly to: string;
+  },
   out: Console,
 ): Promise<number> {
   const program = readProgram(paths);
   const { plan, diagnostics } = compileProgram(program);
   showDiagnostics(diagnostics, program.texts, out);
   if (plan === null || hasErrors(diagnostics)) return 1;
-  const inputs = await parseInputs(plan, flags.from);
+  const inputs = await parseInputs(plan, flags.from, flags.schema, keepAll);
   const lock = await FolderLock.take(flags.to);
   const log = new EmbeddedLog(flags.to, { sync: 'close' });
   try {
     const before = await readIngestRecord(flags.to);
     const records = { ...before?.records };
     await writeIngestRecord(flags.to, { version: 1, whole: false, records });
-    for (const { scan, partition, path } of inputs) {
-      const { topic, fields } = plan.scans[scan]!;
-      const rows = await ingestFile(log, { topic, partition, path }, fields.map(keepAll));
+    for (const input of inputs) {
+      const { partition, path } = input;
+      const { topic, fields } = plan.scans[input.scan]!;
+      const rows = await ingestFile(log, { topic, input }, fields.map(keepAll));
       records[`${topic}/${partition}`] = (await log.open(topic, partition)).end;
       out.print(`${path}: ${rows} records to ${topic}/${partition}`);
     }
@@ -45,10 +50,11 @@ export async function ingestCommand(
 
 async function ingestFile(
   log: EmbeddedLog,
-  place: { readonly topic: string; readonly partition: number; readonly path: string },
+  of: { readonly topic: string; readonly input: SourceInput },
   fields: readonly ScanField[],
 ): Promise<number> {
-  const { topic, partition, path } = place;
+  const { topic, input } = of;
+  const { partition } = input;
   const to = await log.open(topic, partition);
   if (to.end > 0) {
     throw new Fault(
@@ -59,7 +65,7 @@ async function ingestFile(
       },
     );
   }
-  const reader = await openInput(path, fields, null);
+  const reader = await input.open(null);
   try {
     for (;;) {
       const batch = await reader.read(READ_ROWS);

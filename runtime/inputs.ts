@@ -1,8 +1,9 @@
 /** `--from STREAM=FILE[,FILE]…`: which file is which partition of which topic. */
-import type { Plan } from '../compiler/plan.ts';
+import type { Plan, ScanField } from '../compiler/plan.ts';
 import { didYouMean } from '../dsl/suggest.ts';
 import { checkInputFiles } from './input-files.ts';
-import { openInput } from './open-input.ts';
+import { isProtobuf, openReader } from './open-reader.ts';
+import { parseSchemas } from './protobuf-schemas.ts';
 import { openLogSource } from './source-log.ts';
 import type { SourceInput } from './task-source.ts';
 import { UsageError } from './usage-error.ts';
@@ -13,15 +14,21 @@ const LOG = 'log:';
 /**
  * The inputs of a run. STREAM is a stream or table of the program, or a topic; FILEs are its partitions, in order; none
  * (`STREAM=`) says that the stream has no events. Every topic must be named: a UsageError lists those that are not. A Fault
- * when a file is missing or cannot be read.
+ * when a file is missing or cannot be read. `decoded`: what is read of each field, if it is not what the plan says.
  */
-export async function parseInputs(plan: Plan, froms: readonly string[]): Promise<SourceInput[]> {
+export async function parseInputs(
+  plan: Plan,
+  froms: readonly string[],
+  schemaOptions: readonly string[] = [],
+  decoded: (field: ScanField) => ScanField = (field) => field,
+): Promise<SourceInput[]> {
+  const schemas = parseSchemas(schemaOptions, (stream) => scanOf(plan, '--schema', stream));
   const filesByScan = new Map<number, string[]>();
   for (const from of froms) {
     const at = from.indexOf('=');
     if (at <= 0)
       throw new UsageError(`--from ${from}: write STREAM=FILE (or STREAM= for no events)`);
-    const scan = scanOf(plan, from.slice(0, at));
+    const scan = scanOf(plan, '--from', from.slice(0, at));
     const files = from
       .slice(at + 1)
       .split(',')
@@ -44,7 +51,8 @@ export async function parseInputs(plan: Plan, froms: readonly string[]): Promise
   }
   const inputs: SourceInput[] = [];
   for (const [scan, files] of [...filesByScan].sort(([a], [b]) => a - b)) {
-    const { fields } = plan.scans[scan]!;
+    const fields = plan.scans[scan]!.fields.map(decoded);
+    const schema = schemas.get(scan) ?? null;
     let partition = 0;
     for (const path of files) {
       if (path.startsWith(LOG)) {
@@ -53,11 +61,18 @@ export async function parseInputs(plan: Plan, froms: readonly string[]): Promise
         for (const open of logs) inputs.push({ scan, partition: partition++, path, open });
         continue;
       }
+      if (schema === null && isProtobuf(path)) {
+        const stream = namesOf(plan, plan.scans[scan]!.streams)[0]!;
+        throw new UsageError(
+          `${path} holds protobuf messages: add --schema ${stream}=FILE.proto:package.Message`,
+        );
+      }
       inputs.push({
         scan,
         partition: partition++,
         path,
-        open: (at) => openInput(path, fields, at),
+        schema: isProtobuf(path) ? schema?.digest : undefined,
+        open: (at) => openReader(path, fields, { at, schema }),
       });
     }
   }
@@ -65,7 +80,7 @@ export async function parseInputs(plan: Plan, froms: readonly string[]): Promise
   return inputs;
 }
 
-function scanOf(plan: Plan, name: string): number {
+function scanOf(plan: Plan, option: string, name: string): number {
   const stream = plan.streams.find((s) => s.name === name && s.scan >= 0);
   if (stream !== undefined) return stream.scan;
   const byTopic = plan.scans.findIndex((scan) => scan.topic === name);
@@ -74,8 +89,8 @@ function scanOf(plan: Plan, name: string): number {
   const near = didYouMean(name, [...streams, ...plan.scans.map((scan) => scan.topic)]);
   throw new UsageError(
     near === null
-      ? `--from ${name}: the program has no such stream; it reads ${streams.join(', ')}`
-      : `--from ${name}: the program has no such stream; did you mean ${near}?`,
+      ? `${option} ${name}: the program has no such stream; it reads ${streams.join(', ')}`
+      : `${option} ${name}: the program has no such stream; did you mean ${near}?`,
   );
 }
 

@@ -23,6 +23,8 @@ import { UsageError } from './usage-error.ts';
 
 export type RunFlags = {
   readonly from: readonly string[];
+  /** Protobuf schemas, as `--schema` takes them. */
+  readonly schema?: readonly string[];
   readonly to: string;
   readonly format: OutputFormat;
   readonly complete: boolean;
@@ -53,7 +55,7 @@ export async function runCommand(
   if (plan.examples.length === 0) {
     throw new UsageError('the program has no examples block: there is nothing to write');
   }
-  const inputs = await parseInputs(plan, flags.from);
+  const inputs = await parseInputs(plan, flags.from, flags.schema);
   const { outcome, manifest, code } = await runPlan({ plan, inputs }, flags, out);
   if (outcome === 'already_done') {
     out.error(`${flags.to} is done already: nothing to do. (--fresh makes it again.)`);

@@ -18,6 +18,8 @@ export type SourceIdentity = {
   /** Its size and the digest of its ends; null where they cannot be told (standard input, logs). */
   readonly size: number | null;
   readonly digest: string | null;
+  /** Digest of the schema it is decoded by; absent where the format needs none. */
+  readonly schema?: string | undefined;
 };
 
 export type RunIdentity = {
@@ -117,6 +119,8 @@ function differencesOf(saved: RunIdentity, wanted: RunIdentity): string[] {
       lines.push(
         `${source.partition} was read from other content (${was.file}, ${was.size ?? 'unknown'} bytes; ${source.file} has ${source.size ?? 'unknown'})`,
       );
+    } else if (was.schema !== source.schema) {
+      lines.push(`${source.partition} was decoded by another --schema`);
     }
   }
   for (const gone of before.values()) lines.push(`${gone.file} (${gone.partition}) was an input`);

@@ -162,9 +162,10 @@ async function prepareFolder(request: RunRequest): Promise<void> {
   refuseOwnOutputs(request, outputs);
   if (request.fresh) await clearFolder(folder, files, outputs);
   const sources = await Promise.all(
-    request.inputs.map((input) =>
-      identifyFile(`${plan.scans[input.scan]!.topic}/${input.partition}`, input.path),
-    ),
+    request.inputs.map(async ({ scan, partition, path, schema }) => ({
+      ...(await identifyFile(`${plan.scans[scan]!.topic}/${partition}`, path)),
+      ...(schema === undefined ? {} : { schema }),
+    })),
   );
   const version = IDENTITY_VERSION;
   const identity = { version, planDigest: plan.digest, shards, format, complete, sources };

@@ -13,6 +13,8 @@ export type SourceInput = {
   readonly partition: number;
   /** The path as the user gave it. */
   readonly path: string;
+  /** Digest of the schema that its records are decoded by; absent for formats that need none. */
+  readonly schema?: string | undefined;
   readonly open: (at: ReadPosition | null) => Promise<RecordReader>;
 };
 
