@@ -2,7 +2,7 @@
 import { grown } from './row-builder.ts';
 import type { Slab } from './slab.ts';
 
-/** Words of an anchor reference in a slab: id lanes, time, partition, offset. */
+/** Words of an anchor reference in a slab: id lanes; time; partition and home; offset. */
 export const ANCHOR_WORDS = 4;
 
 const CAPACITY_MIN = 16;
@@ -14,6 +14,7 @@ export class AnchorList {
   time = new Float64Array(CAPACITY_MIN);
   partition = new Int32Array(CAPACITY_MIN);
   offset = new Float64Array(CAPACITY_MIN);
+  home = new Int32Array(CAPACITY_MIN);
 
   /** Appends the reference at word `at`. */
   addFrom(slab: Slab, at: number): void {
@@ -22,6 +23,7 @@ export class AnchorList {
     this.hi[i] = slab.i32[at * 2 + 1];
     this.time[i] = slab.f64[at + 1];
     this.partition[i] = slab.i32[at * 2 + 4];
+    this.home[i] = slab.i32[at * 2 + 5];
     this.offset[i] = slab.f64[at + 3];
   }
 
@@ -33,6 +35,7 @@ export class AnchorList {
     this.time[i] = from.time[row];
     this.partition[i] = from.partition[row];
     this.offset[i] = from.offset[row];
+    this.home[i] = from.home?.[row] ?? 0;
   }
 
   #next(): number {
@@ -43,6 +46,7 @@ export class AnchorList {
       this.time = grown(this.time, new Float64Array(size));
       this.partition = grown(this.partition, new Int32Array(size));
       this.offset = grown(this.offset, new Float64Array(size));
+      this.home = grown(this.home, new Int32Array(size));
     }
     return this.n++;
   }
@@ -54,6 +58,8 @@ export type AnchorRows = {
   readonly time: Float64Array;
   readonly partition: Int32Array;
   readonly offset: Float64Array;
+  /** High lane of the hash at whose shard the anchor is put together; absent: in one process nobody asks. */
+  readonly home?: Int32Array;
 };
 
 /** Writes a reference to words [at, at + ANCHOR_WORDS). */
@@ -62,6 +68,7 @@ export function writeAnchor(slab: Slab, at: number, from: AnchorRows, row: numbe
   slab.i32[at * 2 + 1] = from.hi[row];
   slab.f64[at + 1] = from.time[row];
   slab.i32[at * 2 + 4] = from.partition[row];
+  slab.i32[at * 2 + 5] = from.home?.[row] ?? 0;
   slab.f64[at + 3] = from.offset[row];
 }
 

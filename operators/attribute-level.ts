@@ -3,6 +3,7 @@
  * still unmatched in step order, ring rows first at equal times; the first route with any candidate has the event.
  */
 import type { LabelPlan, Plan } from '../compiler/plan.ts';
+import { finish, output } from './answers.ts';
 import { ANCHOR_WORDS, AnchorList } from './attribute-anchors.ts';
 import type { Carry } from './attribute-carry.ts';
 import { type RingRows, RouteRing } from './attribute-route.ts';
@@ -101,7 +102,7 @@ export class AttributionLevel {
     },
     column: ColumnOf,
   ): (Column | undefined)[] {
-    return this.#slots.map(({ op }) => {
+    return this.#slots.map(({ op, physical }) => {
       switch (op.kind) {
         case 'event':
           return takeRows(column(this.#label.event.stream, event, op.slot), rows.eventRow);
@@ -109,6 +110,8 @@ export class AttributionLevel {
           return rows.carried[this.#carry.anchorSlots.indexOf(op.slot)];
         case 'parent': {
           const r = this.#label.routes.findIndex((route) => route.of === op.label);
+          // No route of this level leads to that parent: the rows came another way.
+          if (r < 0) return finish(output(physical, rows.eventRow.length));
           return rows.parents[r][this.#carry.parentSlots[r].indexOf(op.slot)];
         }
         default:

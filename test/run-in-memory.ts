@@ -154,10 +154,7 @@ class MemoryRun {
   }
 
   #print(example: number, batch: EmissionBatch): void {
-    const out = new JsonBytes(1 << 12);
-    for (let row = 0; row < batch.n; row++) this.#printers[example]!.append(out, batch, row);
-    const text = Buffer.from(out.written()).toString('utf8');
-    this.#lines[example]!.push(...text.split('\n').slice(0, -1));
+    this.#lines[example]!.push(...printLines(this.#printers[example]!, batch));
   }
 
   #newPipeline(): Pipeline {
@@ -206,7 +203,19 @@ class MemoryRun {
   }
 }
 
-function decode(plan: Plan, source: Source, rowsMax: number): DecodedBatch | null {
+/** The batch's rows as the command line prints them. */
+export function printLines(printer: NdjsonRows, batch: EmissionBatch): string[] {
+  const out = new JsonBytes(1 << 12);
+  for (let row = 0; row < batch.n; row++) printer.append(out, batch, row);
+  return Buffer.from(out.written()).toString('utf8').split('\n').slice(0, -1);
+}
+
+/** The next rows of a source; null at its end. */
+export function decode(
+  plan: Plan,
+  source: { readonly stream: number; readonly lines: readonly string[]; readonly at: number },
+  rowsMax: number,
+): DecodedBatch | null {
   const lines = source.lines.slice(source.at, source.at + rowsMax);
   if (lines.length === 0) return null;
   const text = Buffer.from(`${lines.join('\n')}\n`);

@@ -1,0 +1,193 @@
+/**
+ * One input of one operator on one shard: rows come section by section from all who feed it and leave in step order
+ * (step, source partition, offset, ordinal) once the operator's frontier has passed them. Over a bound, what is due last
+ * goes to the spill and comes back when due.
+ */
+import type { ChannelPlan } from '../../compiler/exchange-plan.ts';
+import { assert } from '../assert.ts';
+import { type ExchangeRows, exchangeBytes, gatherExchange } from './exchange-rows.ts';
+
+/** Where rows go when memory is short; synchronous, local, cleared at start. */
+export type RowSpill = {
+  readonly write: (rows: ExchangeRows) => number;
+  readonly read: (handle: number) => ExchangeRows;
+  readonly free: (handle: number) => void;
+};
+
+/** A section's rows as they are held. */
+export type HeldRows = {
+  rows: ExchangeRows | null;
+  handle: number;
+  readonly bytes: number;
+  /** Of the rows still held. */
+  minStep: number;
+  readonly maxStep: number;
+  /** Rows not released yet; null: all. */
+  pending: Int32Array | null;
+  pendingCount: number;
+  /** Which link they came on, the number of the entry before them, and where in the exchange log they lie; -1: nowhere. */
+  readonly link: number;
+  readonly from: number;
+  logOffset: number;
+};
+
+export class OrderedInput {
+  readonly #channel: ChannelPlan;
+  readonly #spill: RowSpill | null;
+  #held: HeldRows[] = [];
+  #bytes = 0;
+
+  constructor(channel: ChannelPlan, spill: RowSpill | null) {
+    this.#channel = channel;
+    this.#spill = spill;
+  }
+
+  /** Bytes in memory, roughly. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get rows(): number {
+    return this.#held.reduce((sum, held) => sum + held.pendingCount, 0);
+  }
+
+  /** What has come and has not been applied. */
+  get held(): readonly HeldRows[] {
+    return this.#held;
+  }
+
+  /** Takes the entries after number `from` of a link; those with a step before `applied` are in the state already. */
+  add(
+    rows: ExchangeRows,
+    at: { readonly link: number; readonly from: number; readonly logOffset: number },
+    applied: number,
+  ): void {
+    const kept = new Int32Array(rows.n);
+    let n = 0;
+    let minStep = Number.POSITIVE_INFINITY;
+    let maxStep = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < rows.n; i++) {
+      const step = rows.step[i];
+      if (step < applied) continue;
+      kept[n++] = i;
+      if (step < minStep) minStep = step;
+      if (step > maxStep) maxStep = step;
+    }
+    if (n === 0) return;
+    const bytes = exchangeBytes(rows);
+    const pending = n === rows.n ? null : kept.subarray(0, n);
+    this.#held.push({
+      ...{ rows, handle: -1, bytes, minStep, maxStep, pending, pendingCount: n },
+      ...at,
+    });
+    this.#bytes += bytes;
+  }
+
+  /** The rows of what is held, those that are applied already included. */
+  read(held: HeldRows): ExchangeRows {
+    assert(held.rows !== null || this.#spill !== null, 'rows are in memory or in the spill');
+    return held.rows ?? this.#spill!.read(held.handle);
+  }
+
+  /** Adds (smallest step, rows) of what is held to `into`: for cutting a large release. */
+  outline(into: { step: number; rows: number }[]): void {
+    for (const held of this.#held) into.push({ step: held.minStep, rows: held.pendingCount });
+  }
+
+  /** Sends what is due last to the spill until at most `bytesMax` stay in memory. */
+  spillTo(bytesMax: number): void {
+    if (this.#spill === null || this.#bytes <= bytesMax) return;
+    const inMemory = this.#held.filter((held) => held.rows !== null);
+    inMemory.sort((a, b) => (a.minStep < b.minStep ? 1 : a.minStep > b.minStep ? -1 : 0));
+    for (const held of inMemory) {
+      if (this.#bytes <= bytesMax) return;
+      held.handle = this.#spill.write(held.rows!);
+      held.rows = null;
+      this.#bytes -= held.bytes;
+    }
+  }
+
+  /** Every row with step < frontier, in step order; null when there is none. */
+  release(frontier: number): ExchangeRows | null {
+    const due = this.#held.filter((held) => held.minStep < frontier);
+    if (due.length === 0) return null;
+    let upTo = 0;
+    for (const held of due) upTo += held.pendingCount;
+    const pieces = new Int32Array(upTo);
+    const rows = new Int32Array(upTo);
+    let n = 0;
+    due.forEach((held, piece) => {
+      for (const row of this.#take(held, frontier)) {
+        pieces[n] = piece;
+        rows[n++] = row;
+      }
+    });
+    const parts = due.map((held) => held.rows!);
+    const order = stepOrder(parts, pieces.subarray(0, n), rows.subarray(0, n));
+    const gone = new Set(due.filter((held) => held.pendingCount === 0));
+    for (const held of gone) this.#bytes -= held.bytes;
+    this.#held = this.#held.filter((held) => !gone.has(held));
+    return gatherExchange(parts, order.pieces, order.rows, this.#channel.physical);
+  }
+
+  #take(held: HeldRows, frontier: number): Int32Array {
+    if (held.rows === null) this.#bringBack(held);
+    const { step } = held.rows!;
+    const now = new Int32Array(held.pendingCount);
+    const later = new Int32Array(held.pendingCount);
+    let taken = 0;
+    let left = 0;
+    let minStep = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < held.pendingCount; i++) {
+      const row = held.pending === null ? i : held.pending[i];
+      if (step[row] < frontier) {
+        now[taken++] = row;
+      } else {
+        later[left++] = row;
+        if (step[row] < minStep) minStep = step[row];
+      }
+    }
+    held.pending = later.subarray(0, left);
+    held.pendingCount = left;
+    held.minStep = minStep;
+    return now.subarray(0, taken);
+  }
+
+  #bringBack(held: HeldRows): void {
+    assert(this.#spill !== null && held.handle >= 0, 'rows are in memory or in the spill');
+    held.rows = this.#spill.read(held.handle);
+    this.#spill.free(held.handle);
+    held.handle = -1;
+    this.#bytes += held.bytes;
+  }
+}
+
+/** The picked rows in step order. */
+function stepOrder(
+  parts: readonly ExchangeRows[],
+  pieces: Int32Array,
+  rows: Int32Array,
+): { pieces: Int32Array; rows: Int32Array } {
+  const n = rows.length;
+  const compare = (a: number, b: number): number => {
+    const left = parts[pieces[a]];
+    const right = parts[pieces[b]];
+    const [i, j] = [rows[a], rows[b]];
+    // Differences would not do: the step of a static row is minus infinity.
+    if (left.step[i] !== right.step[j]) return left.step[i] < right.step[j] ? -1 : 1;
+    return (
+      left.partition[i] - right.partition[j] ||
+      left.offset[i] - right.offset[j] ||
+      (left.ordinal?.[i] ?? 0) - (right.ordinal?.[j] ?? 0) ||
+      a - b
+    );
+  };
+  let sorted = true;
+  for (let i = 1; i < n && sorted; i++) sorted = compare(i - 1, i) < 0;
+  if (sorted) return { pieces, rows };
+  const order = Int32Array.from({ length: n }, (_, i) => i).sort(compare);
+  return {
+    pieces: Int32Array.from(order, (at) => pieces[at]),
+    rows: Int32Array.from(order, (at) => rows[at]),
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * What a task sends: rows on their channels, numbered per link, gathered into one parcel a shard.
+ *
+ * The numbers are part of the task's state: whoever goes on from a checkpoint goes on counting from there.
+ */
+import type { ExchangePlan } from '../../compiler/exchange-plan.ts';
+import {
+  type ExchangeRows,
+  gatherExchange,
+  type Progress,
+  type Section,
+  takeExchange,
+} from './exchange-rows.ts';
+
+/** A channel as one of its producers sees it. */
+export type Outlet = { readonly channel: number; readonly producer: number };
+
+type Lane = {
+  /** Entries numbered so far. */
+  sent: number;
+  waiting: ExchangeRows[];
+  waitingRows: number;
+};
+
+type OpenOutlet = Outlet & {
+  readonly lanes: readonly Lane[];
+  progress: Progress;
+  /** By shard: what has been said. */
+  readonly told: Float64Array;
+};
+
+export class Outbox {
+  readonly #exchange: ExchangePlan;
+  readonly #outlets = new Map<string, OpenOutlet>();
+  readonly #shards: number;
+
+  constructor(exchange: ExchangePlan, shards: number, outlets: readonly Outlet[]) {
+    this.#exchange = exchange;
+    this.#shards = shards;
+    for (const outlet of outlets) {
+      this.#outlets.set(nameOf(outlet), {
+        ...outlet,
+        lanes: Array.from({ length: shards }, () => ({ sent: 0, waiting: [], waitingRows: 0 })),
+        progress: {
+          frontier: Number.NEGATIVE_INFINITY,
+          watermark: Number.NEGATIVE_INFINITY,
+          ended: false,
+        },
+        told: new Float64Array(shards).fill(Number.NEGATIVE_INFINITY),
+      });
+    }
+  }
+
+  /** Rows that wait to be sent. */
+  get waiting(): number {
+    let sum = 0;
+    for (const { lanes } of this.#outlets.values()) {
+      for (const lane of lanes) sum += lane.waitingRows;
+    }
+    return sum;
+  }
+
+  /** Row i goes to shard `to[i]`; -1: nowhere. */
+  send(outlet: Outlet, rows: ExchangeRows, to: Int32Array): void {
+    const { lanes } = this.#outlet(outlet);
+    const counts = new Int32Array(this.#shards);
+    for (let i = 0; i < rows.n; i++) if (to[i] >= 0) counts[to[i]]++;
+    for (let shard = 0; shard < this.#shards; shard++) {
+      const count = counts[shard];
+      if (count === 0) continue;
+      const picked = new Int32Array(count);
+      for (let i = 0, at = 0; at < count; i++) if (to[i] === shard) picked[at++] = i;
+      const lane = lanes[shard];
+      lane.waiting.push(count === rows.n ? rows : takeExchange(rows, picked));
+      lane.waitingRows += count;
+    }
+  }
+
+  /** How far the producer is now, the rows sent so far included. */
+  progress(outlet: Outlet, progress: Progress): void {
+    this.#outlet(outlet).progress = progress;
+  }
+
+  /** Takes the sections for a shard: of every link with rows, or with progress it has not been told. */
+  take(shard: number): Section[] {
+    const sections: Section[] = [];
+    for (const outlet of this.#outlets.values()) {
+      const lane = outlet.lanes[shard];
+      const { progress } = outlet;
+      if (lane.waitingRows === 0 && progress.frontier <= outlet.told[shard]) continue;
+      const { channel, producer } = outlet;
+      const rows = this.#joined(channel, lane.waiting);
+      sections.push({ channel, producer, from: lane.sent, rows, ...progress });
+      lane.sent += lane.waitingRows;
+      lane.waiting = [];
+      lane.waitingRows = 0;
+      outlet.told[shard] = progress.frontier;
+    }
+    return sections;
+  }
+
+  /** Entries numbered so far on one link. */
+  sent(outlet: Outlet, shard: number): number {
+    return this.#outlet(outlet).lanes[shard].sent;
+  }
+
+  /** Entries numbered so far, by outlet and shard. Nothing may be waiting. */
+  state(): Record<string, number[]> {
+    return Object.fromEntries(
+      [...this.#outlets].map(([name, { lanes }]) => [name, lanes.map((lane) => lane.sent)]),
+    );
+  }
+
+  restore(state: Readonly<Record<string, readonly number[]>>): void {
+    for (const [name, outlet] of this.#outlets) {
+      state[name]?.forEach((sent, shard) => {
+        outlet.lanes[shard].sent = sent;
+      });
+    }
+  }
+
+  #outlet(outlet: Outlet): OpenOutlet {
+    return this.#outlets.get(nameOf(outlet))!;
+  }
+
+  #joined(channel: number, parts: readonly ExchangeRows[]): ExchangeRows | null {
+    if (parts.length <= 1) return parts[0] ?? null;
+    let n = 0;
+    for (const part of parts) n += part.n;
+    const pieces = new Int32Array(n);
+    const rows = new Int32Array(n);
+    let at = 0;
+    parts.forEach((part, piece) => {
+      for (let row = 0; row < part.n; row++, at++) {
+        pieces[at] = piece;
+        rows[at] = row;
+      }
+    });
+    return gatherExchange(parts, pieces, rows, this.#exchange.channels[channel].physical);
+  }
+}
+
+function nameOf({ channel, producer }: Outlet): string {
+  return `${channel}.${producer}`;
+}

@@ -1,0 +1,106 @@
+/**
+ * The distributed form of the engine gives what the engine of one process gives, whatever the order of steps, the cuts, the
+ * crashes and the zombies: random programs over random rows, on a random cluster.
+ */
+import { describe, expect, it } from 'vitest';
+import { placeExchange } from '../../compiler/place-exchange.ts';
+import { ExchangeGap, Inbox } from '../../operators/stages/inbox.ts';
+import { planOf } from '../run-in-memory.ts';
+import { clusterDifference, showClusterCase } from './cluster-trial.ts';
+
+const SEEDS = 60;
+const PER_TEST = 12;
+
+describe('many shards and one process agree', () => {
+  for (let from = 1; from <= SEEDS; from += PER_TEST) {
+    it(`on seeds ${from} to ${from + PER_TEST - 1}`, () => {
+      for (let seed = from; seed < from + PER_TEST; seed++) {
+        const found = clusterDifference(seed);
+        if (found !== null) expect.fail(showClusterCase(seed, found));
+      }
+    });
+  }
+});
+
+const program = `
+stream imp from "imp" {
+  id iid : string
+  time ts : timestamp
+  user, ad : string
+  late 1s
+}
+feature n = count(imp) by user over 1h
+examples set for imp {
+  features n, imp.ad
+}
+`;
+
+describe('an inbox', () => {
+  const plan = planOf(program);
+  const exchange = placeExchange(plan);
+  const open = () =>
+    new Inbox({
+      ...{ exchange, digest: plan.digest, shard: 0, shards: 2, partitions: [1], spill: null },
+      applied: exchange.nodes.map(() => Number.NEGATIVE_INFINITY),
+    });
+  const section = (from: number, n: number) => ({
+    ...{ channel: 0, producer: 0, from, frontier: from + n, watermark: from + n, ended: false },
+    rows: {
+      ...{ n, labelOnly: null, ordinal: null, partition: new Int32Array(n) },
+      time: Float64Array.from({ length: n }, (_, i) => from + i),
+      step: Float64Array.from({ length: n }, (_, i) => from + i),
+      offset: Float64Array.from({ length: n }, (_, i) => from + i),
+      columns: exchange.channels[0].physical.map((kind) =>
+        kind === 'hash'
+          ? { kind, lo: new Int32Array(n), hi: new Int32Array(n) }
+          : { kind: 'f64' as const, data: new Float64Array(n) },
+      ),
+    },
+  });
+  const parcel = (epoch: number, ...sections: ReturnType<typeof section>[]) => ({
+    upstream: { kind: 'scan', scan: 0, partition: 0 } as const,
+    ...{ epoch, digest: plan.digest, sections },
+  });
+  const offsets = (inbox: Inbox) =>
+    Array.from(inbox.inputs[0].release(Number.POSITIVE_INFINITY)?.offset ?? []);
+
+  it('drops what is behind its cursor, also in the middle of a section', () => {
+    const inbox = open();
+    inbox.receive(parcel(0, section(0, 3)), 0);
+    inbox.receive(parcel(0, section(0, 3)), 1);
+    inbox.receive(parcel(0, section(1, 4)), 2);
+    expect(offsets(inbox)).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('does not bridge a gap', () => {
+    const inbox = open();
+    inbox.receive(parcel(0, section(0, 3)), 0);
+    expect(() => inbox.receive(parcel(0, section(4, 1)), 1)).toThrow(ExchangeGap);
+  });
+
+  it('ignores an owner once it has heard of the next', () => {
+    const inbox = open();
+    inbox.receive(parcel(0, section(0, 3)), 0);
+    inbox.receive(parcel(1), 1);
+    inbox.receive(parcel(0, section(3, 2)), 2);
+    inbox.receive(parcel(1, section(3, 1)), 3);
+    expect(offsets(inbox)).toEqual([0, 1, 2, 3]);
+  });
+
+  it('refuses another plan', () => {
+    const other = { ...parcel(0, section(0, 1)), digest: 'other' };
+    expect(() => open().receive(other, 0)).toThrow('of plan other');
+  });
+
+  it('reads on from the first entry that is not applied', () => {
+    const inbox = open();
+    inbox.receive(parcel(0, section(0, 3)), 0);
+    inbox.receive(parcel(0, section(3, 3)), 1);
+    inbox.receive(parcel(0, section(6, 1)), 2);
+    expect(Array.from(inbox.inputs[0].release(4)!.offset)).toEqual([0, 1, 2, 3]);
+    expect(inbox.state()).toMatchObject({
+      logOffset: 1,
+      links: { '0.0/0': [3, -Infinity, -Infinity, false] },
+    });
+  });
+});
