@@ -4,6 +4,7 @@ import * as say from '../dsl/messages-examples.ts';
 import { checkChecks } from './check-checks.ts';
 import { exampleColumns } from './example-columns.ts';
 import { exampleLabels } from './example-labels.ts';
+import { sharedFieldNumbers } from './field-number.ts';
 import type { ItemContext } from './items.ts';
 import type { LogicalExamples } from './logical.ts';
 import { streamNamed } from './streams.ts';
@@ -27,6 +28,7 @@ function resolveSet(decl: ExamplesDecl, context: ItemContext): LogicalExamples |
   }
   const { features, broken } = exampleColumns(decl, anchor, context);
   const labels = exampleLabels(decl, anchor, context);
+  checkFieldNumbers(decl, { features, labels }, context);
   const checks = checkChecks({ decl, columns: features, broken, report });
   const sampleNegatives = share(decl.sampleNegatives, 'a sampling rate', context);
   const audit = share(decl.audit, 'an audit', context);
@@ -42,6 +44,23 @@ function resolveSet(decl: ExamplesDecl, context: ItemContext): LogicalExamples |
     checks,
     span: decl.span,
   };
+}
+
+/** Two columns of one field number could not be told apart in a block. */
+function checkFieldNumbers(
+  decl: ExamplesDecl,
+  { features, labels }: Pick<LogicalExamples, 'features' | 'labels'>,
+  { report }: ItemContext,
+): void {
+  const fields = [
+    ...features
+      .filter(({ type }) => type.kind !== 'error')
+      .map(({ as, type }) => ({ name: as, of: type })),
+    ...labels.map(({ as }) => ({ name: as, of: 'label' as const })),
+  ];
+  for (const pair of sharedFieldNumbers(fields)) {
+    report.add(say.fieldNumberClash(decl.name.span, pair));
+  }
 }
 
 function share(node: ExamplesDecl['audit'], what: string, { report }: ItemContext): number | null {

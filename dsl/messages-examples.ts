@@ -52,6 +52,16 @@ export function anchorLacksField(
   );
 }
 
+/** Two columns whose name and type hash to one protobuf field number: one in hundreds of millions. */
+export function fieldNumberClash(span: Span, [a, b]: readonly [string, string]): Diagnostic {
+  return error(
+    'field-number-clash',
+    span,
+    `columns \`${a}\` and \`${b}\` would have the same field number in example blocks, by chance of their names`,
+    'rename one of them with `as`',
+  );
+}
+
 /** A feature of anchors of one stream, in an example set for another. */
 export function otherAnchors(span: Span, feature: string, tie: string, anchor: string): Diagnostic {
   return error(

@@ -1,45 +1,88 @@
 /**
- * Where things lie in an ExampleBlock. Field numbers of columns and labels are hashes of (name, type), so adding a feature
- * moves nothing; readers address columns by name, through the list in the header or the generated `.proto`.
+ * Where things lie in an ExampleBlock (block-proto.ts says what they mean), and what the plan tells the writer about a
+ * set's columns: which are answered together, and which follow from others.
  */
-import type { ExamplePlan } from '../compiler/plan.ts';
-import { type Physical, physical, showType } from '../dsl/types.ts';
-import { assert } from '../operators/assert.ts';
-import { hashText, lanes } from '../operators/hash.ts';
+import { fieldNumber } from '../compiler/field-number.ts';
+import type { ExamplePlan, Expr, SlotPlan } from '../compiler/plan.ts';
+import { type Physical, physical, showType, type Type } from '../dsl/types.ts';
 
-/** Fields of ExampleBlock itself. */
-export const BLOCK = { header: 1, time: 2, emitted: 3, kind: 4, id: 5, sampleRate: 6 } as const;
+/** Fields of ExampleBlock. */
+export const BLOCK = { header: 1, checksum: 2, codec: 3, bodyBytes: 4, body: 5 } as const;
 /** Fields of BlockHeader. */
 export const HEADER = {
   set: 1,
   planDigest: 2,
   rows: 3,
-  firstEmitted: 4,
-  lastEmitted: 5,
-  watermark: 6,
-  columns: 7,
+  firstRow: 4,
+  firstEmitted: 5,
+  lastEmitted: 6,
+  watermark: 7,
+  columns: 8,
 } as const;
-/** Fields of ColumnInfo. */
-export const INFO = { name: 1, type: 2, field: 3, isLabel: 4 } as const;
-/** Fields of TextColumn. `index` 0 is null, i + 1 the i-th of the dictionary; without one, `length` - 1 bytes of `data` each. */
-export const TEXT = { dictionary: 1, index: 2, length: 3, data: 4 } as const;
-/**
- * Fields of NumberColumn, of which all but `base` stand alone: every value the same; a byte, two or four bytes a row to be
- * added to `base`; or the values themselves, as floats where that loses nothing.
- */
-export const NUMBER = {
+/** Fields of ColumnList and of its ColumnInfo. */
+export const INFO = { columns: 1, name: 1, type: 2, field: 3, isLabel: 4, error: 5 } as const;
+/** Fields of ExampleColumns that every set has. */
+export const BODY = {
+  time: 1,
+  emitted: 2,
+  kind: 3,
+  id: 4,
+  sampleRate: 5,
+  refs: 6,
+  presence: 7,
+} as const;
+export const INTS = {
   base: 1,
-  constant: 2,
-  u8: 3,
-  u16: 4,
-  u32: 5,
-  floats: 6,
-  doubles: 7,
+  step: 2,
+  width: 3,
+  bits: 4,
+  exceptionCount: 5,
+  exceptions: 6,
+  high: 7,
 } as const;
-/** Fields of NumberLists and TextLists; length 0 is null, n + 1 a list of n. */
-export const LIST = { length: 1, numbers: 2, texts: 3 } as const;
-/** Fields of LabelColumn. */
+export const NUMBER = {
+  refs: 1,
+  presence: 2,
+  bit: 3,
+  fill: 4,
+  ints: 5,
+  divisor: 6,
+  dictionary: 7,
+  floats: 8,
+  doubles: 9,
+  bf16: 10,
+  ratio: 11,
+} as const;
+export const RATIO = {
+  numerator: 1,
+  denominator: 2,
+  addNumerator: 3,
+  addDenominator: 4,
+  fill: 5,
+} as const;
+export const TEXT = { refs: 1, index: 2, entries: 3, shared: 4, length: 5, data: 6 } as const;
+export const LIST = {
+  refs: 1,
+  length: 2,
+  numbers: 3,
+  texts: 4,
+  runs: 5,
+  first: 6,
+  run: 7,
+} as const;
 export const LABEL = { value: 1, kind: 2, deadline: 3, elapsed: 4, atWait: 5, ever: 6 } as const;
+export const REFS = { count: 1, index: 2 } as const;
+export const PRESENCE = { columns: 1, patterns: 2, index: 3 } as const;
+
+/** (numerator + addNumerator) / (denominator + addDenominator), of columns of the set; `fill` where that is not finite. */
+export type Ratio = {
+  readonly numerator: number;
+  readonly denominator: number;
+  readonly addNumerator: number;
+  readonly addDenominator: number;
+  /** NaN: null. */
+  readonly fill: number;
+};
 
 export type BlockColumn = {
   readonly name: string;
@@ -47,6 +90,12 @@ export type BlockColumn = {
   /** The type as authors write it. */
   readonly type: string;
   readonly field: number;
+  /** Whether a sink may keep it with less precision. */
+  readonly isFloat: boolean;
+  /** Columns of one group (0 and up) are answered by one key, so rows that share it share them all; -1: the row's own. */
+  readonly group: number;
+  /** What its formula says it is: a writer must check it, for a rounding may differ. */
+  readonly ratio: Ratio | null;
 };
 
 export type BlockLayout = {
@@ -55,121 +104,84 @@ export type BlockLayout = {
   readonly labels: readonly { readonly name: string; readonly field: number }[];
 };
 
-/** The layout of an example set. Two names that hash to one field number are an assertion: rename one. */
-export function blockLayout(plan: ExamplePlan): BlockLayout {
-  const taken = new Map<number, string>();
-  const number = (text: string) => {
-    const field = fieldNumber(text);
-    assert(
-      !taken.has(field),
-      `columns ${taken.get(field)} and ${text} share field number ${field}`,
-    );
-    taken.set(field, text);
-    return field;
-  };
-  const columns = plan.features.map((feature) => {
-    const type = showType(feature.type);
+/** The layout of an example set. `slots`: those of its anchor in the plan; without them no column says where it is from. */
+export function blockLayout(set: ExamplePlan, slots: readonly SlotPlan[] = []): BlockLayout {
+  const groups = new Map<string, number>();
+  const at = new Map(set.features.map((feature, i) => [feature.slot, i]));
+  const columns = set.features.map(({ name, slot, type }): BlockColumn => {
+    const source = sourceOf(slot, slots);
+    if (source !== null && !groups.has(source)) groups.set(source, groups.size);
     return {
-      name: feature.name,
-      physical: physical(feature.type),
-      type,
-      field: number(`${feature.name}:${type}`),
+      name,
+      physical: physical(type),
+      type: showType(type),
+      field: fieldNumber(name, type),
+      isFloat: isFloat(type),
+      group: source === null ? -1 : groups.get(source)!,
+      ratio: ratioOf(slots[slot], at),
     };
   });
-  const labels = plan.labels.map(({ name }) => ({ name, field: number(`${name}:label`) }));
-  return { set: plan.name, columns, labels };
+  const labels = set.labels.map(({ name }) => ({ name, field: fieldNumber(name, 'label') }));
+  return { set: set.name, columns: columns.map((column) => rooted(column, columns)), labels };
 }
 
-/** In [32, 2^29), outside 19000 .. 19999, which protobuf keeps to itself. */
-function fieldNumber(text: string): number {
-  hashText(text);
-  const number = 32 + ((lanes[0]! >>> 0) % (2 ** 29 - 32));
-  return number >= 19_000 && number <= 19_999 ? number + 1_000 : number;
+/** A ratio of ratios is written out: readers need no order in which columns follow from each other. */
+function rooted(column: BlockColumn, all: readonly BlockColumn[]): BlockColumn {
+  const { ratio } = column;
+  if (ratio === null) return column;
+  const isRoot = (i: number) => all[i]!.ratio === null && all[i]!.physical === 'f64';
+  return isRoot(ratio.numerator) && isRoot(ratio.denominator) ? column : { ...column, ratio: null };
 }
 
-/** The `.proto` text by which any consumer reads the set's blocks. */
-export function protoText(layout: BlockLayout): string {
-  const names = new Set(['header', 'time', 'emitted', 'kind', 'id', 'sample_rate']);
-  const line = (type: string, name: string, field: number) => {
-    let safe =
-      name
-        .toLowerCase()
-        .replace(/[^a-z0-9]+/g, '_')
-        .replace(/^_+|_+$/g, '') || 'c';
-    if (/^\d/.test(safe)) safe = `c_${safe}`;
-    while (names.has(safe)) safe = `${safe}_`;
-    names.add(safe);
-    return `  ${type} ${safe} = ${field};  // ${name}`;
+function isFloat(type: Type): boolean {
+  return type.kind === 'scalar' && type.name === 'float';
+}
+
+/** The one look-up that a slot's value comes from; null where there are several, or where the event says it itself. */
+function sourceOf(slot: number, slots: readonly SlotPlan[]): string | null {
+  const found = new Set<string>();
+  const visit = (index: number) => {
+    const op = slots[index]?.op;
+    if (op === undefined) return;
+    if (op.kind === 'view') found.add(`${op.keyspace}/${op.probe}`);
+    else if (op.kind === 'expr') slotsOf(op.expr).forEach(visit);
+    else found.add('event');
   };
-  return [
-    '// Generated from the plan. A file of blocks is a sequence of (varint length, ExampleBlock).',
-    'syntax = "proto3";',
-    '',
-    'message ExampleBlock {',
-    '  BlockHeader header = 1;',
-    '  NumberColumn time = 2;',
-    '  NumberColumn emitted = 3;',
-    '  bytes kind = 4;  // per row: 0 example, 1 shown, 2 audit',
-    '  TextColumn id = 5;',
-    '  NumberColumn sample_rate = 6;',
-    ...layout.columns.map((c) => line(PROTO_TYPES[c.physical], c.name, c.field)),
-    ...layout.labels.map((label) => line('LabelColumn', `label ${label.name}`, label.field)),
-    '}',
-    PROTO_MESSAGES,
-  ].join('\n');
+  visit(slot);
+  const [source] = found;
+  return found.size === 1 && source !== 'event' ? source! : null;
 }
 
-const PROTO_TYPES: Readonly<Record<Physical, string>> = {
-  f64: 'NumberColumn',
-  bool: 'bytes',
-  text: 'TextColumn',
-  hash: 'bytes',
-  list_f64: 'NumberLists',
-  list_text: 'TextLists',
-};
+function slotsOf(expr: Expr): number[] {
+  if (expr.op === 'slot') return [expr.slot];
+  return expr.op === 'call' ? expr.args.flatMap(slotsOf) : [];
+}
 
-const PROTO_MESSAGES = `
-message BlockHeader {
-  string set = 1;
-  string plan_digest = 2;
-  uint32 rows = 3;
-  double first_emitted = 4;
-  double last_emitted = 5;
-  double watermark = 6;
-  repeated ColumnInfo columns = 7;
+/** Where a slot divides one column of the set by another: `a / b`, `coalesce(a / b, c)`, `smooth(a, b, prior, weight)`. */
+function ratioOf(slot: SlotPlan | undefined, at: ReadonlyMap<number, number>): Ratio | null {
+  if (slot?.op.kind !== 'expr') return null;
+  let expr = slot.op.expr;
+  let fill = Number.NaN;
+  if (expr.op === 'call' && expr.fn === 'coalesce' && expr.args.length === 2) {
+    const other = constant(expr.args[1]!);
+    if (other === null) return null;
+    fill = other;
+    expr = expr.args[0]!;
+  }
+  if (expr.op !== 'call' || (expr.fn !== 'div' && expr.fn !== 'smooth')) return null;
+  const [a, b, prior, weight] = expr.args;
+  const numerator = a?.op === 'slot' ? at.get(a.slot) : undefined;
+  const denominator = b?.op === 'slot' ? at.get(b.slot) : undefined;
+  if (numerator === undefined || denominator === undefined) return null;
+  if (expr.fn === 'div') {
+    return { numerator, denominator, addNumerator: 0, addDenominator: 0, fill };
+  }
+  const p = constant(prior!);
+  const w = constant(weight!);
+  if (p === null || w === null) return null;
+  return { numerator, denominator, addNumerator: p * w, addDenominator: w, fill };
 }
-message ColumnInfo { string name = 1; string type = 2; uint32 field = 3; bool is_label = 4; }
-// One number a row, NaN is null. Every row is the constant, or row i is base (0 where absent) plus the i-th of u8 (a byte a
-// row), of u16 (two bytes a row, little-endian) or of u32, or the i-th of floats or doubles: whichever of them is there.
-message NumberColumn {
-  double base = 1;
-  optional double constant = 2;
-  bytes u8 = 3;
-  bytes u16 = 4;
-  repeated fixed32 u32 = 5 [packed = true];
-  repeated float floats = 6 [packed = true];
-  repeated double doubles = 7 [packed = true];
+
+function constant(expr: Expr): number | null {
+  return expr.op === 'const' && typeof expr.value === 'number' ? expr.value : null;
 }
-// bool columns: a byte a row, 2 is null.
-// index 0 is null, i + 1 the dictionary's i-th; without a dictionary: length 0 is null, n + 1 the next n bytes of data.
-message TextColumn {
-  repeated bytes dictionary = 1;
-  repeated uint32 index = 2 [packed = true];
-  repeated uint32 length = 3 [packed = true];
-  bytes data = 4;
-}
-// length 0 is null, n + 1 a list of n.
-message NumberLists { repeated uint32 length = 1 [packed = true]; NumberColumn numbers = 2; }
-message TextLists { repeated uint32 length = 1 [packed = true]; TextColumn texts = 3; }
-// A byte a row each: value 0, 1, 2 null; kind 0 absent, 1 observed, 2 late_positive, 3 matured,
-// 4 confirmed_negative, 5 cancelled, 6 unknown, 7 audit. deadline and elapsed: NaN where absent. at_wait and ever (2 outside audit rows) only
-// where the set has an audit.
-message LabelColumn {
-  bytes value = 1;
-  bytes kind = 2;
-  NumberColumn deadline = 3;
-  NumberColumn elapsed = 4;
-  bytes at_wait = 5;
-  bytes ever = 6;
-}
-`;

@@ -1,194 +1,234 @@
 /**
- * Columns of numbers in an example block: in as few bytes a row as keep every value exactly. Counts and times in a block
- * mostly fit a byte or two above the smallest of them; amounts mostly are floats; what is neither stays a double.
+ * Columns of numbers in an example block, in few bits and exactly: as integers where they are integers, or become so by
+ * a power of two (sums) or of ten (prices); by a dictionary where few differ; as floats where that loses nothing.
  */
-import { assert } from '../operators/assert.ts';
 import { NUMBER } from './block-layout.ts';
-import { Fault } from './fault.ts';
-import { doublesOf, varintBytes, WireReader, type WireWriter } from './wire.ts';
+import { EXACT, type FloatForm, fromBf16, toBf16 } from './float-form.ts';
+import { NumberDictionary } from './number-dictionary.ts';
+import { IntPacker } from './packed-ints.ts';
+import type { WireWriter } from './wire.ts';
 
-/** Bytes of a tag and a double. */
-const DOUBLE_BYTES = 9;
+/** Where a column stands in the block's tables: 0 is nowhere. */
+export type Placed = {
+  readonly refs: number;
+  readonly presence: number;
+  readonly bit: number;
+  /** What an absent value is; NaN: null. */
+  readonly fill: number;
+};
+
+/** Every row has its own value. */
+export const PLAIN: Placed = { refs: 0, presence: 0, bit: 0, fill: Number.NaN };
+
+/** Powers of ten tried for amounts that are no sums of powers of two. */
+const DECIMALS = [10, 100, 1_000, 10_000, 100_000, 1_000_000];
+/** Sums are kept in 2^-20 (semantics of `sum`): none has more binary places. */
+const BINARY_PLACES = 2 ** 20;
+/** Beyond it an integer's neighbours are no numbers. */
+const WHOLE_MAX = 2 ** 52;
 
 /** Packs columns; its buffers are used again. */
 export class NumberPacker {
+  readonly #packer = new IntPacker();
+  readonly #dictionary = new NumberDictionary();
   #room = 0;
-  #own = new Float64Array(0);
   #ints = new Int32Array(0);
-  #packed = new ArrayBuffer(0);
-  #u8 = new Uint8Array(0);
-  #u16 = new Uint16Array(0);
-  #u32 = new Uint32Array(0);
+  #scaled = new Float64Array(0);
   #floats = new Float32Array(0);
+  #halves = new Uint16Array(0);
 
-  /** values[rows] as field `field`, a NumberColumn. `rows` ascend. */
-  write(out: WireWriter, field: number, values: Float64Array, rows: Int32Array): void {
-    const n = rows.length;
+  /** values[0, n) as field `field`, a NumberColumn; NaN is null. `form` is for columns that may lose precision. */
+  write(
+    out: WireWriter,
+    field: number,
+    values: Float64Array,
+    n: number,
+    placed: Placed = PLAIN,
+    form: FloatForm = EXACT,
+  ): void {
     if (this.#room < n) this.#grow(n);
-    const picked = this.#pick(values, rows);
-    if (this.#small(out, field, picked)) return;
-    if (this.#wide(out, field, picked)) return;
-    if (this.#asFloats(picked)) put(out, field, 0, NUMBER.floats, this.#bytes(n * 4));
-    else put(out, field, 0, NUMBER.doubles, bytesOf(picked));
+    const at = out.open(field);
+    if (placed.refs !== 0) out.uint(NUMBER.refs, placed.refs);
+    if (placed.presence !== 0) {
+      out.uint(NUMBER.presence, placed.presence);
+      if (placed.bit !== 0) out.uint(NUMBER.bit, placed.bit);
+      if (!Number.isNaN(placed.fill)) out.double(NUMBER.fill, placed.fill);
+    }
+    if (form.kind === 'bf16') this.#bf16(out, values, n);
+    else if (form.kind !== 'step' || !this.#steps(out, values, n, form.divisor)) {
+      this.#exact(out, values, n);
+    }
+    out.shut(at);
   }
 
-  /** The values in a row of their own; as they lie where no row is left out. */
-  #pick(values: Float64Array, rows: Int32Array): Float64Array {
-    const n = rows.length;
-    if (n > 0 && rows[n - 1]! - rows[0]! === n - 1) return values.subarray(rows[0], rows[0]! + n);
-    const own = this.#own;
-    for (let i = 0; i < n; i++) own[i] = values[rows[i]!]!;
-    return own.subarray(0, n);
+  #exact(out: WireWriter, values: Float64Array, n: number): void {
+    if (n === 0) return;
+    if (this.#small(out, values, n)) return;
+    if (this.#wide(out, values, n)) return;
+    if (this.#scale(out, values, n)) return;
+    if (this.#dictionary.write(out, values, n, this.#packer)) return;
+    if (this.#asFloats(out, values, n)) return;
+    out.doubles(NUMBER.doubles, values.subarray(0, n));
   }
 
   /** Where all are int32s, as most counts are. */
-  #small(out: WireWriter, field: number, values: Float64Array): boolean {
-    const n = values.length;
-    if (n === 0) return false;
+  #small(out: WireWriter, values: Float64Array, n: number): boolean {
     const ints = this.#ints;
     let min = 2 ** 31 - 1;
     let max = -(2 ** 31);
     for (let i = 0; i < n; i++) {
       const value = values[i]!;
       const int = value | 0;
+      if (int !== value) return false;
       // Of a zero the sign would be lost.
-      if (int !== value || Object.is(value, -0)) return false;
+      if (int === 0 && 1 / value < 0) return false;
       ints[i] = int;
       if (int < min) min = int;
       if (int > max) max = int;
     }
-    const base = baseOf(min, max);
-    if (min === max) {
-      constant(out, field, min);
-    } else if (max - base < 256) {
-      const u8 = this.#u8;
-      for (let i = 0; i < n; i++) u8[i] = ints[i]! - base;
-      put(out, field, base, NUMBER.u8, this.#bytes(n));
-    } else if (max - base < 65_536) {
-      const u16 = this.#u16;
-      for (let i = 0; i < n; i++) u16[i] = ints[i]! - base;
-      put(out, field, base, NUMBER.u16, this.#bytes(n * 2));
-    } else {
-      const u32 = this.#u32;
-      for (let i = 0; i < n; i++) u32[i] = ints[i]! - base;
-      put(out, field, base, NUMBER.u32, this.#bytes(n * 4));
-    }
+    // The base is 0 where another saves no bit.
+    const base = min >= 0 && Math.clz32(max) === Math.clz32(max - min) && max - min > 0 ? 0 : min;
+    if (base !== 0) for (let i = 0; i < n; i++) ints[i]! -= base;
+    const message = out.open(NUMBER.ints);
+    this.#packer.write(out, base, null, ints, n);
+    out.shut(message);
     return true;
   }
 
-  /** Where all are integers at most four bytes apart, as times are. */
-  #wide(out: WireWriter, field: number, values: Float64Array): boolean {
-    const n = values.length;
-    if (n === 0) return false;
+  /** Where all are integers at most 32 bits apart, as times are; by their steps where they rise. */
+  #wide(out: WireWriter, values: Float64Array, n: number): boolean {
     let min = Number.POSITIVE_INFINITY;
     let max = Number.NEGATIVE_INFINITY;
+    let rises = true;
+    let before = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < n; i++) {
       const value = values[i]!;
       // A null (NaN) is not whole either.
-      if (Math.floor(value) !== value || Object.is(value, -0)) return false;
+      if (Math.floor(value) !== value || (value === 0 && 1 / value < 0)) return false;
+      if (value < min) min = value;
+      if (value > max) max = value;
+      if (value < before) rises = false;
+      before = value;
+    }
+    if (max - min >= 2 ** 32 || min <= -WHOLE_MAX || max >= WHOLE_MAX) return false;
+    const ints = this.#ints;
+    const message = out.open(NUMBER.ints);
+    if (rises && n > 2) {
+      ints[0] = 0;
+      for (let i = 1; i < n; i++) ints[i] = values[i]! - values[i - 1]!;
+      this.#packer.write(out, values[0]!, 0, ints, n);
+    } else {
+      for (let i = 0; i < n; i++) ints[i] = values[i]! - min;
+      this.#packer.write(out, min, null, ints, n);
+    }
+    out.shut(message);
+    return true;
+  }
+
+  /** Where all become integers by one power of two, or of ten. */
+  #scale(out: WireWriter, values: Float64Array, n: number): boolean {
+    const divisor = this.#binary(values, n) || this.#decimal(values, n);
+    if (divisor === 0) return false;
+    return this.#divided(out, n, divisor);
+  }
+
+  /** `#scaled` over a divisor, where its values are at most 32 bits apart. */
+  #divided(out: WireWriter, n: number, divisor: number): boolean {
+    const scaled = this.#scaled;
+    let min = Number.POSITIVE_INFINITY;
+    let max = Number.NEGATIVE_INFINITY;
+    for (let i = 0; i < n; i++) {
+      const value = scaled[i]!;
       if (value < min) min = value;
       if (value > max) max = value;
     }
-    const span = max - min;
-    if (min === max) {
-      constant(out, field, min);
-    } else if (span < 256) {
-      const u8 = this.#u8;
-      for (let i = 0; i < n; i++) u8[i] = values[i]! - min;
-      put(out, field, min, NUMBER.u8, this.#bytes(n));
-    } else if (span < 65_536) {
-      const u16 = this.#u16;
-      for (let i = 0; i < n; i++) u16[i] = values[i]! - min;
-      put(out, field, min, NUMBER.u16, this.#bytes(n * 2));
-    } else if (span < 2 ** 32) {
-      const u32 = this.#u32;
-      for (let i = 0; i < n; i++) u32[i] = values[i]! - min;
-      put(out, field, min, NUMBER.u32, this.#bytes(n * 4));
-    } else {
-      return false;
+    if (!(max - min < 2 ** 32 && min > -WHOLE_MAX && max < WHOLE_MAX)) return false;
+    const ints = this.#ints;
+    for (let i = 0; i < n; i++) ints[i] = scaled[i]! - min;
+    out.double(NUMBER.divisor, divisor);
+    const message = out.open(NUMBER.ints);
+    this.#packer.write(out, min, null, ints, n);
+    out.shut(message);
+    return true;
+  }
+
+  /** The least power of two by which all are whole; 0: none. */
+  #binary(values: Float64Array, n: number): number {
+    let scale = 1;
+    for (let i = 0; i < n; i++) {
+      const value = values[i]!;
+      while (scale <= BINARY_PLACES && Math.floor(value * scale) !== value * scale) scale *= 2;
+      if (scale > BINARY_PLACES) return 0;
+    }
+    return this.#scaleBy(values, n, scale) ? scale : 0;
+  }
+
+  #decimal(values: Float64Array, n: number): number {
+    let at = 0;
+    for (let i = 0; i < n; i++) {
+      const value = values[i]!;
+      while (at < DECIMALS.length && !isDecimal(value, DECIMALS[at]!)) at++;
+      if (at === DECIMALS.length) return 0;
+    }
+    // A greater power takes in all that a smaller one did, but for values too great for it.
+    return this.#scaleBy(values, n, DECIMALS[at]!) ? DECIMALS[at]! : 0;
+  }
+
+  #scaleBy(values: Float64Array, n: number, scale: number): boolean {
+    const scaled = this.#scaled;
+    for (let i = 0; i < n; i++) {
+      const value = values[i]!;
+      const whole = Math.round(value * scale);
+      if (whole / scale !== value || (value === 0 && 1 / value < 0)) return false;
+      scaled[i] = whole;
     }
     return true;
   }
 
-  #asFloats(values: Float64Array): boolean {
+  #asFloats(out: WireWriter, values: Float64Array, n: number): boolean {
     const floats = this.#floats;
-    for (let i = 0; i < values.length; i++) {
+    for (let i = 0; i < n; i++) {
       const value = values[i]!;
       const float = Math.fround(value);
       if (float !== value && !Number.isNaN(value)) return false;
       floats[i] = float;
     }
+    out.bytes(NUMBER.floats, new Uint8Array(floats.buffer, 0, n * 4));
     return true;
   }
 
-  #bytes(length: number): Uint8Array {
-    return new Uint8Array(this.#packed, 0, length);
+  /** Rounded first: what is then an integer, or one of few, takes less than the two bytes. */
+  #bf16(out: WireWriter, values: Float64Array, n: number): void {
+    const halves = this.#halves;
+    const rounded = this.#scaled;
+    for (let i = 0; i < n; i++) {
+      halves[i] = toBf16(values[i]!);
+      rounded[i] = fromBf16(halves[i]!);
+    }
+    if (n === 0 || this.#small(out, rounded, n)) return;
+    if (this.#dictionary.write(out, rounded, n, this.#packer)) return;
+    out.bytes(NUMBER.bf16, new Uint8Array(halves.buffer, 0, n * 2));
+  }
+
+  /** Rounded to multiples of 1 / divisor; not where one is too great, or null. */
+  #steps(out: WireWriter, values: Float64Array, n: number, divisor: number): boolean {
+    const scaled = this.#scaled;
+    for (let i = 0; i < n; i++) {
+      scaled[i] = Math.round(values[i]! * divisor);
+      if (Number.isNaN(scaled[i]!)) return false;
+    }
+    return n > 0 && this.#divided(out, n, divisor);
   }
 
   #grow(n: number): void {
     this.#room = Math.max(512, n * 2);
-    this.#own = new Float64Array(this.#room);
     this.#ints = new Int32Array(this.#room);
-    this.#packed = new ArrayBuffer(this.#room * 4);
-    this.#u8 = new Uint8Array(this.#packed);
-    this.#u16 = new Uint16Array(this.#packed);
-    this.#u32 = new Uint32Array(this.#packed);
-    this.#floats = new Float32Array(this.#packed);
+    this.#scaled = new Float64Array(this.#room);
+    this.#floats = new Float32Array(this.#room);
+    this.#halves = new Uint16Array(this.#room);
   }
 }
 
-/** What is taken off small integers: nothing where that costs no byte. */
-function baseOf(min: number, max: number): number {
-  if (min >= 0 && max < 256) return 0;
-  return min >= 0 && max < 65_536 && max - min > 255 ? 0 : min;
-}
-
-function constant(out: WireWriter, field: number, value: number): void {
-  out.begin(field, DOUBLE_BYTES);
-  out.double(NUMBER.constant, value);
-}
-
-function bytesOf(values: Float64Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-}
-
-/** The `rows` values of a NumberColumn. A Fault `block_damaged` when it does not hold so many. */
-export function decodeNumbers(bytes: Uint8Array, rows: number): Float64Array {
-  let base = 0;
-  let values: Float64Array | null = null;
-  for (const { number, value, bytes: body } of new WireReader(bytes).fields()) {
-    if (number === NUMBER.base) base = value;
-    else if (number === NUMBER.constant) values = new Float64Array(rows).fill(value);
-    else if (number === NUMBER.u8) values = Float64Array.from(body, (v) => base + v);
-    else if (number === NUMBER.doubles) values = doublesOf(body);
-    else if (number === NUMBER.u16) values = lifted(new Uint16Array(aligned(body, 2)), base);
-    else if (number === NUMBER.u32) values = lifted(new Uint32Array(aligned(body, 4)), base);
-    else if (number === NUMBER.floats)
-      values = Float64Array.from(new Float32Array(aligned(body, 4)));
-  }
-  if (values === null && rows === 0) return new Float64Array(0);
-  if (values?.length !== rows) {
-    throw new Fault(
-      'block_damaged',
-      `an example block is damaged: a column has ${values?.length ?? 0} numbers for ${rows} rows`,
-    );
-  }
-  return values;
-}
-
-function put(out: WireWriter, field: number, base: number, kind: number, body: Uint8Array): void {
-  assert(kind < 16, 'a tag of a NumberColumn takes one byte');
-  const size = 1 + varintBytes(body.length) + body.length;
-  out.begin(field, size + (base === 0 ? 0 : DOUBLE_BYTES));
-  if (base !== 0) out.double(NUMBER.base, base);
-  out.bytes(kind, body);
-}
-
-function lifted(values: Uint16Array | Uint32Array, base: number): Float64Array {
-  return Float64Array.from(values, (value) => base + value);
-}
-
-/** The bytes in a buffer of their own, whole values only. */
-function aligned(bytes: Uint8Array, size: number): ArrayBuffer {
-  return bytes.slice(0, bytes.length - (bytes.length % size)).buffer as ArrayBuffer;
+function isDecimal(value: number, scale: number): boolean {
+  return Math.round(value * scale) / scale === value;
 }

@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from './config.ts';
 import type { Console } from './console-output.ts';
 import { Fault } from './fault.ts';
+import { parseFloatForm } from './float-form.ts';
 import { stateBytesDefault } from './state-memory.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -137,6 +138,8 @@ type RunOptions = {
   from: string[];
   to: string;
   format: 'ndjson' | 'parquet' | 'block';
+  floats: string;
+  compress: 'none' | 'deflate';
   complete?: boolean;
   shards: number;
   commitEvery: number;
@@ -168,6 +171,19 @@ function addRun(program: Command, out: Console, done: Done): void {
       new Option('--format <format>', 'of the examples')
         .choices(['ndjson', 'parquet', 'block'])
         .default('ndjson'),
+    )
+    .option(
+      '--floats <form>',
+      'blocks and Parquet: how float features are kept: exact, bf16, or a step such as 0.001',
+      'exact',
+    )
+    .addOption(
+      new Option(
+        '--compress <codec>',
+        'blocks: pack each; smaller by a fifth or so, slower to write',
+      )
+        .choices(['none', 'deflate'])
+        .default('none'),
     )
     .option('--complete', 'the streams end where the files end: let every wait elapse')
     .option(
@@ -205,9 +221,10 @@ function addRun(program: Command, out: Console, done: Done): void {
     .option('--quiet', 'no progress display')
     .action(async (paths: string[], options: RunOptions) => {
       const { runCommand } = await import('./run-command.ts');
-      const { from, to, format, shards, state, schema = [] } = options;
+      const { from, to, format, shards, state, compress, schema = [] } = options;
       const flags = {
         ...{ from, to, format, shards, state, schema },
+        block: { floats: parseFloatForm(options.floats), compression: compress },
         complete: options.complete === true,
         fresh: options.fresh === true,
         quiet: options.quiet === true,

@@ -1,8 +1,6 @@
-import type { ExamplePlan, Plan } from '../compiler/plan.ts';
-import type { Files } from './files.ts';
-import type { OutputPosition } from './progress.ts';
+import type { Plan } from '../compiler/plan.ts';
 import { quarantineName } from './quarantine.ts';
-import { type OutputFormat, type Sink, safeName, sinkName } from './sink.ts';
+import { type OutputFormat, type Sink, type SinkParts, safeName, sinkName } from './sink.ts';
 import { BlockSink } from './sink-block.ts';
 import { NdjsonSink } from './sink-ndjson.ts';
 import { ParquetSink } from './sink-parquet.ts';
@@ -21,7 +19,7 @@ export function outputNames(plan: Plan): string[] {
 export async function openSink(
   folder: string,
   format: OutputFormat,
-  more: { files: Files; plan: ExamplePlan; planDigest: string; at: OutputPosition | null },
+  more: SinkParts,
 ): Promise<Sink> {
   const name = sinkName(more.plan.name, format);
   switch (format) {

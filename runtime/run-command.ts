@@ -4,6 +4,7 @@ import type { Plan } from '../compiler/plan.ts';
 import { hasErrors } from '../dsl/diagnostic.ts';
 import type { ColdCopies } from '../operators/cold-copies.ts';
 import { StateBudget } from '../operators/state-budget.ts';
+import type { BlockOptions } from './block-writer.ts';
 import type { SlabSets } from './checkpoint.ts';
 import type { Console } from './console-output.ts';
 import { showDiagnostics } from './console-output.ts';
@@ -27,6 +28,8 @@ export type RunFlags = {
   readonly schema?: readonly string[];
   readonly to: string;
   readonly format: OutputFormat;
+  /** How blocks are written. */
+  readonly block?: BlockOptions;
   readonly complete: boolean;
   readonly shards: number;
   readonly checkpointEveryMs: number;

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Plan } from '../compiler/plan.ts';
 import { ColdCopies } from '../operators/cold-copies.ts';
 import { SlabSet } from '../operators/slab.ts';
+import { BLOCK_OPTIONS, type BlockOptions } from './block-writer.ts';
 import { type CheckpointMeta, restoreCheckpoint, type SlabSets } from './checkpoint.ts';
 import { PROGRESS_SEGMENT_BYTES } from './config.ts';
 import { DecisionLog } from './decisions.ts';
@@ -26,12 +27,15 @@ import { type OutputFormat, sinkName } from './sink.ts';
 import type { StateStore } from './state-store.ts';
 import { type OnCommit, Task, type TaskOptions } from './task.ts';
 import { type SourceInput, TaskSource } from './task-source.ts';
+import { UsageError } from './usage-error.ts';
 
 export type RunRequest = {
   readonly plan: Plan;
   readonly inputs: readonly SourceInput[];
   readonly folder: string;
   readonly format: OutputFormat;
+  /** How blocks are written; by default exactly, and not packed. */
+  readonly block?: BlockOptions | undefined;
   readonly complete: boolean;
   readonly shards: number;
   /** Delete what an earlier run left in the folder. */
@@ -156,7 +160,8 @@ async function warningsOf(plan: Plan, task: Task): Promise<string[]> {
 }
 
 async function prepareFolder(request: RunRequest): Promise<void> {
-  const { plan, folder, format, shards, complete } = request;
+  const { plan, folder, shards, complete, block = BLOCK_OPTIONS } = request;
+  const format = formatText(request.format, block);
   const files = request.files ?? disk;
   const outputs = outputNames(plan);
   refuseOwnOutputs(request, outputs);
@@ -170,6 +175,17 @@ async function prepareFolder(request: RunRequest): Promise<void> {
   const version = IDENTITY_VERSION;
   const identity = { version, planDigest: plan.digest, shards, format, complete, sources };
   await claimFolder(folder, identity, { files, outputs, plan });
+}
+
+/** What a folder is known by: two halves of a file in two precisions would be neither. */
+function formatText(format: OutputFormat, { floats, compression }: BlockOptions): string {
+  const precision = floats.kind === 'step' ? String(1 / floats.divisor) : floats.kind;
+  if (format === 'ndjson') {
+    if (precision === 'exact' && compression === 'none') return format;
+    throw new UsageError('--floats and --compress are for --format block and parquet');
+  }
+  const said = precision === 'exact' ? format : `${format} --floats ${precision}`;
+  return compression === 'none' ? said : `${said} --compress ${compression}`;
 }
 
 /** Reading what the run itself replaces: --fresh would delete the input first. */
@@ -229,14 +245,15 @@ async function openOutputs(
   progress: Progress | null,
   closing: (() => Promise<void>)[],
 ) {
-  const { plan, folder, format } = request;
+  const { plan, folder, format, block = BLOCK_OPTIONS } = request;
   const files = request.files ?? disk;
   const committed = progress?.outputs ?? {};
   const sinks = [];
   const quarantines = [];
   for (const example of plan.examples) {
     const at = committed[sinkName(example.name, format)] ?? null;
-    const more = { files, plan: example, planDigest: plan.digest, at };
+    const slots = plan.anchors[example.anchor]!.slots;
+    const more = { files, plan: example, planDigest: plan.digest, at, slots, block };
     const sink = await openSink(folder, format, more);
     closing.push(() => sink.close());
     sinks.push(sink);

@@ -1,13 +1,12 @@
 import { dirname, join } from 'node:path';
-import type { ExamplePlan } from '../compiler/plan.ts';
 import type { EmissionBatch } from '../operators/emission-batch.ts';
-import { blockLayout, protoText } from './block-layout.ts';
-import { BlockWriter } from './block-writer.ts';
+import { blockLayout } from './block-layout.ts';
+import { protoText } from './block-proto.ts';
+import { BLOCK_OPTIONS, BlockWriter } from './block-writer.ts';
 import { BLOCK_ROWS } from './config.ts';
-import type { Files } from './files.ts';
 import { OutputFile } from './output-file.ts';
 import type { OutputPosition } from './progress.ts';
-import { type Sink, safeName } from './sink.ts';
+import { type Sink, type SinkParts, safeName } from './sink.ts';
 import { WireWriter } from './wire.ts';
 
 /** FOLDER/<set>.block: (varint length, ExampleBlock) one after another, with FOLDER/<set>.proto beside it. */
@@ -23,17 +22,14 @@ export class BlockSink implements Sink {
     this.#writer = writer;
   }
 
-  static async open(
-    folder: string,
-    name: string,
-    more: { files: Files; plan: ExamplePlan; planDigest: string; at: OutputPosition | null },
-  ): Promise<BlockSink> {
-    const layout = blockLayout(more.plan);
+  static async open(folder: string, name: string, more: SinkParts): Promise<BlockSink> {
+    const { block = BLOCK_OPTIONS } = more;
+    const layout = blockLayout(more.plan, more.slots);
     const path = join(folder, name);
     const file = await OutputFile.open(more.files, path, more.at);
     const proto = join(dirname(path), `${safeName(more.plan.name)}.proto`);
-    await more.files.replace(proto, Buffer.from(protoText(layout)));
-    return new BlockSink(name, file, new BlockWriter(layout, more.planDigest));
+    await more.files.replace(proto, Buffer.from(protoText(layout, block.floats)));
+    return new BlockSink(name, file, new BlockWriter(layout, more.planDigest, block));
   }
 
   get rows(): number {
@@ -44,7 +40,7 @@ export class BlockSink implements Sink {
     const rows = keptRows(batch.n, skip);
     for (let from = 0; from < rows.length; from += BLOCK_ROWS) {
       const part = rows.subarray(from, from + BLOCK_ROWS);
-      const block = this.#writer.encode(batch, part);
+      const block = this.#writer.encode(batch, part, this.#file.rows);
       this.#length.clear();
       this.#length.varint(block.length);
       const { buffer } = this.#file;

@@ -1,11 +1,9 @@
 import { join } from 'node:path';
-import type { ExamplePlan } from '../compiler/plan.ts';
 import type { EmissionBatch } from '../operators/emission-batch.ts';
-import type { Files } from './files.ts';
 import { NdjsonRows } from './ndjson-rows.ts';
 import { OutputFile } from './output-file.ts';
 import type { OutputPosition } from './progress.ts';
-import type { Sink } from './sink.ts';
+import type { Sink, SinkParts } from './sink.ts';
 
 /** FOLDER/<set>.ndjson: one emission a line. */
 export class NdjsonSink implements Sink {
@@ -19,11 +17,7 @@ export class NdjsonSink implements Sink {
     this.#rows = rows;
   }
 
-  static async open(
-    folder: string,
-    name: string,
-    more: { files: Files; plan: ExamplePlan; at: OutputPosition | null },
-  ): Promise<NdjsonSink> {
+  static async open(folder: string, name: string, more: SinkParts): Promise<NdjsonSink> {
     const file = await OutputFile.open(more.files, join(folder, name), more.at);
     return new NdjsonSink(name, file, new NdjsonRows(more.plan));
   }

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import type { ExamplePlan } from '../compiler/plan.ts';
 import type { EmissionBatch } from '../operators/emission-batch.ts';
-import type { Files } from './files.ts';
 import { blocksToParquet } from './parquet-file.ts';
 import type { OutputPosition } from './progress.ts';
-import { type Sink, safeName } from './sink.ts';
+import { type Sink, type SinkParts, safeName } from './sink.ts';
 import { BlockSink } from './sink-block.ts';
 
 /**
@@ -27,11 +26,7 @@ export class ParquetSink implements Sink {
   }
 
   /** `name` is the hidden block file. */
-  static async open(
-    folder: string,
-    name: string,
-    more: { files: Files; plan: ExamplePlan; planDigest: string; at: OutputPosition | null },
-  ): Promise<ParquetSink> {
+  static async open(folder: string, name: string, more: SinkParts): Promise<ParquetSink> {
     const blocks = await BlockSink.open(folder, name, more);
     const to = join(folder, `${safeName(more.plan.name)}.parquet`);
     return new ParquetSink(blocks, { from: join(folder, name), to }, more.plan);

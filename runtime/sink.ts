@@ -1,4 +1,7 @@
+import type { ExamplePlan, SlotPlan } from '../compiler/plan.ts';
 import type { EmissionBatch } from '../operators/emission-batch.ts';
+import type { BlockOptions } from './block-writer.ts';
+import type { Files } from './files.ts';
 import type { OutputPosition } from './progress.ts';
 
 export type OutputFormat = 'ndjson' | 'block' | 'parquet';
@@ -16,6 +19,19 @@ export type Sink = {
   /** Called once, after the last commit: makes the file that users see, where it is not the committed one. */
   finish(): Promise<void>;
   close(): Promise<void>;
+};
+
+/** What a sink is opened with. */
+export type SinkParts = {
+  readonly files: Files;
+  readonly plan: ExamplePlan;
+  readonly planDigest: string;
+  /** The committed position; null: it starts empty. */
+  readonly at: OutputPosition | null;
+  /** Those of the set's anchor, so that blocks know which columns go together; without them blocks are longer. */
+  readonly slots?: readonly SlotPlan[];
+  /** How blocks are written; by default exactly, and not packed. */
+  readonly block?: BlockOptions;
 };
 
 /** The committed file of an example set, inside the output folder. */

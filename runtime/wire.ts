@@ -4,7 +4,7 @@
  */
 import { endianness } from 'node:os';
 import { assert } from '../operators/assert.ts';
-import { Fault } from './fault.ts';
+import { blockDamaged } from './block-damage.ts';
 
 assert(endianness() === 'LE', 'example blocks are written by little-endian machines');
 
@@ -14,6 +14,8 @@ const DELIMITED = 2;
 const FIXED32 = 5;
 
 const utf8 = new TextDecoder();
+const double = new Float64Array(1);
+const doubleBytes = new Uint8Array(double.buffer);
 
 export class WireWriter {
   #bytes = new Uint8Array(65_536);
@@ -39,7 +41,14 @@ export class WireWriter {
 
   double(field: number, value: number): void {
     this.#tag(field, FIXED64);
-    this.#raw(bytesOf(Float64Array.of(value)));
+    double[0] = value;
+    this.#raw(doubleBytes);
+  }
+
+  fixed32(field: number, value: number): void {
+    this.#tag(field, FIXED32);
+    this.#reserve(4);
+    for (let shift = 0; shift < 32; shift += 8) this.#bytes[this.#at++] = value >>> shift;
   }
 
   string(field: number, text: string): void {
@@ -52,9 +61,35 @@ export class WireWriter {
     this.#raw(value);
   }
 
+  /** A whole number in (-2^52, 2^52), zigzag. */
+  sint(field: number, value: number): void {
+    this.#tag(field, VARINT);
+    this.varint(value >= 0 ? value * 2 : -value * 2 - 1);
+  }
+
+  /** Begins a message of unknown length; hand what it gives to `shut`. */
+  open(field: number): number {
+    this.#tag(field, DELIMITED);
+    this.#reserve(1);
+    return ++this.#at;
+  }
+
+  /** Ends the message that `open` began: its bytes move where the length takes more than the one byte kept for it. */
+  shut(from: number): void {
+    const length = this.#at - from;
+    const more = varintBytes(length) - 1;
+    if (more > 0) {
+      this.#reserve(more);
+      this.#bytes.copyWithin(from + more, from, this.#at);
+    }
+    this.#at = from - 1;
+    this.varint(length);
+    this.#at += length;
+  }
+
   /** A field of `length` bytes for the caller to fill in before the next call. */
   room(field: number, length: number): Uint8Array {
-    this.begin(field, length);
+    this.#begin(field, length);
     this.#reserve(length);
     const at = this.#at;
     this.#at += length;
@@ -65,21 +100,7 @@ export class WireWriter {
     this.bytes(field, bytesOf(values));
   }
 
-  /** Packed varints of values[0, n). */
-  uints(field: number, values: Uint32Array | Int32Array, n: number): void {
-    let size = 0;
-    for (let i = 0; i < n; i++) size += varintBytes(values[i]!);
-    this.#tag(field, DELIMITED);
-    this.varint(size);
-    for (let i = 0; i < n; i++) this.varint(values[i]!);
-  }
-
-  message(field: number, body: WireWriter): void {
-    this.bytes(field, body.written());
-  }
-
-  /** The tag and length of a message of `length` bytes; its fields follow. */
-  begin(field: number, length: number): void {
+  #begin(field: number, length: number): void {
     this.#tag(field, DELIMITED);
     this.varint(length);
   }
@@ -139,13 +160,11 @@ export class WireReader {
         yield { number, value: doublesOf(bytes)[0]!, bytes };
       } else if (type === DELIMITED) {
         yield { number, value: 0, bytes: this.#take(this.varint()) };
-      } else if (type === FIXED32) yield { number, value: 0, bytes: this.#take(4) };
-      else throw damaged(`wire type ${type}`);
+      } else if (type === FIXED32) {
+        const bytes = this.#take(4);
+        yield { number, value: uint32sOf(bytes)[0]!, bytes };
+      } else blockDamaged(`wire type ${type}`);
     }
-  }
-
-  get atEnd(): boolean {
-    return this.#at >= this.#bytes.length;
   }
 
   varint(): number {
@@ -153,16 +172,16 @@ export class WireReader {
     let scale = 1;
     for (let i = 0; i < 10; i++) {
       const byte = this.#bytes[this.#at++];
-      if (byte === undefined) throw damaged('it ends inside a number');
+      if (byte === undefined) blockDamaged('it ends inside a number');
       value += (byte & 127) * scale;
       if (byte < 128) return value;
       scale *= 128;
     }
-    throw damaged('a number is too long');
+    blockDamaged('a number is too long');
   }
 
   #take(length: number): Uint8Array {
-    if (this.#at + length > this.#bytes.length) throw damaged('it ends inside a field');
+    if (this.#at + length > this.#bytes.length) blockDamaged('it ends inside a field');
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
   }
@@ -179,12 +198,9 @@ export function doublesOf(bytes: Uint8Array): Float64Array {
   return new Float64Array(bytes.slice().buffer, 0, bytes.length >> 3);
 }
 
-/** Packed varints. */
-export function uintsOf(bytes: Uint8Array): Int32Array {
-  const reader = new WireReader(bytes);
-  const values: number[] = [];
-  while (!reader.atEnd) values.push(reader.varint());
-  return Int32Array.from(values);
+/** Packed fixed32s as an array of their own. */
+export function uint32sOf(bytes: Uint8Array): Uint32Array {
+  return new Uint32Array(bytes.slice().buffer, 0, bytes.length >> 2);
 }
 
 function bytesOf(values: Float64Array): Uint8Array {
@@ -192,12 +208,8 @@ function bytesOf(values: Float64Array): Uint8Array {
 }
 
 /** Bytes that `varint` takes for a value. */
-export function varintBytes(value: number): number {
+function varintBytes(value: number): number {
   let size = 1;
   for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++;
   return size;
-}
-
-function damaged(what: string): Fault {
-  return new Fault('block_damaged', `an example block is damaged: ${what}`);
 }

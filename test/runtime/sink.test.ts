@@ -1,11 +1,8 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
-import protobuf from 'protobufjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { blockLayout } from '../../runtime/block-layout.ts';
-import { decodeNumbers, NumberPacker } from '../../runtime/block-numbers.ts';
 import { blockRow, readBlocks } from '../../runtime/block-reader.ts';
 import { emissionRows } from '../../runtime/emission-row.ts';
 import type { ExampleRow } from '../../runtime/example-row.ts';
@@ -15,7 +12,6 @@ import { NdjsonRows } from '../../runtime/ndjson-rows.ts';
 import { openSink } from '../../runtime/open-sink.ts';
 import { Quarantine } from '../../runtime/quarantine.ts';
 import type { OutputFormat } from '../../runtime/sink.ts';
-import { WireReader, WireWriter } from '../../runtime/wire.ts';
 import { rng } from '../random.ts';
 import { EVERYTHING, randomBatch, randomNumber } from './random-batch.ts';
 
@@ -139,94 +135,6 @@ describe('blocks', () => {
     const kept = emissionRows(batch, EVERYTHING).filter((_, i) => i % 3 !== 0);
     expect(await readRows(join(folder, 'skip', 'every__thing_.block'))).toEqual(kept);
   });
-
-  it('are read by a protobuf library with the generated schema', async () => {
-    const batch = randomBatch(rng(4), 30);
-    const to = await writeAll('block', 'proto', [batch]);
-    const text = await readFile(join(to, 'every__thing_.proto'), 'utf8');
-    const type = protobuf.parse(text, { keepCase: true }).root.lookupType('ExampleBlock');
-    const bytes = await readFile(join(to, 'every__thing_.block'));
-    const block = type.toObject(type.decodeDelimited(bytes));
-    expect(block.header).toMatchObject({
-      set: EVERYTHING.name,
-      plan_digest: 'digest',
-      rows: 30,
-    });
-    expect(numbersOf(block.time, 30)).toEqual(Array.from(batch.time));
-    const count = batch.features[0]!;
-    expect(numbersOf(block.count_5m, 30)).toEqual(
-      count.kind === 'f64' ? Array.from(count.data) : [],
-    );
-    expect([...block.label_clicked.value]).toEqual([...batch.labels[0]!.value]);
-  });
-
-  it('keep their field numbers when a feature is added', () => {
-    const more = {
-      ...EVERYTHING,
-      features: [{ ...EVERYTHING.features[0]!, name: 'new' }, ...EVERYTHING.features],
-    };
-    const before = new Map(blockLayout(EVERYTHING).columns.map((c) => [c.name, c.field]));
-    const after = new Map(blockLayout(more).columns.map((c) => [c.name, c.field]));
-    for (const [name, field] of before) expect(after.get(name)).toBe(field);
-  });
-
-  it('say so when the file is cut', async () => {
-    const to = await writeAll('block', 'cut', [randomBatch(rng(5), 50)]);
-    const path = join(to, 'every__thing_.block');
-    const bytes = await readFile(path);
-    await writeFile(path, bytes.subarray(0, bytes.length - 5));
-    await expect(readRows(path)).rejects.toMatchObject({ kind: 'block_damaged' });
-  });
-});
-
-describe('numbers in a block', () => {
-  const packed = (values: readonly number[]) => {
-    const out = new WireWriter();
-    const rows = Int32Array.from(values, (_, i) => i);
-    new NumberPacker().write(out, 2, Float64Array.from(values), rows);
-    const [field] = [...new WireReader(out.written()).fields()];
-    return field!.bytes;
-  };
-
-  it.each([
-    ['the same in every row', [7, 7, 7, 7], 9],
-    ['counts', [0, 3, 255, 1], 6],
-    ['counts above a byte', [0, 3, 256, 1], 10],
-    ['times close together', [1.7e12, 1.7e12 + 255, 1.7e12 + 9, 1.7e12], 15],
-    ['times a minute apart', [1.7e12, 1.7e12 + 60_000, 1.7e12 + 9, 1.7e12], 19],
-    ['integers far apart', [-(2 ** 31), 2 ** 31 - 1, 0, 5], 27],
-    ['amounts', [0.5, -1.25, 2 ** 100, Number.NaN], 18],
-    ['a zero with a sign', [0, -0, 1, 2], 18],
-    ['ratios', [1 / 3, 0, 1, 2], 34],
-    ['integers too far apart', [0, 2 ** 53 - 1, 3, 5], 34],
-    ['beyond every number', [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY], 10],
-    ['none', [], 2],
-  ])('%s', (_, values, bytes) => {
-    const body = packed(values);
-    expect(body.length).toBe(bytes);
-    expect(Array.from(decodeNumbers(body, values.length))).toEqual(values);
-  });
-
-  it('come back exactly, whatever they are', () => {
-    for (let seed = 0; seed < 300; seed++) {
-      const random = rng(seed);
-      const base = random.pick([0, 0, 1.7e12, -(2 ** 40), randomNumber(random)]);
-      const span = random.pick([1, 200, 300, 70_000, 2 ** 33, 0.5]);
-      const whole = random.below(4) > 0;
-      const values = Array.from({ length: 1 + random.below(600) }, () => {
-        const value = base + random.next() * span;
-        return whole ? Math.floor(value) : value;
-      });
-      if (random.below(5) === 0) values[0] = random.pick([-0, Number.NaN, randomNumber(random)]);
-      const back = Array.from(decodeNumbers(packed(values), values.length));
-      expect(back, `seed ${seed}`).toEqual(values);
-    }
-  });
-
-  it('are refused when some are missing', () => {
-    const short = packed([1, 2, 3, 4]);
-    expect(() => decodeNumbers(short, 5)).toThrow(/4 numbers for 5 rows/);
-  });
 });
 
 describe('Parquet', () => {
@@ -315,25 +223,3 @@ describe('the quarantine', () => {
       expect(JSON.parse(line).reason).toMatch(/^(range\(count\[5m\]\)|size): /);
   });
 });
-
-type NumberColumn = {
-  base?: number;
-  constant?: number;
-  u8?: Uint8Array;
-  u16?: Uint8Array;
-  u32?: number[];
-  floats?: number[];
-  doubles?: number[];
-};
-
-/** A NumberColumn as the generated schema describes it to readers in other languages. */
-function numbersOf(column: NumberColumn, rows: number): number[] {
-  const { base = 0, constant, u8, u16, u32 } = column;
-  if (constant !== undefined) return new Array<number>(rows).fill(constant);
-  if (u8 !== undefined) return Array.from(u8, (value) => base + value);
-  if (u16 !== undefined) {
-    return Array.from({ length: rows }, (_, i) => base + u16[i * 2]! + u16[i * 2 + 1]! * 256);
-  }
-  if (u32 !== undefined) return u32.map((value) => base + value);
-  return column.floats ?? column.doubles ?? [];
-}
