@@ -3,9 +3,9 @@ import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
 import type { Gunzip } from 'node:zlib';
 import { createGunzip } from 'node:zlib';
-import { Decompress } from 'fzstd';
 import { Fault } from './fault.ts';
 import { fileFault } from './files.ts';
+import { Decompress } from './zstd-bytes.ts';
 
 /** Compressed bytes given to a decompressor at a time; bounds what it may inflate to at once. */
 const COMPRESSED_BYTES = 1 << 16;
