@@ -44,6 +44,7 @@ export class Client {
   readonly settings: KafkaSettings;
   readonly #connections: Connections;
   #topics = new Set<string>();
+  #refreshing: Promise<void> | null = null;
   #isClosed = false;
 
   constructor(settings: KafkaSettings) {
@@ -84,8 +85,15 @@ export class Client {
     }
   }
 
+  /** Asks for metadata anew, once for all who wait for it. */
   async refresh(): Promise<void> {
-    await this.#connections.refreshMetadata().catch(() => undefined);
+    this.#refreshing ??= this.#connections
+      .refreshMetadata()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#refreshing = null;
+      });
+    await this.#refreshing;
   }
 
   /** The broker that leads the partition; throws what kafkajs throws. */

@@ -25,15 +25,14 @@ describe('units over members', () => {
   it('gives each unit to one, evenly, and keeps what it can', () => {
     const seed = Date.now() % 1e9;
     const random = rng(seed);
-    const int = (n: number) => Math.floor(random() * n);
     for (let trial = 0; trial < 300; trial++) {
-      const units = 1 + int(40);
-      const members = Array.from({ length: 1 + int(6) }, (_, i) => ({
+      const units = 1 + random.below(40);
+      const members = Array.from({ length: 1 + random.below(6) }, (_, i) => ({
         id: `m${i}`,
         owned: [] as number[],
       }));
       for (let unit = 0; unit < units; unit++) {
-        if (random() < 0.8) members[int(members.length)]!.owned.push(unit);
+        if (random.chance(0.8)) members[random.below(members.length)]!.owned.push(unit);
       }
       const given = assignUnits(units, members);
       const where = `seed ${seed}, trial ${trial}`;
