@@ -34,7 +34,7 @@ export function check(files: readonly File[]): {
   const context: ItemContext = { streams, symbols, labels, report, features, columns, roles };
   checkSets(context);
   const examples = resolveExamples(context);
-  const models = resolveModels(symbols, report);
+  const models = resolveModels(files, { symbols, report, labels, examples });
   for (const test of symbols.tests) checkTest(test, { ...context, examples });
   const diagnostics = report.list();
   if (hasErrors(diagnostics)) return { program: null, diagnostics };

@@ -25,9 +25,9 @@ export const OPERATOR_VERSIONS = {
   latest: 1,
 } as const;
 
-/** SHA-256 (hex) over the plan without its digest. */
-export function planDigest(plan: Omit<Plan, 'digest'>): string {
-  const { digest: _, ...rest } = plan as Plan;
+/** SHA-256 (hex) over the plan without its digest and its models, which change nothing of what a run writes. */
+export function planDigest(plan: Omit<Plan, 'digest' | 'models'>): string {
+  const { digest: _, models: _models, ...rest } = plan as Plan;
   return createHash('sha256').update(canonicalJson(rest)).digest('hex');
 }
 

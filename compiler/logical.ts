@@ -6,6 +6,7 @@
 import type { AggregateName } from '../dsl/aggregates.ts';
 import type { Span, TestDecl } from '../dsl/ast.ts';
 import type { TimeFormat, Type } from '../dsl/types.ts';
+import type { ModelPlan } from './plan.ts';
 
 export type LogicalProgram = {
   /** Base streams and tables, sorted by name. */
@@ -17,7 +18,7 @@ export type LogicalProgram = {
   /** In dependency order (parents first), then by name. */
   readonly labels: readonly LogicalLabel[];
   readonly examples: readonly LogicalExamples[];
-  readonly models: readonly LogicalModel[];
+  readonly models: readonly ModelPlan[];
   readonly tests: readonly TestDecl[];
 };
 
@@ -221,9 +222,3 @@ export type LogicalCheck =
   | { readonly kind: 'range'; readonly column: string; readonly min: number; readonly max: number }
   | { readonly kind: 'drift'; readonly column: string; readonly max: number }
   | { readonly kind: 'size'; readonly maxBytes: number };
-
-export type LogicalModel = {
-  readonly name: string;
-  readonly from: string;
-  readonly clauses: readonly string[];
-};

@@ -45,7 +45,7 @@ function examplePlan({ sources, slots }: At, node: ExampleNode): ExamplePlan {
 }
 
 /** Categories and lists of ids are embedded; every other number is dense. */
-function inputOf(type: Type): ExampleColumn['input'] {
+export function inputOf(type: Type): ExampleColumn['input'] {
   if (type.kind === 'list') return 'ids';
   return type.kind === 'scalar' && (type.category || type.name === 'string')
     ? 'categorical'

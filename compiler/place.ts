@@ -14,7 +14,7 @@ import { placeStores } from './place-stores.ts';
 import { PLAN_VERSION, type Plan } from './plan.ts';
 import { verifyPlan } from './verify-plan.ts';
 
-/** The plan of an optimised graph; verified. */
+/** The plan of an optimised graph, without its models; verified. */
 export function place(graph: Graph): Plan {
   const sources = surveySources(graph);
   const slots = new Slots(graph, sources);

@@ -6,5 +6,5 @@ import type { Plan } from './plan.ts';
 
 /** The plan of a checked program. Throws only for a bug of ours: the program holds no mistakes of its author any more. */
 export function lowerToPlan(program: LogicalProgram): Plan {
-  return place(optimise(lower(program)));
+  return { ...place(optimise(lower(program))), models: program.models };
 }

@@ -96,7 +96,7 @@ describe('the logical program', () => {
       { kind: 'missing', column: 'spend', min: 0, max: 0.99 },
     ]);
     expect(p.examples[0]).toMatchObject({ sampleNegatives: 0.1, audit: 0.02 });
-    expect(p.models[0]!.clauses).toHaveLength(6);
+    expect(p.models[0]!.tables).toHaveLength(4);
     expect(JSON.parse(JSON.stringify(p))).toEqual(p);
   });
 
