@@ -44,6 +44,15 @@ export class LossSums {
     this.loss -= weight * (value * Math.log(score) + (1 - value) * Math.log1p(-score));
   }
 
+  /** Adds another's rows. */
+  merge(other: LossSums): void {
+    this.rows += other.rows;
+    this.weight += other.weight;
+    this.observed += other.observed;
+    this.expected += other.expected;
+    this.loss += other.loss;
+  }
+
   logLoss(): number | null {
     return this.weight > 0 ? this.loss / this.weight : null;
   }

@@ -10,8 +10,9 @@ import { Fault } from '../fault.ts';
  *   0     8  "MRSNAP01"
  *   8     4  u32 little endian: bytes of the header text, padding included
  *   12    4  zero
- *   16    …  header: JSON {"state": …, "arrays": [length, …]}, spaces up to a multiple of 8
- *   …     …  the arrays, f64 little endian, one after the other
+ *   16    …  header: JSON {"state": …, "arrays": [length, …]}, spaces up to a multiple of 8; of an array that is
+ *            not f64: [length, "f32" | "i32" | "u8"]
+ *   …     …  the arrays, little endian, one after the other, each filled up to a multiple of 8
  *   end  32  SHA-256 of everything before it
  */
 const MAGIC = 'MRSNAP01';
@@ -21,8 +22,10 @@ const DIGEST_BYTES = 32;
 /** What a snapshot holds: a JSON state, and arrays of numbers kept bit for bit. */
 export type SnapshotContent = {
   readonly state: unknown;
-  readonly arrays: readonly Float64Array[];
+  readonly arrays: readonly SnapshotArray[];
 };
+
+export type SnapshotArray = Float64Array | Float32Array | Int32Array | Uint8Array;
 
 /** Writes a snapshot atomically and durably (file and folder are synced). */
 export function writeSnapshot(path: string, content: SnapshotContent): void {
@@ -54,31 +57,49 @@ export function readSnapshot(path: string): SnapshotContent {
   if (!digest.equals(bytes.subarray(end))) throw corrupt(path, 'it is cut or altered');
   const headerEnd = PREFIX_BYTES + bytes.readUInt32LE(8);
   const header = JSON.parse(bytes.toString('utf8', PREFIX_BYTES, headerEnd)) as Header;
-  const arrays: Float64Array[] = [];
+  const arrays: SnapshotArray[] = [];
   let at = headerEnd;
-  for (const length of header.arrays) {
-    const array = new Float64Array(length);
-    new Uint8Array(array.buffer).set(bytes.subarray(at, at + length * 8));
+  for (const stored of header.arrays) {
+    const array = typeof stored === 'number' ? new Float64Array(stored) : emptyArray(stored);
+    new Uint8Array(array.buffer).set(bytes.subarray(at, at + array.byteLength));
     arrays.push(array);
-    at += length * 8;
+    at += padded(array.byteLength);
   }
   return { state: header.state, arrays };
 }
 
-type Header = { readonly state: unknown; readonly arrays: readonly number[] };
+type StoredKind = 'f32' | 'i32' | 'u8';
+type StoredArray = number | readonly [number, StoredKind];
+type Header = { readonly state: unknown; readonly arrays: readonly StoredArray[] };
+
+function emptyArray([length, kind]: readonly [number, StoredKind]): SnapshotArray {
+  if (kind === 'f32') return new Float32Array(length);
+  return kind === 'i32' ? new Int32Array(length) : new Uint8Array(length);
+}
+
+function storedAs(array: SnapshotArray): StoredArray {
+  if (array instanceof Float64Array) return array.length;
+  if (array instanceof Float32Array) return [array.length, 'f32'];
+  return [array.length, array instanceof Int32Array ? 'i32' : 'u8'];
+}
+
+function padded(bytes: number): number {
+  return Math.ceil(bytes / 8) * 8;
+}
 
 function writeContent(file: number, { state, arrays }: SnapshotContent): void {
-  const header: Header = { state, arrays: arrays.map((array) => array.length) };
+  const header: Header = { state, arrays: arrays.map(storedAs) };
   const text = Buffer.from(JSON.stringify(header));
-  const padded = Buffer.alloc(Math.ceil(text.length / 8) * 8, ' ');
-  text.copy(padded);
+  const whole = Buffer.alloc(padded(text.length), ' ');
+  text.copy(whole);
   const prefix = Buffer.alloc(PREFIX_BYTES);
   prefix.write(MAGIC, 0, 'latin1');
-  prefix.writeUInt32LE(padded.length, 8);
+  prefix.writeUInt32LE(whole.length, 8);
   const hash = createHash('sha256');
-  const pieces: Uint8Array[] = [prefix, padded];
+  const pieces: Uint8Array[] = [prefix, whole];
   for (const { buffer, byteOffset, byteLength } of arrays) {
     pieces.push(new Uint8Array(buffer, byteOffset, byteLength));
+    pieces.push(new Uint8Array(padded(byteLength) - byteLength));
   }
   for (const piece of pieces) {
     hash.update(piece);

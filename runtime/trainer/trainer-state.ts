@@ -6,7 +6,7 @@ import { HourlySeries } from './hourly-series.ts';
 import { type LabelMetrics, LossSums } from './label-metrics.ts';
 import type { LateHeads } from './late-heads.ts';
 import { PendingScores, type PendingScoresData } from './pending-scores.ts';
-import type { SnapshotContent } from './snapshot-file.ts';
+import type { SnapshotArray, SnapshotContent } from './snapshot-file.ts';
 
 /** Raised when the meaning of a snapshot's state or of its coordinates changes. */
 const FORMAT = 2;
@@ -90,7 +90,7 @@ export function trainerState(
   };
 }
 
-function fill(parts: TrainerParts, state: StoredState, arrays: readonly Float64Array[]): void {
+function fill(parts: TrainerParts, state: StoredState, arrays: readonly SnapshotArray[]): void {
   parts.rows = state.rows;
   parts.pending = PendingScores.from(state.pending);
   for (const [index, label] of parts.labels.entries()) {

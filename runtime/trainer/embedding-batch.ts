@@ -1,0 +1,387 @@
+/**
+ * Between the tables and the net: gathers a batch's rows into the net's input, and adds the input's gradient up by row and
+ * applies it: row-wise Adagrad to embeddings (one accumulator a row, of the mean squared gradient), FTRL-Proximal to the
+ * linear weights (McMahan et al. 2013). Both see the sum of the examples' gradients, so a row's pace does not hang on
+ * the size of the batch.
+ */
+import { type DeepConfig, type Field, listIdsMax } from './deep-config.ts';
+import type { EmbeddingTable } from './embedding-table.ts';
+import { UNKNOWN_ROW } from './embedding-table.ts';
+import { ID_HI, ID_LO, IMAGE, LINEAR, SQUARES } from './embedding-records.ts';
+import type { EncodedBatch, FieldIds } from './encoded-batch.ts';
+import type { FtrlRates } from './ftrl-model.ts';
+
+/** What the net is fed: a batch on the host. */
+export type NetInput = {
+  readonly rows: number;
+  /** [rows, width]: the embedded part, then value and presence of dense columns. */
+  readonly x: Float32Array;
+  /** [rows, heads]: the linear part of each logit. */
+  readonly linear: Float32Array;
+  /** One for each field with attention, in order. */
+  readonly sequences: readonly Sequence[];
+};
+
+/** The rows of a list, not pooled. */
+export type Sequence = {
+  readonly field: number;
+  readonly length: number;
+  readonly dim: number;
+  /** [rows, length, dim]; zero where a list is shorter. */
+  readonly values: Float32Array;
+  /** [rows, length]: 1 where there is an id. */
+  readonly mask: Float32Array;
+};
+
+/** The gradient of a mean loss by the net's input. */
+export type InputGradient = {
+  readonly x: Float32Array;
+  readonly sequences: readonly Float32Array[];
+  /** [rows, heads]: by the logits. */
+  readonly logits: Float32Array;
+};
+
+const LINEAR_RATES: FtrlRates = { alpha: 0.1, beta: 1, l1: 0.5, l2: 1 };
+
+export class EmbeddingBatch {
+  readonly #config: DeepConfig;
+  readonly #tables: readonly EmbeddingTable[];
+  /** By field, then the bins': the place of each id among its table's batch rows. */
+  readonly #places: Int32Array[];
+  /** By table: linear weights of the batch's rows, and gradients of these and of embeddings. */
+  readonly #linear: Float32Array[];
+  readonly #linearSlopes: Float32Array[];
+  readonly #slopes: Float32Array[];
+  readonly #heads: number;
+
+  constructor(config: DeepConfig, tables: readonly EmbeddingTable[]) {
+    this.#config = config;
+    this.#tables = tables;
+    this.#heads = config.labels.length;
+    this.#places = [...config.fields, null].map(() => new Int32Array(0));
+    this.#linear = tables.map(() => new Float32Array(0));
+    this.#linearSlopes = tables.map(() => new Float32Array(0));
+    this.#slopes = tables.map(() => new Float32Array(0));
+  }
+
+  /** Looks the ids up, making rows for new ones, and gathers the net's input. */
+  gather(batch: EncodedBatch): NetInput {
+    const { fields, binTable } = this.#config;
+    for (const table of this.#tables) table.beginBatch();
+    for (const [index, field] of fields.entries()) {
+      this.#sight(index, this.#tables[field.table]!, batch.ids[index]!, batch);
+    }
+    this.#sight(fields.length, this.#tables[binTable]!, batch.bins, batch);
+    for (const index of this.#tables.keys()) this.#readLinear(index);
+    const input = this.#emptyInput(batch);
+    for (const [index, field] of fields.entries()) {
+      const ids = batch.ids[index]!;
+      this.#addLinear(field.table, this.#places[index]!, ids, input);
+      this.#gatherField(index, field, ids, input);
+    }
+    this.#addLinear(binTable, this.#places[fields.length]!, batch.bins, input);
+    return input;
+  }
+
+  /** The net's input as the last published model sees it; nothing changes. */
+  gatherPublished(batch: EncodedBatch): NetInput {
+    const { fields, binTable } = this.#config;
+    const input = this.#emptyInput(batch);
+    for (const [index, field] of fields.entries()) {
+      publishedField(this.#tables[field.table]!, { field, index, ids: batch.ids[index]! }, input, {
+        width: this.#config.width,
+        heads: this.#heads,
+      });
+    }
+    const bins = { field: null, index: fields.length, ids: batch.bins };
+    publishedField(this.#tables[binTable]!, bins, input, { width: 0, heads: this.#heads });
+    return input;
+  }
+
+  /** Applies the gradient of the batch that was gathered last, and lets the tables grow old. */
+  update(batch: EncodedBatch, gradient: InputGradient): void {
+    const { fields, binTable, model } = this.#config;
+    for (const [index, table] of this.#tables.entries()) {
+      this.#slopes[index] = cleared(this.#slopes[index]!, table.batchCount * table.config.dim);
+      const linear = table.batchCount * this.#heads;
+      this.#linearSlopes[index] = cleared(this.#linearSlopes[index]!, linear);
+    }
+    for (const [index, field] of fields.entries()) {
+      const ids = batch.ids[index]!;
+      const places = this.#places[index]!;
+      this.#scatterLinear(field.table, places, ids, gradient, batch.rows);
+      this.#scatterField(index, field, ids, gradient, batch.rows);
+    }
+    const bins = this.#places[fields.length]!;
+    this.#scatterLinear(binTable, bins, batch.bins, gradient, batch.rows);
+    const nowS = batch.seconds[batch.rows - 1]!;
+    for (const [index, table] of this.#tables.entries()) {
+      applyEmbeddings(table, this.#slopes[index]!, model.learnRows);
+      applyLinear(table, this.#linearSlopes[index]!);
+      table.sweep(nowS);
+    }
+  }
+
+  #sight(index: number, table: EmbeddingTable, ids: FieldIds, batch: EncodedBatch): void {
+    if (this.#places[index]!.length < ids.count) this.#places[index] = new Int32Array(ids.lo.length);
+    const places = this.#places[index]!;
+    const { offsets, lo, hi } = ids;
+    const { seconds, rows } = batch;
+    for (let row = 0; row < rows; row++) {
+      const nowS = seconds[row]!;
+      for (let i = offsets[row]!; i < offsets[row + 1]!; i++) {
+        places[i] = table.sight(lo[i]!, hi[i]!, nowS);
+      }
+    }
+  }
+
+  /** Linear weights of the batch's rows of a table, each computed once. */
+  #readLinear(index: number): void {
+    const table = this.#tables[index]!;
+    const heads = this.#heads;
+    const { records, batchRows, batchCount } = table;
+    if (this.#linear[index]!.length < batchCount * heads) {
+      this.#linear[index] = new Float32Array(batchRows.length * heads);
+    }
+    const out = this.#linear[index]!;
+    for (let place = 0; place < batchCount; place++) {
+      const row = batchRows[place]!;
+      const floats = records.floats[row >> records.shift]!;
+      const base = (row & records.mask) * records.words + LINEAR;
+      for (let head = 0; head < heads; head++) {
+        out[place * heads + head] = linearWeight(floats, base + 2 * head);
+      }
+    }
+  }
+
+  #addLinear(table: number, places: Int32Array, ids: FieldIds, input: NetInput): void {
+    const heads = this.#heads;
+    const weights = this.#linear[table]!;
+    const { linear, rows } = input;
+    for (let row = 0; row < rows; row++) {
+      for (let i = ids.offsets[row]!; i < ids.offsets[row + 1]!; i++) {
+        const from = places[i]! * heads;
+        for (let head = 0; head < heads; head++) {
+          linear[row * heads + head] = linear[row * heads + head]! + weights[from + head]!;
+        }
+      }
+    }
+  }
+
+  #gatherField(index: number, field: Field, ids: FieldIds, input: NetInput): void {
+    const table = this.#tables[field.table]!;
+    const { dim, heads } = table.config;
+    const { records, batchRows } = table;
+    const { width } = this.#config;
+    const sequence = input.sequences.find((each) => each.field === index);
+    const places = this.#places[index]!;
+    for (let row = 0; row < input.rows; row++) {
+      const from = ids.offsets[row]!;
+      const to = ids.offsets[row + 1]!;
+      const scale = field.pool === 'mean' ? 1 / (to - from) : 1;
+      for (let i = from; i < to; i++) {
+        const at = batchRows[places[i]!]!;
+        const floats = records.floats[at >> records.shift]!;
+        const base = (at & records.mask) * records.words + LINEAR + 2 * heads;
+        if (sequence === undefined) {
+          addScaled(input.x, row * width + field.offset, floats, base, dim, scale);
+        } else {
+          const step = row * sequence.length + (i - from);
+          sequence.mask[step] = 1;
+          addScaled(sequence.values, step * dim, floats, base, dim, 1);
+        }
+      }
+    }
+  }
+
+  #scatterLinear(
+    table: number,
+    places: Int32Array,
+    ids: FieldIds,
+    { logits }: InputGradient,
+    rows: number,
+  ): void {
+    const heads = this.#heads;
+    const slopes = this.#linearSlopes[table]!;
+    for (let row = 0; row < rows; row++) {
+      for (let i = ids.offsets[row]!; i < ids.offsets[row + 1]!; i++) {
+        const to = places[i]! * heads;
+        for (let head = 0; head < heads; head++) {
+          slopes[to + head] = slopes[to + head]! + logits[row * heads + head]! * rows;
+        }
+      }
+    }
+  }
+
+  #scatterField(
+    index: number,
+    field: Field,
+    ids: FieldIds,
+    gradient: InputGradient,
+    rows: number,
+  ): void {
+    const { dim } = this.#tables[field.table]!.config;
+    const slopes = this.#slopes[field.table]!;
+    const { width, fields } = this.#config;
+    const places = this.#places[index]!;
+    const nth = fields.slice(0, index).filter(({ pool }) => pool === 'attention').length;
+    const length = listIdsMax(field);
+    for (let row = 0; row < rows; row++) {
+      const from = ids.offsets[row]!;
+      const to = ids.offsets[row + 1]!;
+      const scale = field.pool === 'mean' ? rows / (to - from) : rows;
+      for (let i = from; i < to; i++) {
+        const at = places[i]! * dim;
+        if (field.pool === 'attention') {
+          const step = (row * length + (i - from)) * dim;
+          addScaled(slopes, at, gradient.sequences[nth]!, step, dim, scale);
+        } else {
+          addScaled(slopes, at, gradient.x, row * width + field.offset, dim, scale);
+        }
+      }
+    }
+  }
+
+  #emptyInput(batch: EncodedBatch): NetInput {
+    const { width, embedded, dense, fields, tables } = this.#config;
+    const { rows } = batch;
+    const x = new Float32Array(rows * width);
+    const numbers = dense.length * 2;
+    for (let row = 0; row < rows; row++) {
+      const from = row * numbers;
+      for (let i = 0; i < numbers; i++) x[row * width + embedded + i] = batch.dense[from + i]!;
+    }
+    const sequences = fields.flatMap((field, index): Sequence[] => {
+      if (field.pool !== 'attention') return [];
+      const length = listIdsMax(field);
+      const { dim } = tables[field.table]!;
+      const values = new Float32Array(rows * length * dim);
+      return [{ field: index, length, dim, values, mask: new Float32Array(rows * length) }];
+    });
+    return { rows, x, linear: new Float32Array(rows * this.#heads), sequences };
+  }
+}
+
+function addScaled(
+  to: Float32Array,
+  toAt: number,
+  from: Float32Array,
+  fromAt: number,
+  count: number,
+  scale: number,
+): void {
+  for (let i = 0; i < count; i++) to[toAt + i] = to[toAt + i]! + from[fromAt + i]! * scale;
+}
+
+function cleared(array: Float32Array, length: number): Float32Array {
+  if (array.length < length) return new Float32Array(length + (length >> 1));
+  array.fill(0, 0, length);
+  return array;
+}
+
+function linearWeight(floats: Float32Array, at: number): number {
+  const z = floats[at]!;
+  const { alpha, beta, l1, l2 } = LINEAR_RATES;
+  if (z <= l1 && z >= -l1) return 0;
+  const shrunk = z > 0 ? z - l1 : z + l1;
+  return -shrunk / ((beta + Math.sqrt(floats[at + 1]!)) / alpha + l2);
+}
+
+function applyEmbeddings(table: EmbeddingTable, slopes: Float32Array, rate: number): void {
+  const { records, batchRows, batchCount } = table;
+  const { dim, heads } = table.config;
+  if (dim === 0) return;
+  for (let place = 0; place < batchCount; place++) {
+    const row = batchRows[place]!;
+    const floats = records.floats[row >> records.shift]!;
+    const record = (row & records.mask) * records.words;
+    const from = place * dim;
+    let squares = 0;
+    for (let i = from; i < from + dim; i++) squares += slopes[i]! * slopes[i]!;
+    if (squares === 0) continue;
+    const sum = floats[record + SQUARES]! + squares / dim;
+    floats[record + SQUARES] = sum;
+    const weights = record + LINEAR + 2 * heads;
+    addScaled(floats, weights, slopes, from, dim, -rate / Math.sqrt(sum));
+  }
+}
+
+function applyLinear(table: EmbeddingTable, slopes: Float32Array): void {
+  const { records, batchRows, batchCount } = table;
+  const { heads } = table.config;
+  for (let place = 0; place < batchCount; place++) {
+    const row = batchRows[place]!;
+    const floats = records.floats[row >> records.shift]!;
+    const base = (row & records.mask) * records.words + LINEAR;
+    for (let head = 0; head < heads; head++) {
+      const slope = slopes[place * heads + head]!;
+      if (slope === 0) continue;
+      const at = base + 2 * head;
+      const before = floats[at + 1]!;
+      const after = before + slope * slope;
+      const sigma = (Math.sqrt(after) - Math.sqrt(before)) / LINEAR_RATES.alpha;
+      floats[at] = floats[at]! + slope - sigma * linearWeight(floats, at);
+      floats[at + 1] = after;
+    }
+  }
+}
+
+type PublishedField = {
+  readonly field: Field | null;
+  readonly index: number;
+  readonly ids: FieldIds;
+};
+
+/** One field of `gatherPublished`: each id by its published row, the unknown one where it had none then. */
+function publishedField(
+  table: EmbeddingTable,
+  { field, index, ids }: PublishedField,
+  input: NetInput,
+  { width, heads }: { readonly width: number; readonly heads: number },
+): void {
+  const { dim } = table.config;
+  const sequence = input.sequences.find((each) => each.field === index);
+  for (let row = 0; row < input.rows; row++) {
+    const from = ids.offsets[row]!;
+    const to = ids.offsets[row + 1]!;
+    const scale = field?.pool === 'mean' ? 1 / (to - from) : 1;
+    for (let i = from; i < to; i++) {
+      const { floats, base } = publishedRow(table, ids.lo[i]!, ids.hi[i]!);
+      for (let head = 0; head < heads; head++) {
+        const at = row * heads + head;
+        input.linear[at] = input.linear[at]! + linearWeight(floats, base + 2 * head);
+      }
+      if (field === null) continue;
+      const weights = base + 2 * heads;
+      if (sequence === undefined) {
+        addScaled(input.x, row * width + field.offset, floats, weights, dim, scale);
+      } else {
+        const step = row * sequence.length + (i - from);
+        sequence.mask[step] = 1;
+        addScaled(sequence.values, step * dim, floats, weights, dim, 1);
+      }
+    }
+  }
+}
+
+function publishedRow(table: EmbeddingTable, lo: number, hi: number) {
+  const { records, published } = table;
+  const row = table.find(lo, hi);
+  const image = records.int(row, IMAGE) - 1;
+  if (image < 0) {
+    const base = (row & records.mask) * records.words + LINEAR;
+    return { floats: records.floats[row >> records.shift]!, base };
+  }
+  const sameId =
+    row === UNKNOWN_ROW ||
+    (published.ids[image * 2] === records.int(row, ID_LO) &&
+      published.ids[image * 2 + 1] === records.int(row, ID_HI));
+  if (sameId) return { floats: published.weights, base: image * published.width };
+  return publishedUnknown(table);
+}
+
+function publishedUnknown({ records, published }: EmbeddingTable) {
+  const image = records.int(UNKNOWN_ROW, IMAGE) - 1;
+  if (image >= 0) return { floats: published.weights, base: image * published.width };
+  return { floats: records.floats[0]!, base: LINEAR };
+}

@@ -1,0 +1,69 @@
+/**
+ * The last step of a model, on the host and in doubles: from logits to a probability for each label, and from the labels a
+ * row has to the gradient of the weighted log loss by its logits. Labels that are not due are absent from a row and add
+ * nothing. ESMM (Ma et al., SIGIR 2018): the second label's probability is the product of both heads', over all rows.
+ */
+import type { ExampleRow } from '../example-row.ts';
+import type { DeepConfig } from './deep-config.ts';
+import { keptScore } from './label-metrics.ts';
+import { labelStep } from './label-weights.ts';
+
+/** One label of a row, as it is trained on. */
+export type LabelSlope = {
+  readonly row: ExampleRow;
+  readonly head: number;
+  readonly score: number;
+  readonly value: number;
+  readonly weight: number;
+};
+
+/** Probabilities [rows, labels] of logits [rows, heads]. */
+export function probabilities(config: DeepConfig, logits: Float64Array): Float64Array {
+  const heads = config.labels.length;
+  const out = new Float64Array(logits.length);
+  const isChain = config.model.heads.kind === 'esmm';
+  for (let i = 0; i < logits.length; i++) {
+    const own = 1 / (1 + Math.exp(-logits[i]!));
+    out[i] = isChain && i % heads === 1 ? own * out[i - 1]! : own;
+  }
+  return out;
+}
+
+/**
+ * The gradient of the mean loss by the logits, [rows, heads]; `onLabel` hears of each label trained on. `loss` is the mean.
+ */
+export function headSlopes(
+  config: DeepConfig,
+  rows: readonly ExampleRow[],
+  logits: Float64Array,
+  onLabel: (label: LabelSlope) => void,
+): { readonly slopes: Float32Array; readonly loss: number } {
+  const heads = config.labels.length;
+  const scores = probabilities(config, logits);
+  const slopes = new Float32Array(logits.length);
+  let loss = 0;
+  for (const [index, row] of rows.entries()) {
+    for (let head = 0; head < heads; head++) {
+      const label = row.labels[config.labels[head]!];
+      if (label === undefined) continue;
+      const at = index * heads + head;
+      const score = keptScore(scores[at]!);
+      const step = labelStep(label, score, config.corrections[head]!);
+      if (step === null) continue;
+      const { value } = step;
+      const weight = step.weight / row.sampleRate;
+      onLabel({ row, head, score, value, weight });
+      loss -= weight * (value === 1 ? Math.log(score) : Math.log1p(-score));
+      const mean = weight / rows.length;
+      if (config.model.heads.kind !== 'esmm' || head === 0) {
+        slopes[at] = slopes[at]! + mean * (score - value);
+        continue;
+      }
+      const pull = mean * (value === 1 ? -1 : score / (1 - score));
+      const parent = scores[at - 1]!;
+      slopes[at - 1] = slopes[at - 1]! + pull * (1 - parent);
+      slopes[at] = slopes[at]! + pull * (1 - scores[at]! / Math.max(parent, Number.MIN_VALUE));
+    }
+  }
+  return { slopes, loss: loss / rows.length };
+}
