@@ -5,6 +5,8 @@ import type { Console } from './console-output.ts';
 import { Fault } from './fault.ts';
 import { parseFloatForm } from './float-form.ts';
 import { stateBytesDefault } from './state-memory.ts';
+import type { TrainFlags } from './train-command.ts';
+import { DEVICES } from './trainer/tensor-device.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Runs one command line (without `node` and the script) and gives the exit code. Never throws for the user's mistakes. */
@@ -260,6 +262,7 @@ function addIngest(program: Command, out: Console, done: Done): void {
 }
 
 type TrainOptions = {
+  device: TrainFlags['device'];
   from: string;
   set?: string[];
   label?: string[];
@@ -291,10 +294,20 @@ function addTrainer(program: Command, out: Console, done: Done): void {
     )
     .option('--to <snapshot>', 'the model file (default: <set>.model in the folder)')
     .option('--resume', 'go on from the snapshot where training was cut off')
+    .addOption(
+      new Option(
+        '--device <name>',
+        'where to train the deep model of a model block; none: FTRL alone',
+      )
+        .choices(['auto', ...DEVICES, 'none'])
+        .default('auto'),
+    )
     .action(async (options: TrainOptions) => {
       const { trainCommand } = await import('./train-command.ts');
       const { from, set = [], label = [], weights = [], to = null, resume = false } = options;
-      done(await trainCommand({ from, sets: set, labels: label, weights, to, resume }, out));
+      const { device } = options;
+      const flags = { from, sets: set, labels: label, weights, to, resume, device };
+      done(await trainCommand(flags, out));
     });
   program
     .command('demo')

@@ -1,18 +1,23 @@
 /** `millrace train --from DIR`: the built-in trainer over the examples of a finished run, one model file a set. */
 import { join } from 'node:path';
-import type { ExamplePlan, Plan } from '../compiler/plan.ts';
+import type { ExamplePlan, ModelPlan, Plan } from '../compiler/plan.ts';
 import { didYouMean } from '../dsl/suggest.ts';
 import { MODEL_SNAPSHOT_EVERY_MS } from './config.ts';
 import type { Console } from './console-output.ts';
+import { DeepTraining } from './deep-training.ts';
 import { ExampleTrainer, type ExampleTraining, modelPath } from './example-trainer.ts';
 import { Fault } from './fault.ts';
 import { disk } from './files.ts';
 import type { Manifest } from './manifest.ts';
+import { modelFolder } from './model-folder.ts';
 import { PLAN, PRIVATE } from './run-folder.ts';
 import { sinkName } from './sink.ts';
+import { grouped } from './text-table.ts';
 import type { Weighting } from './trainer/label-weights.ts';
+import type { GateVerdict } from './trainer/model-gates.ts';
+import { type DeviceName, openDevice, type TensorDevice } from './trainer/tensor-device.ts';
 import { chooseWeighting, WEIGHTS, type WeightsName } from './trainer/weightings.ts';
-import { renderTraining } from './training-report.ts';
+import { renderDeep, renderTraining } from './training-report.ts';
 import { UsageError } from './usage-error.ts';
 
 export type TrainFlags = {
@@ -28,6 +33,8 @@ export type TrainFlags = {
   readonly to: string | null;
   /** Go on from the snapshot, if it is there. */
   readonly resume: boolean;
+  /** Where to train the deep model; `none`: the baseline alone. */
+  readonly device: DeviceName | 'auto' | 'none';
 };
 
 /** Trains, writes snapshots as it goes and at the end, prints the quality of each label. Throws UsageError, Fault. */
@@ -35,8 +42,31 @@ export async function trainCommand(flags: TrainFlags, out: Console): Promise<num
   const manifest = await readJson<Manifest>(join(flags.from, 'manifest.json'), flags.from);
   const plan = await readJson<Plan>(join(flags.from, PRIVATE, PLAN), flags.from);
   const trainings = trainingsOf(plan, manifest, flags);
-  for (const training of trainings) await train(training, flags.resume, out);
+  const deep = new Map(
+    flags.device === 'none' || flags.labels.length > 0 || flags.to !== null
+      ? []
+      : (plan.models ?? []).map((model) => [model.from, model]),
+  );
+  const device = deep.size === 0 ? null : await chosenDevice(flags.device, out);
+  for (const training of trainings) {
+    const model = deep.get(training.set.name);
+    if (device === null || model === undefined) await train(training, flags.resume, out);
+    else await trainDeep(training, { model, device, folder: flags.from }, flags.resume, out);
+  }
   return 0;
+}
+
+/** The device, said with why no faster one; null, said too, where none works. */
+async function chosenDevice(
+  wanted: TrainFlags['device'],
+  out: Console,
+): Promise<TensorDevice | null> {
+  if (wanted === 'none') return null;
+  const { device, refused } = await openDevice(wanted);
+  for (const { name, why } of refused) out.error(`device ${name}: not used, ${why}`);
+  if (device === null) out.error('No device for the deep model: training the FTRL baseline alone.');
+  else out.error(`device ${device.name}: ${device.title}`);
+  return device;
 }
 
 async function train(of: ExampleTraining, resume: boolean, out: Console): Promise<void> {
@@ -56,6 +86,36 @@ async function train(of: ExampleTraining, resume: boolean, out: Console): Promis
   const rows = trainer.at.rows.toLocaleString('en-US');
   out.print(`${of.set.name}: ${rows} rows of ${of.path}, model in ${of.snapshot}`);
   out.print(`\n${renderTraining(trainer.trainer.metrics()).join('\n')}\n`);
+}
+
+async function trainDeep(
+  of: ExampleTraining,
+  on: { readonly model: ModelPlan; readonly device: TensorDevice; readonly folder: string },
+  resume: boolean,
+  out: Console,
+): Promise<void> {
+  const { path, set, planDigest, weighting } = of;
+  const { model, device } = on;
+  const folder = modelFolder(on.folder, set.name);
+  const where = { path, set, planDigest, model, weighting, device, folder };
+  let held: GateVerdict | null = null;
+  const training = await DeepTraining.open(where, resume, {
+    onPublish: (gate) => {
+      held = gate.verdict === 'failed' ? gate : null;
+    },
+  });
+  if (training.rows > 0) out.error(`${folder}: going on after row ${grouped(training.rows)}`);
+  await training.consume(null);
+  const last = await training.finish();
+  const { trainer } = training;
+  out.print(
+    `${set.name}: ${grouped(training.rows)} rows of ${path}, model ${model.name} (${model.net.kind}, ${model.heads.kind} heads) in ${folder}`,
+  );
+  out.print(`\n${renderTraining(trainer.metrics()).join('\n')}\n`);
+  out.print('The FTRL baseline on the same rows:');
+  out.print(`\n${renderTraining(trainer.baseline.metrics()).join('\n')}\n`);
+  out.print(renderDeep(trainer.counts(), last).join('\n'));
+  if (held !== null) out.error('The last snapshot failed its gates and is not published.');
 }
 
 /** What to train, after every name on the command line was found. */

@@ -1,6 +1,8 @@
 import { fixed, grouped, textTable } from './text-table.ts';
+import type { DeepCounts } from './trainer/deep-trainer.ts';
 import type { TrainerMetrics } from './trainer/ftrl-trainer.ts';
 import type { MetricValues } from './trainer/label-metrics.ts';
+import type { GateVerdict } from './trainer/model-gates.ts';
 
 /**
  * The quality of a trained model as lines: per label over all emissions (scored before trained on) and, where there are
@@ -35,6 +37,20 @@ export function renderTraining({ labels, audits }: TrainerMetrics): string[] {
         `${grouped(unmatched)} had no score, ${grouped(dropped)} were dropped.`,
     );
   }
+  return lines;
+}
+
+/** What a deep model came to beside its quality: steps, rows of embeddings, gates. */
+export function renderDeep(counts: DeepCounts, { verdict, findings }: GateVerdict): string[] {
+  const rows = counts.tables.reduce((sum, table) => sum + table.rows, 0);
+  const refused = counts.tables.reduce((sum, table) => sum + table.refused, 0);
+  const lines = [
+    `${grouped(counts.steps)} steps, ${grouped(rows)} embedding rows, ${grouped(counts.publishes)} publishes; gates ${verdict}`,
+    ...findings.map((finding) => `  ${finding}`),
+  ];
+  if (counts.badSteps > 0)
+    lines.push(`${grouped(counts.badSteps)} steps had no finite loss and were left out`);
+  if (refused > 0) lines.push(`${grouped(refused)} look-ups found no room for a row of their own`);
   return lines;
 }
 

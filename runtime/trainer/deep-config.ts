@@ -2,7 +2,7 @@
 import type { ExamplePlan, ModelPlan } from '../../compiler/plan.ts';
 import { assert } from '../../operators/assert.ts';
 import type { TableConfig } from './embedding-table.ts';
-import type { Correction } from './label-weights.ts';
+import type { Weighting } from './label-weights.ts';
 import { trainerConfig } from './trainer-config.ts';
 
 /** One column's embedded part of the net's input. */
@@ -30,7 +30,7 @@ export type DeepConfig = {
   readonly columns: number;
   /** In the order of the heads. */
   readonly labels: readonly string[];
-  readonly corrections: readonly Correction[];
+  readonly weightings: readonly Weighting[];
 };
 
 /** Ids read of one list: the newest or largest come first, the rest are ignored. */
@@ -42,7 +42,12 @@ export function listIdsMax(field: Field): number {
   return field.pool === 'attention' ? LIST_IDS_ATTENDED_MAX : LIST_IDS_MAX;
 }
 
-export function deepConfig(model: ModelPlan, set: ExamplePlan): DeepConfig {
+/** `asked`: weightings by label; the others are those of their policies. */
+export function deepConfig(
+  model: ModelPlan,
+  set: ExamplePlan,
+  asked: Readonly<Record<string, Weighting>> = {},
+): DeepConfig {
   const heads = model.heads.labels.length;
   const expireS = model.expireMs === null ? null : Math.ceil(model.expireMs / 1000);
   const table = (dim: number): TableConfig => ({
@@ -64,9 +69,11 @@ export function deepConfig(model: ModelPlan, set: ExamplePlan): DeepConfig {
       offset += dim;
     }
   }
-  const targets = new Map(model.tables.flatMap(({ columns }) => columns.map((c) => [c.name, c.pool])));
+  const targets = new Map(
+    model.tables.flatMap(({ columns }) => columns.map((c) => [c.name, c.pool])),
+  );
   const dense = set.features.flatMap(({ input }, column) => (input === 'dense' ? [column] : []));
-  const corrections = trainerConfig(set).correction ?? {};
+  const weighting = trainerConfig(set, { weighting: asked }).weighting ?? {};
   return {
     model,
     fields: fields.map((field) => {
@@ -82,6 +89,6 @@ export function deepConfig(model: ModelPlan, set: ExamplePlan): DeepConfig {
     width: offset + 2 * dense.length,
     columns: set.features.length,
     labels: model.heads.labels,
-    corrections: model.heads.labels.map((label) => corrections[label] ?? 'waits'),
+    weightings: model.heads.labels.map((label) => weighting[label] ?? 'none'),
   };
 }

@@ -10,7 +10,11 @@ import { attend, attentionParameters } from './pool-attention.ts';
 import type { Tensor, TensorDevice } from './tensor-device.ts';
 
 /** The host's batch as tensors: x [rows, width], and values and mask of each sequence. */
-export type NetTensors = { readonly x: Tensor; readonly sequences: readonly Tensor[]; readonly masks: readonly Tensor[] };
+export type NetTensors = {
+  readonly x: Tensor;
+  readonly sequences: readonly Tensor[];
+  readonly masks: readonly Tensor[];
+};
 
 export class DeepNet {
   readonly parameters: readonly ParameterSpec[];
@@ -27,7 +31,9 @@ export class DeepNet {
       each.pool === 'attention' ? [{ field, length: listIdsMax(each) }] : [],
     );
     this.#body =
-      net.kind === 'dcn' ? dcnNet(width, net.cross, net.deep) : deepFmNet(width, net.deep, groupsOf(config));
+      net.kind === 'dcn'
+        ? dcnNet(width, net.cross, net.deep)
+        : deepFmNet(width, net.deep, groupsOf(config));
     const count = heads.labels.length;
     this.#heads =
       heads.kind === 'mmoe'
@@ -76,7 +82,9 @@ export function netTensors(device: TensorDevice, input: NetInput, width: number)
   const { rows, sequences } = input;
   return {
     x: tf.tensor2d(input.x, [rows, width]),
-    sequences: sequences.map(({ values, length, dim }) => tf.tensor2d(values, [rows * length, dim])),
+    sequences: sequences.map(({ values, length, dim }) =>
+      tf.tensor2d(values, [rows * length, dim]),
+    ),
     masks: sequences.map(({ mask, length }) => tf.tensor2d(mask, [rows * length, 1])),
   };
 }

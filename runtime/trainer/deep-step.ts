@@ -1,5 +1,5 @@
 /** One step of a net on a device: logits, then gradients by input and weights, then Adam. */
-import { netTensors, type DeepNet, type NetTensors } from './deep-net.ts';
+import { type DeepNet, type NetTensors, netTensors } from './deep-net.ts';
 import type { DenseWeights } from './dense-weights.ts';
 import type { InputGradient, NetInput } from './embedding-batch.ts';
 import type { Tensor, TensorDevice } from './tensor-device.ts';
@@ -49,7 +49,8 @@ export async function trainStep(
   })(all);
   gradients.value.dispose();
   const found = slopes as Float32Array | null;
-  const read = found === null ? [] : await readInputs(device, gradients.grads.slice(0, inputs.length));
+  const read =
+    found === null ? [] : await readInputs(device, gradients.grads.slice(0, inputs.length));
   const finite = read.length > 0 && isFiniteArray(read[0]!);
   if (finite) weights.step(gradients.grads.slice(inputs.length), rate);
   for (const each of gradients.grads) each.dispose();
@@ -72,14 +73,20 @@ export async function scoreBatch(
   return values;
 }
 
-async function logitsOf({ device, net, weights }: StepPlace, input: NetTensors): Promise<Float32Array> {
+async function logitsOf(
+  { device, net, weights }: StepPlace,
+  input: NetTensors,
+): Promise<Float32Array> {
   const logits = device.tf.tidy(() => net.forward(device, input, weights.weights));
   const values = Float32Array.from(await logits.data());
   logits.dispose();
   return values;
 }
 
-async function readInputs(device: TensorDevice, tensors: readonly Tensor[]): Promise<Float32Array[]> {
+async function readInputs(
+  device: TensorDevice,
+  tensors: readonly Tensor[],
+): Promise<Float32Array[]> {
   if (device.readsNow) return tensors.map((tensor) => tensor.dataSync() as Float32Array);
   return Promise.all(tensors.map(async (tensor) => (await tensor.data()) as Float32Array));
 }

@@ -5,40 +5,59 @@
  * into pieces.
  */
 import type { ExamplePlan } from '../../compiler/plan.ts';
+import { assert } from '../../operators/assert.ts';
 import type { ExampleRow } from '../example-row.ts';
 import { Fault } from '../fault.ts';
 import type { DeepConfig } from './deep-config.ts';
 import { DeepNet } from './deep-net.ts';
-import { type DeepState, fillTables, tableSnapshots } from './deep-state.ts';
+import {
+  captureDeep,
+  type LabelState,
+  newLabelState,
+  type Progress,
+  restoreDeep,
+} from './deep-state.ts';
 import { type StepPlace, scoreBatch, trainStep } from './deep-step.ts';
 import { DenseMoments } from './dense-moments.ts';
-import { DenseWeights, startingWeights } from './dense-weights.ts';
+import { DenseWeights, readTensors, startingWeights } from './dense-weights.ts';
 import { EmbeddingBatch, type NetInput } from './embedding-batch.ts';
 import { EmbeddingTable, type TableCounts } from './embedding-table.ts';
 import { BatchEncoder } from './encoded-batch.ts';
 import { FtrlTrainer, type ScoredLabel, type TrainerMetrics } from './ftrl-trainer.ts';
 import { headSlopes, type LabelSlope, probabilities } from './head-loss.ts';
-import { HourlySeries } from './hourly-series.ts';
-import { keptScore, LabelMetrics } from './label-metrics.ts';
+import { keptScore } from './label-metrics.ts';
+import { servedScore } from './label-weights.ts';
 import { type GateVerdict, ModelGates, REFUSALS_MAX } from './model-gates.ts';
 import { PendingScores } from './pending-scores.ts';
+import type { SnapshotContent } from './snapshot-file.ts';
 import type { Tensor, TensorDevice } from './tensor-device.ts';
 import { trainerConfig } from './trainer-config.ts';
 
 /** Steps in a row without a finite loss before training stops. */
 const BAD_STEPS_MAX = 3;
 const SEED = 0x6d696c6c;
-
-/** What a label's rows came to. */
-type LabelState = {
-  readonly emissions: LabelMetrics;
-  readonly audit: LabelMetrics;
-  series: HourlySeries;
-  kinds: Map<string, number>;
-};
+/** Every head starts at a probability of 5 %, nearer to what ads come to than one half. */
+const START_LOGIT = -3;
 
 /** The model that scores: weights, and what dense columns were measured to be. */
 type Published = { readonly weights: readonly Tensor[]; readonly moments: DenseMoments };
+
+/** Which model, of which examples, where. */
+export type DeepModel = {
+  readonly config: DeepConfig;
+  readonly set: ExamplePlan;
+  readonly device: TensorDevice;
+};
+
+/** What snapshot files hold: a full one and those after it, and the baseline as it was at the last. */
+export type Restored = {
+  readonly chain: readonly SnapshotContent[];
+  readonly baseline: FtrlTrainer;
+  readonly path: string;
+};
+
+/** What the baseline says of a label: its score, and its late heads'. */
+type Beside = { readonly score: number; readonly heads: readonly number[] };
 
 export type DeepCounts = {
   readonly steps: number;
@@ -60,36 +79,56 @@ export class DeepTrainer {
   readonly #weights: DenseWeights;
   readonly #moments: DenseMoments;
   readonly #gates: ModelGates;
-  readonly #labels: readonly LabelState[];
+  #labels: readonly LabelState[];
   #pending = new PendingScores();
   #published: Published | null = null;
-  /** Rows of the next batch, and the baseline's scores of their labels [rows, heads]. */
+  /** Rows of the next batch, and of each of their labels [rows, heads] what the baseline says. */
   #waiting: ExampleRow[] = [];
-  #baselineScores: number[] = [];
+  #beside: Beside[] = [];
   #shown: ExampleRow[] = [];
   #onScored: ((scored: ScoredLabel) => void) | null = null;
-  #counts = { rows: 0, steps: 0, badSteps: 0, badInRow: 0, loss: 0, publishes: 0, refusals: 0 };
-  /** Emission time of the last row of a step, ms. */
-  #reached = Number.NEGATIVE_INFINITY;
-  #nextPublish = Number.NEGATIVE_INFINITY;
+  #progress: Progress = {
+    ...{ rows: 0, steps: 0, badSteps: 0, badInRow: 0, loss: 0, publishes: 0, refusals: 0 },
+    ...{ reached: null, nextPublish: null },
+  };
 
-  /** A new trainer, or with `from` one as it was captured. */
-  constructor(config: DeepConfig, set: ExamplePlan, device: TensorDevice, from?: DeepState) {
+  /** A new trainer, or with `from` the one that a chain of snapshot files holds, with its baseline. */
+  constructor(of: DeepModel, from?: Restored) {
+    const { config, set, device } = of;
     this.config = config;
     const net = new DeepNet(config);
     this.#tables = config.tables.map((table) => new EmbeddingTable(table));
     this.#encoder = new BatchEncoder(config);
     this.#rows = new EmbeddingBatch(config, this.#tables);
-    const start = from?.dense ?? startingWeights(net.parameters, SEED);
-    this.#weights = new DenseWeights(device, net.parameters, start);
     this.#moments = new DenseMoments(config.dense.length);
     this.#gates = new ModelGates(config.model.gates);
-    this.#labels = config.labels.map(newLabel);
+    this.#labels = config.labels.map(newLabelState);
     const labels = set.labels.filter(({ name }) => config.labels.includes(name));
     this.baseline = from?.baseline ?? new FtrlTrainer(trainerConfig({ ...set, labels }));
+    const { parameters } = net;
+    const state =
+      from === undefined
+        ? null
+        : restoreDeep(from.chain, this.#tables, { parameters: parameters.length, path: from.path });
+    this.#weights = new DenseWeights(
+      device,
+      parameters,
+      state?.dense ?? startingWeights(parameters, SEED),
+    );
     const { width, model } = config;
     this.#place = { device, net, weights: this.#weights, width, rate: model.learnDense };
-    if (from !== undefined) this.#resume(from, device);
+    if (state === null) return;
+    this.#progress = state.progress;
+    this.#moments.numbers.set(state.moments);
+    this.#gates.restore(state.gates);
+    this.#labels = state.labels;
+    this.#pending = state.pending;
+    if (state.published === null) return;
+    const moments = new DenseMoments(config.dense.length);
+    moments.numbers.set(state.published.moments);
+    const arrays = { steps: 0, weights: state.published.weights, first: [], second: [] };
+    const { weights } = new DenseWeights(device, parameters, arrays);
+    this.#published = { weights, moments };
   }
 
   /** Hears of each label scored, as `FtrlTrainer.consume` tells it. */
@@ -99,23 +138,23 @@ export class DeepTrainer {
 
   /** Takes one row; true: a batch is full, and `step` must come before the next row. */
   offer(row: ExampleRow): boolean {
-    this.#counts.rows++;
-    const scores = this.config.labels.map(() => Number.NaN);
-    this.baseline.consume([row], ({ label, score, source }) => {
-      if (source === 'emission') scores[this.config.labels.indexOf(label)] = score;
+    this.#progress.rows++;
+    const beside = this.config.labels.map((): Beside => ({ score: Number.NaN, heads: [] }));
+    this.baseline.consume([row], ({ label, score, heads = [], source }) => {
+      if (source === 'emission')
+        beside[this.config.labels.indexOf(label)] = { score, heads: [...heads] };
     });
     if (row.kind === 'shown') this.#shown.push(row);
     else if (row.kind === 'audit') this.#audit(row);
     else {
       this.#waiting.push(row);
-      this.#baselineScores.push(...scores);
+      this.#beside.push(...beside);
     }
     return this.#waiting.length >= this.config.model.batch;
   }
 
-  /** Whether rows wait for a step. */
-  get isBehind(): boolean {
-    return this.#waiting.length > 0;
+  get progress(): Readonly<Progress> {
+    return this.#progress;
   }
 
   /** Trains on the rows that wait, a full batch or the last of all. A Fault after three steps without a finite loss. */
@@ -128,24 +167,23 @@ export class DeepTrainer {
     const gradient = await trainStep(this.#place, input, (logits) =>
       this.#slopes(rows, input, logits),
     );
-    this.#counts.steps++;
+    this.#progress.steps++;
     if (gradient === null) this.#badStep(rows[0]!);
     else {
-      this.#counts.badInRow = 0;
+      this.#progress.badInRow = 0;
       this.#rows.update(batch, gradient);
     }
-    this.#reached = rows[rows.length - 1]!.emitted;
+    const reached = rows[rows.length - 1]!.emitted;
+    this.#progress.reached = reached;
+    this.#progress.nextPublish ??= this.#boundaryAfter(reached);
     this.#waiting = [];
-    this.#baselineScores = [];
+    this.#beside = [];
   }
 
   /** Whether the time to publish has come: a boundary of the model's pace was passed. */
   get isPublishDue(): boolean {
-    const { publishMs } = this.config.model;
-    if (this.#nextPublish === Number.NEGATIVE_INFINITY) {
-      this.#nextPublish = (Math.floor(this.#reached / publishMs) + 1) * publishMs;
-    }
-    return this.#reached >= this.#nextPublish;
+    const { reached, nextPublish } = this.#progress;
+    return reached !== null && nextPublish !== null && reached >= nextPublish;
   }
 
   /**
@@ -154,14 +192,15 @@ export class DeepTrainer {
    */
   async publish(): Promise<GateVerdict> {
     await this.#scoreShown();
-    const { publishMs } = this.config.model;
-    this.#nextPublish = (Math.floor(this.#reached / publishMs) + 1) * publishMs;
+    const { reached } = this.#progress;
+    if (reached !== null) this.#progress.nextPublish = this.#boundaryAfter(reached);
     const judged = this.#gates.judge();
     if (judged.verdict === 'failed') {
-      this.#counts.refusals++;
-      if (this.#published !== null && this.#counts.refusals >= REFUSALS_MAX) throw stopped(judged);
-    } else if (judged.verdict === 'passed' || this.#published !== null) {
-      if (judged.verdict === 'passed') this.#counts.refusals = 0;
+      this.#progress.refusals++;
+      if (this.#published !== null && this.#progress.refusals >= REFUSALS_MAX)
+        throw stopped(judged);
+    } else if (judged.verdict === 'passed') {
+      this.#progress.refusals = 0;
       this.#replacePublished();
     }
     return judged;
@@ -185,39 +224,74 @@ export class DeepTrainer {
       return [this.config.labels[head]!, report] as const;
     });
     return {
-      rows: this.#counts.rows,
+      rows: this.#progress.rows,
       labels: Object.fromEntries(labels),
       audits: { pending: size, unmatched, dropped },
     };
   }
 
   counts(): DeepCounts {
-    const { steps, badSteps, loss, publishes, refusals } = this.#counts;
+    const { steps, badSteps, loss, publishes, refusals } = this.#progress;
     const tables = this.#tables.map((table) => table.counts());
     return { steps, badSteps, loss, publishes, refusals, tables };
   }
 
+  /**
+   * Everything as snapshot content, `full` or with only the rows changed since the last one; `written` must be called once
+   * it is durable. Not between `offer` and `step`: rows that wait are not in it.
+   */
+  async capture(full: boolean): Promise<SnapshotContent> {
+    assert(this.#waiting.length === 0 && this.#shown.length === 0, 'nothing waits at a snapshot');
+    const published =
+      this.#published === null
+        ? null
+        : {
+            moments: this.#published.moments.numbers,
+            weights: await readTensors(this.#published.weights),
+          };
+    const state = {
+      progress: this.#progress,
+      dense: await this.#weights.capture(),
+      moments: this.#moments.numbers,
+      published,
+      gates: this.#gates.toJSON(),
+      labels: this.#labels,
+      pending: this.#pending,
+    };
+    return captureDeep(state, this.#tables, full);
+  }
+
+  /** What was captured last is durable: the next capture holds what changes from now on. */
+  written(): void {
+    for (const table of this.#tables) table.markWritten();
+  }
+
+  #boundaryAfter(timeMs: number): number {
+    const { publishMs } = this.config.model;
+    return (Math.floor(timeMs / publishMs) + 1) * publishMs;
+  }
+
   #slopes(rows: readonly ExampleRow[], input: NetInput, logits: Float32Array): Float32Array | null {
-    const whole = Float64Array.from(logits, (logit, i) => logit + input.linear[i]!);
+    const whole = Float64Array.from(logits, (logit, i) => logit + input.linear[i]! + START_LOGIT);
     if (!whole.every(Number.isFinite)) return null;
-    let index = 0;
-    const { slopes, loss } = headSlopes(this.config, rows, whole, (label) => {
-      while (rows[index] !== label.row) index++;
-      this.#scored(label, this.#baselineScores[index * this.config.labels.length + label.head]!);
+    const heads = this.config.labels.length;
+    const { slopes, loss } = headSlopes(this.config, rows, whole, {
+      lateHeads: (row, head) => this.#beside[row * heads + head]!.heads,
+      onLabel: (label) => this.#scored(label, this.#beside[label.index * heads + label.head]!),
     });
-    this.#counts.loss = loss;
+    this.#progress.loss = loss;
     return slopes;
   }
 
-  #scored({ row, head, score, value, weight }: LabelSlope, baseline: number): void {
+  #scored({ row, head, score, value, weight }: LabelSlope, beside: Beside): void {
     const { emissions, series, kinds } = this.#labels[head]!;
     const label = this.config.labels[head]!;
     const { kind } = row.labels[label]!;
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
     emissions.add(score, value, weight);
     series.add(row.emitted, { score: keptScore(score), value, weight });
-    if (!Number.isNaN(baseline)) this.#gates.add(label, { score, baseline, value, weight });
-    this.#onScored?.({ row, label, score, value, weight, source: 'emission' });
+    this.#gates.add(label, { score, baseline: beside.score, value, weight });
+    this.#onScored?.({ row, label, score, heads: beside.heads, value, weight, source: 'emission' });
   }
 
   async #scoreShown(): Promise<void> {
@@ -237,10 +311,12 @@ export class DeepTrainer {
     published: boolean,
   ): Promise<Float64Array> {
     const batch = this.#encoder.encode(rows, moments, false);
-    const input = this.#rows.gatherPublished(batch, published);
+    const input = this.#rows.gatherKnown(batch, published);
     const logits = await scoreBatch(this.#place, input, weights);
-    const whole = Float64Array.from(logits, (logit, i) => logit + input.linear[i]!);
-    return probabilities(this.config, whole);
+    const whole = Float64Array.from(logits, (logit, i) => logit + input.linear[i]! + START_LOGIT);
+    const raw = probabilities(this.config, whole);
+    const { weightings } = this.config;
+    return raw.map((score, i) => servedScore(weightings[i % weightings.length]!, score));
   }
 
   #audit(row: ExampleRow): void {
@@ -257,12 +333,12 @@ export class DeepTrainer {
   }
 
   #badStep(row: ExampleRow): void {
-    this.#counts.badSteps++;
-    if (++this.#counts.badInRow < BAD_STEPS_MAX) return;
+    this.#progress.badSteps++;
+    if (++this.#progress.badInRow < BAD_STEPS_MAX) return;
     throw new Fault(
       'loss_not_finite',
       `the loss of ${BAD_STEPS_MAX} steps in a row is no number, the last from example ${row.id} on: training stopped, the last snapshot is whole. Lower \`learn\`, or look at the examples.`,
-      { context: { id: row.id, steps: this.#counts.steps } },
+      { context: { id: row.id, steps: this.#progress.steps } },
     );
   }
 
@@ -273,21 +349,12 @@ export class DeepTrainer {
     moments.numbers.set(this.#moments.numbers);
     this.#published = { weights: this.#weights.weights.map((each) => tf.clone(each)), moments };
     for (const table of this.#tables) table.published.publish();
-    this.#counts.publishes++;
+    this.#progress.publishes++;
   }
 }
 
 function pendingKey({ set, id }: ExampleRow): string {
   return `${set}\u0000${id}`;
-}
-
-function newLabel(): LabelState {
-  return {
-    emissions: new LabelMetrics(),
-    audit: new LabelMetrics(),
-    series: new HourlySeries(),
-    kinds: new Map<string, number>(),
-  };
 }
 
 function stopped({ findings }: GateVerdict): Fault {

@@ -55,9 +55,9 @@ export class DenseWeights {
   async capture(): Promise<DenseArrays> {
     return {
       steps: this.#steps,
-      weights: await readAll(this.weights),
-      first: await readAll(this.#first),
-      second: await readAll(this.#second),
+      weights: await readTensors(this.weights),
+      first: await readTensors(this.#first),
+      second: await readTensors(this.#second),
     };
   }
 
@@ -88,6 +88,7 @@ export function startingWeights(specs: readonly ParameterSpec[], seed: number): 
   return { steps: 0, weights, first: zeros(), second: zeros() };
 }
 
-async function readAll(tensors: readonly Tensor[]): Promise<Float32Array[]> {
+/** Values of tensors, copied. */
+export async function readTensors(tensors: readonly Tensor[]): Promise<Float32Array[]> {
   return Promise.all(tensors.map(async (tensor) => Float32Array.from(await tensor.data())));
 }

@@ -5,9 +5,9 @@
  * the size of the batch.
  */
 import { type DeepConfig, type Field, listIdsMax } from './deep-config.ts';
+import { ID_HI, ID_LO, IMAGE, LINEAR, SQUARES } from './embedding-records.ts';
 import type { EmbeddingTable } from './embedding-table.ts';
 import { UNKNOWN_ROW } from './embedding-table.ts';
-import { ID_HI, ID_LO, IMAGE, LINEAR, SQUARES } from './embedding-records.ts';
 import type { EncodedBatch, FieldIds } from './encoded-batch.ts';
 import type { FtrlRates } from './ftrl-model.ts';
 
@@ -83,18 +83,16 @@ export class EmbeddingBatch {
     return input;
   }
 
-  /** The net's input as the last published model sees it; nothing changes. */
-  gatherPublished(batch: EncodedBatch): NetInput {
+  /** The net's input by rows as they are, or as the last published model has them; nothing changes. */
+  gatherKnown(batch: EncodedBatch, published: boolean): NetInput {
     const { fields, binTable } = this.#config;
     const input = this.#emptyInput(batch);
     for (const [index, field] of fields.entries()) {
-      publishedField(this.#tables[field.table]!, { field, index, ids: batch.ids[index]! }, input, {
-        width: this.#config.width,
-        heads: this.#heads,
-      });
+      const known = { field, index, ids: batch.ids[index]!, published };
+      gatherKnownField(this.#tables[field.table]!, known, input, this.#config.width);
     }
-    const bins = { field: null, index: fields.length, ids: batch.bins };
-    publishedField(this.#tables[binTable]!, bins, input, { width: 0, heads: this.#heads });
+    const bins = { field: null, index: fields.length, ids: batch.bins, published };
+    gatherKnownField(this.#tables[binTable]!, bins, input, 0);
     return input;
   }
 
@@ -123,7 +121,8 @@ export class EmbeddingBatch {
   }
 
   #sight(index: number, table: EmbeddingTable, ids: FieldIds, batch: EncodedBatch): void {
-    if (this.#places[index]!.length < ids.count) this.#places[index] = new Int32Array(ids.lo.length);
+    if (this.#places[index]!.length < ids.count)
+      this.#places[index] = new Int32Array(ids.lo.length);
     const places = this.#places[index]!;
     const { offsets, lo, hi } = ids;
     const { seconds, rows } = batch;
@@ -326,27 +325,29 @@ function applyLinear(table: EmbeddingTable, slopes: Float32Array): void {
   }
 }
 
-type PublishedField = {
+type KnownField = {
   readonly field: Field | null;
   readonly index: number;
   readonly ids: FieldIds;
+  readonly published: boolean;
 };
 
-/** One field of `gatherPublished`: each id by its published row, the unknown one where it had none then. */
-function publishedField(
+/** One field of `gatherKnown`: each id by its row, the unknown one where it has none. */
+function gatherKnownField(
   table: EmbeddingTable,
-  { field, index, ids }: PublishedField,
+  { field, index, ids, published }: KnownField,
   input: NetInput,
-  { width, heads }: { readonly width: number; readonly heads: number },
+  width: number,
 ): void {
-  const { dim } = table.config;
+  const { dim, heads } = table.config;
   const sequence = input.sequences.find((each) => each.field === index);
   for (let row = 0; row < input.rows; row++) {
     const from = ids.offsets[row]!;
     const to = ids.offsets[row + 1]!;
     const scale = field?.pool === 'mean' ? 1 / (to - from) : 1;
     for (let i = from; i < to; i++) {
-      const { floats, base } = publishedRow(table, ids.lo[i]!, ids.hi[i]!);
+      const known = table.find(ids.lo[i]!, ids.hi[i]!);
+      const { floats, base } = published ? publishedRow(table, known) : liveRow(table, known);
       for (let head = 0; head < heads; head++) {
         const at = row * heads + head;
         input.linear[at] = input.linear[at]! + linearWeight(floats, base + 2 * head);
@@ -364,24 +365,21 @@ function publishedField(
   }
 }
 
-function publishedRow(table: EmbeddingTable, lo: number, hi: number) {
+type RowPlace = { readonly floats: Float32Array; readonly base: number };
+
+function liveRow({ records }: EmbeddingTable, row: number): RowPlace {
+  const base = (row & records.mask) * records.words + LINEAR;
+  return { floats: records.floats[row >> records.shift]!, base };
+}
+
+function publishedRow(table: EmbeddingTable, row: number): RowPlace {
   const { records, published } = table;
-  const row = table.find(lo, hi);
   const image = records.int(row, IMAGE) - 1;
-  if (image < 0) {
-    const base = (row & records.mask) * records.words + LINEAR;
-    return { floats: records.floats[row >> records.shift]!, base };
-  }
+  if (image < 0) return liveRow(table, row);
   const sameId =
     row === UNKNOWN_ROW ||
     (published.ids[image * 2] === records.int(row, ID_LO) &&
       published.ids[image * 2 + 1] === records.int(row, ID_HI));
-  if (sameId) return { floats: published.weights, base: image * published.width };
-  return publishedUnknown(table);
-}
-
-function publishedUnknown({ records, published }: EmbeddingTable) {
-  const image = records.int(UNKNOWN_ROW, IMAGE) - 1;
-  if (image >= 0) return { floats: published.weights, base: image * published.width };
-  return { floats: records.floats[0]!, base: LINEAR };
+  if (!sameId) return publishedRow(table, UNKNOWN_ROW);
+  return { floats: published.weights, base: image * published.width };
 }

@@ -38,6 +38,8 @@ export type ScoredLabel = {
   readonly score: number;
   readonly value: number;
   readonly weight: number;
+  /** What the label's late heads predicted, for emissions. The list is reused by the next row. */
+  readonly heads?: readonly number[];
   /** `audit`: the score was given when the anchor was shown, the value is final. */
   readonly source: 'emission' | 'audit';
 };
@@ -173,13 +175,14 @@ export class FtrlTrainer {
       const weighting = this.#weighting(index);
       const raw = model.predict(encoder);
       const score = servedScore(weighting, raw);
-      const step = labelStep(label, labelWeights(weighting, score, heads.predict(encoder)));
+      const late = heads.predict(encoder);
+      const step = labelStep(label, labelWeights(weighting, score, late));
       if (step === null) continue;
       const value = step.value;
       const weight = step.weight / row.sampleRate;
       emissions.add(score, value, weight);
       series.add(row.emitted, { score: keptScore(score), value, weight });
-      onScored?.({ row, label: name, score, value, weight, source: 'emission' });
+      onScored?.({ row, label: name, score, value, weight, heads: late, source: 'emission' });
       model.update(encoder, (raw - value) * weight);
       heads.learn(encoder, label, false);
     }

@@ -6,18 +6,20 @@
 import type { ExampleRow } from '../example-row.ts';
 import type { DeepConfig } from './deep-config.ts';
 import { keptScore } from './label-metrics.ts';
-import { labelStep } from './label-weights.ts';
+import { labelStep, labelWeights, servedScore } from './label-weights.ts';
 
 /** One label of a row, as it is trained on. */
 export type LabelSlope = {
   readonly row: ExampleRow;
+  /** The row's place in the batch. */
+  readonly index: number;
   readonly head: number;
   readonly score: number;
   readonly value: number;
   readonly weight: number;
 };
 
-/** Probabilities [rows, labels] of logits [rows, heads]. */
+/** Probabilities [rows, labels] of logits [rows, heads], as the net gives them (`servedScore` is what is promised). */
 export function probabilities(config: DeepConfig, logits: Float64Array): Float64Array {
   const heads = config.labels.length;
   const out = new Float64Array(logits.length);
@@ -30,13 +32,17 @@ export function probabilities(config: DeepConfig, logits: Float64Array): Float64
 }
 
 /**
- * The gradient of the mean loss by the logits, [rows, heads]; `onLabel` hears of each label trained on. `loss` is the mean.
+ * The gradient of the mean loss by the logits, [rows, heads], and that loss; `onLabel` hears of each label trained on.
  */
 export function headSlopes(
   config: DeepConfig,
   rows: readonly ExampleRow[],
   logits: Float64Array,
-  onLabel: (label: LabelSlope) => void,
+  more: {
+    /** What the late heads of a label say, in the order of `headsOf`. */
+    readonly lateHeads: (row: number, head: number) => readonly number[];
+    readonly onLabel: (label: LabelSlope) => void;
+  },
 ): { readonly slopes: Float32Array; readonly loss: number } {
   const heads = config.labels.length;
   const scores = probabilities(config, logits);
@@ -47,19 +53,22 @@ export function headSlopes(
       const label = row.labels[config.labels[head]!];
       if (label === undefined) continue;
       const at = index * heads + head;
-      const score = keptScore(scores[at]!);
-      const step = labelStep(label, score, config.corrections[head]!);
+      const raw = keptScore(scores[at]!);
+      const weighting = config.weightings[head]!;
+      const score = servedScore(weighting, raw);
+      const late = more.lateHeads(index, head);
+      const step = labelStep(label, labelWeights(weighting, score, late));
       if (step === null) continue;
       const { value } = step;
       const weight = step.weight / row.sampleRate;
-      onLabel({ row, head, score, value, weight });
-      loss -= weight * (value === 1 ? Math.log(score) : Math.log1p(-score));
+      more.onLabel({ row, index, head, score, value, weight });
+      loss -= weight * (value === 1 ? Math.log(raw) : Math.log1p(-raw));
       const mean = weight / rows.length;
       if (config.model.heads.kind !== 'esmm' || head === 0) {
-        slopes[at] = slopes[at]! + mean * (score - value);
+        slopes[at] = slopes[at]! + mean * (raw - value);
         continue;
       }
-      const pull = mean * (value === 1 ? -1 : score / (1 - score));
+      const pull = mean * (value === 1 ? -1 : raw / (1 - raw));
       const parent = scores[at - 1]!;
       slopes[at - 1] = slopes[at - 1]! + pull * (1 - parent);
       slopes[at] = slopes[at]! + pull * (1 - scores[at]! / Math.max(parent, Number.MIN_VALUE));

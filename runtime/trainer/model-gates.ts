@@ -29,7 +29,10 @@ export class ModelGates {
     this.#gates = gates;
   }
 
-  add(label: string, scored: { score: number; baseline: number; value: number; weight: number }): void {
+  add(
+    label: string,
+    scored: { score: number; baseline: number; value: number; weight: number },
+  ): void {
     const open = this.#windows[this.#windows.length - 1]!;
     let sums = open.get(label);
     if (sums === undefined) {
@@ -57,7 +60,11 @@ export class ModelGates {
   /** As plain data for a snapshot, and back. */
   toJSON(): GateState {
     return this.#windows.map((window) =>
-      [...window].map(([label, { model, baseline }]) => [label, model.toArray(), baseline.toArray()]),
+      [...window].map(([label, { model, baseline }]) => [
+        label,
+        model.toArray(),
+        baseline.toArray(),
+      ]),
     );
   }
 
@@ -76,7 +83,10 @@ export class ModelGates {
   /** Starts a window; those not needed for a verdict are dropped. */
   #close(): void {
     const labels = new Set(this.#gates.map(({ label }) => label));
-    while (this.#windows.length > 1 && [...labels].every((label) => this.#enoughWithoutOldest(label))) {
+    while (
+      this.#windows.length > 1 &&
+      [...labels].every((label) => this.#enoughWithoutOldest(label))
+    ) {
       this.#windows.shift();
     }
     this.#windows.push(new Map());
@@ -108,7 +118,10 @@ function isEnough({ model }: Sums): boolean {
   return model.rows >= ROWS_MIN && model.observed >= POSITIVES_MIN;
 }
 
-function judgeGate(gate: GatePlan, sums: Sums): { verdict: GateVerdict['verdict']; finding: string } {
+function judgeGate(
+  gate: GatePlan,
+  sums: Sums,
+): { verdict: GateVerdict['verdict']; finding: string } {
   const { model, baseline } = sums;
   if (!isEnough(sums)) {
     const finding = `${gate.kind}(${gate.label}): too few rows yet (${model.rows}, ${Math.round(model.observed)} positives)`;

@@ -6,7 +6,9 @@ import { deepPart, layer, layerParameters, type NetPart } from './net-part.ts';
  */
 export function dcnNet(inputs: number, cross: number, deep: readonly number[]): NetPart {
   const tower = deepPart('deep', inputs, deep);
-  const crosses = Array.from({ length: cross }, (_, i) => layerParameters(`cross${i}`, inputs, inputs));
+  const crosses = Array.from({ length: cross }, (_, i) =>
+    layerParameters(`cross${i}`, inputs, inputs),
+  );
   const own = crosses.flat();
   return {
     parameters: [...own, ...tower.parameters],

@@ -29,7 +29,10 @@ export function attend(
   const { values, mask, length } = list;
   const rows = target.shape[0]!;
   const dim = target.shape[1]!;
-  const lined = tf.reshape(tf.tile(tf.reshape(target, [rows, 1, dim]), [1, length, 1]), [rows * length, dim]);
+  const lined = tf.reshape(tf.tile(tf.reshape(target, [rows, 1, dim]), [1, length, 1]), [
+    rows * length,
+    dim,
+  ]);
   const compared = tf.concat([values, lined, tf.sub(values, lined), tf.mul(values, lined)], 1);
   const inner = tf.relu(layer(device, compared, weights[0]!, weights[1]!));
   const weight = tf.mul(layer(device, inner, weights[2]!, weights[3]!), mask);

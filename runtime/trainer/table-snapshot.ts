@@ -1,7 +1,7 @@
 /** An embedding table in a snapshot: all of its rows, or those changed since the last one. */
 import { assert } from '../../operators/assert.ts';
 import { SKETCH_PAGE } from './admission-sketch.ts';
-import { FLAGS, DIRTY, IMAGE, STAMP } from './embedding-records.ts';
+import { DIRTY, FLAGS, IMAGE, STAMP } from './embedding-records.ts';
 import type { EmbeddingTable } from './embedding-table.ts';
 import type { SnapshotArray } from './snapshot-file.ts';
 

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Fault } from '../fault.ts';
+import { registerGradients } from './tensor-gradients.ts';
 import { tensorflowFolder } from './tensorflow-folder.ts';
 
 /** TensorFlow.js' functions, whichever package they come from. */
@@ -60,7 +61,10 @@ const OPEN: Readonly<Record<DeviceName, () => Promise<TensorDevice>>> = {
 /** Modules are loaded by require: all of them are CommonJS, and so share one tfjs-core. */
 const requireHere = createRequire(import.meta.url);
 
-function requireFrom(name: string): { readonly load: (id: string) => unknown; readonly at: string } {
+function requireFrom(name: string): {
+  readonly load: (id: string) => unknown;
+  readonly at: string;
+} {
   for (const folder of [null, tensorflowFolder(name)]) {
     const require = folder === null ? requireHere : createRequire(join(folder, 'package.json'));
     try {
@@ -76,7 +80,9 @@ async function openNative(name: string, device: 'cuda' | 'native'): Promise<Tens
   const { load, at } = requireFrom(name);
   const binding = join(dirname(at), 'lib/napi-v8/tfjs_binding.node');
   if (!existsSync(binding)) {
-    throw new Error(`${name} is there without its native part: millrace setup tensorflow builds it`);
+    throw new Error(
+      `${name} is there without its native part: millrace setup tensorflow builds it`,
+    );
   }
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
   // tfjs-node 4.22 calls a function that Node 23 took away.
@@ -99,13 +105,14 @@ async function openWebGpu(): Promise<TensorDevice> {
   const { load } = requireFrom('@tensorflow/tfjs-backend-webgpu');
   Object.assign(globalThis, dawn.globals);
   const gpu = dawn.create([]);
-  const scope: { navigator?: object } = globalThis;
+  const scope = globalThis as { navigator?: object };
   scope.navigator ??= {};
   Object.defineProperty(scope.navigator, 'gpu', { value: gpu, configurable: true });
   const adapter = await gpu.requestAdapter();
   if (adapter === null) throw new Error('no GPU with Vulkan, Metal or Direct3D 12 was found');
   const tf = load('@tensorflow/tfjs-core') as Tf;
   load('@tensorflow/tfjs-backend-webgpu');
+  registerGradients(tf);
   if (!(await tf.setBackend('webgpu'))) throw new Error('its back end does not start');
   const title = `WebGPU, TensorFlow.js ${tf.version_core} on ${adapter.info?.description || adapter.info?.vendor || 'a GPU'}`;
   return { name: 'webgpu', title, tf, readsNow: false, matMul: (a, b) => tf.matMul(a, b) };
@@ -128,6 +135,7 @@ async function openWasm(): Promise<TensorDevice> {
     readonly setWasmPaths: (folder: string) => void;
   };
   wasm.setWasmPaths(join(dirname(at), 'dist/'));
+  registerGradients(tf);
   if (!(await tf.setBackend('wasm'))) throw new Error('its back end does not start');
   const title = `WebAssembly, TensorFlow.js ${tf.version_core}`;
   return { name: 'wasm', title, tf, readsNow: true, matMul: plainMatMul(tf) };
