@@ -6,7 +6,7 @@
 import type { AggregateName } from '../dsl/aggregates.ts';
 import type { Span, TestDecl } from '../dsl/ast.ts';
 import type { TimeFormat, Type } from '../dsl/types.ts';
-import type { ModelPlan } from './plan.ts';
+import type { ModelPlan } from './model-plan.ts';
 
 export type LogicalProgram = {
   /** Base streams and tables, sorted by name. */

@@ -2,8 +2,8 @@
 import type { ModelDecl, Name } from '../dsl/ast.ts';
 import * as say from '../dsl/messages-models.ts';
 import type { LogicalExamples } from './logical.ts';
+import type { HeadsPlan } from './model-plan.ts';
 import type { ModelContext } from './models.ts';
-import type { HeadsPlan } from './plan.ts';
 import type { CallClause } from './read-model.ts';
 
 const HEADS = ['single', 'shared', 'mmoe', 'esmm'] as const;

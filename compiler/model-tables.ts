@@ -3,8 +3,8 @@ import type { Name } from '../dsl/ast.ts';
 import * as say from '../dsl/messages-models.ts';
 import { showType, type Type } from '../dsl/types.ts';
 import type { LogicalExamples } from './logical.ts';
+import type { PoolPlan, TablePlan } from './model-plan.ts';
 import { inputOf } from './place-examples.ts';
-import type { PoolPlan, TablePlan } from './plan.ts';
 import type { EmbedClause } from './read-model.ts';
 import type { Report } from './report.ts';
 

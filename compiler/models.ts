@@ -4,8 +4,8 @@ import * as say from '../dsl/messages-models.ts';
 import * as sayNames from '../dsl/messages-names.ts';
 import type { LogicalExamples, LogicalLabel } from './logical.ts';
 import { modelHeads } from './model-heads.ts';
+import type { GatePlan, HeadsPlan, ModelPlan, NetPlan } from './model-plan.ts';
 import { modelTables } from './model-tables.ts';
-import type { GatePlan, HeadsPlan, ModelPlan, NetPlan } from './plan.ts';
 import {
   type Amount,
   type CallClause,

@@ -3,7 +3,8 @@
  * off anywhere and resumed, training gives the model of an uninterrupted one, bit for bit on the CPU.
  */
 import { basename } from 'node:path';
-import type { ExamplePlan, ModelPlan } from '../compiler/plan.ts';
+import type { ModelPlan } from '../compiler/model-plan.ts';
+import type { ExamplePlan } from '../compiler/plan.ts';
 import { MODEL_SNAPSHOT_EVERY_MS } from './config.ts';
 import { type ExamplePlace, ModelFolder, type SnapshotEntry } from './model-folder.ts';
 import { EXAMPLES_START, readExamples } from './read-examples.ts';

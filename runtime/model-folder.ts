@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ModelPlan } from '../compiler/plan.ts';
+import type { ModelPlan } from '../compiler/model-plan.ts';
 import { Fault } from './fault.ts';
 import { disk } from './files.ts';
 import type { OutputPosition } from './progress.ts';

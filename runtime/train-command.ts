@@ -1,6 +1,7 @@
 /** `millrace train --from DIR`: the built-in trainer over the examples of a finished run, one model file a set. */
 import { join } from 'node:path';
-import type { ExamplePlan, ModelPlan, Plan } from '../compiler/plan.ts';
+import type { ModelPlan } from '../compiler/model-plan.ts';
+import type { ExamplePlan, Plan } from '../compiler/plan.ts';
 import { didYouMean } from '../dsl/suggest.ts';
 import { MODEL_SNAPSHOT_EVERY_MS } from './config.ts';
 import type { Console } from './console-output.ts';

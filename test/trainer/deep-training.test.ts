@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ModelPlan } from '../../compiler/plan.ts';
+import type { ModelPlan } from '../../compiler/model-plan.ts';
 import { DeepTraining } from '../../runtime/deep-training.ts';
 import type { ExampleRow } from '../../runtime/example-row.ts';
 import type { Fault } from '../../runtime/fault.ts';

@@ -1,5 +1,6 @@
 /** Small models over made-up examples, for tests of the deep trainer. */
-import type { ExamplePlan, ModelPlan } from '../../compiler/plan.ts';
+import type { ModelPlan } from '../../compiler/model-plan.ts';
+import type { ExamplePlan } from '../../compiler/plan.ts';
 import { list, scalar } from '../../dsl/types.ts';
 import type { ExampleRow } from '../../runtime/example-row.ts';
 import { type Rng, rng } from '../random.ts';
