@@ -5,14 +5,12 @@
  *
  *   --events N   impressions (default 1,000,000)   --rounds N   (default 3)   --profile   stages of one warm process
  */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ads60Program, writeAds60 } from './ads60-data.ts';
-
-type Report = { cpuSeconds: number; wallSeconds: number; maxRssMb: number };
+import { measure, type Report } from './measure.ts';
 
 const { values } = parseArgs({
   options: {
@@ -84,20 +82,6 @@ function run(file: string, from: readonly string[]): Report {
   const to = path.join(folder, 'out');
   rmSync(to, { recursive: true, force: true });
   return measure([main, 'run', file, ...fromFlags(from), '--to', to, '--format', 'block']);
-}
-
-/** CPU and wall time of a whole Node process, start-up included. */
-function measure(args: readonly string[]): Report {
-  const report = path.join(folder, 'report.json');
-  const preload = path.join(import.meta.dirname, 'report-cpu.mjs');
-  const child = spawnSync(process.execPath, ['--import', preload, ...args], {
-    env: { ...process.env, MILLRACE_BENCH_REPORT: report },
-    stdio: ['ignore', 'ignore', 'pipe'],
-    encoding: 'utf8',
-  });
-  if (child.status !== 0)
-    throw new Error(`${args.join(' ')} ended with ${child.status}: ${child.stderr}`);
-  return JSON.parse(readFileSync(report, 'utf8')) as Report;
 }
 
 function megabytes(file: string): string {
