@@ -60,19 +60,75 @@ export type Parcel = {
 
 /** Rows `rows` of `from`, in that order. */
 export function takeExchange(from: ExchangeRows, rows: Int32Array): ExchangeRows {
-  const numbers = (values: Float64Array) => Float64Array.from(rows, (row) => values[row]);
-  const time = numbers(from.time);
+  const time = takeNumbers(from.time, rows);
   const { labelOnly, ordinal } = from;
   return {
     n: rows.length,
     time,
-    step: from.step === from.time ? time : numbers(from.step),
-    labelOnly: labelOnly === null ? null : Uint8Array.from(rows, (row) => labelOnly[row]),
-    partition: Int32Array.from(rows, (row) => from.partition[row]),
-    offset: numbers(from.offset),
-    ordinal: ordinal === null ? null : Int32Array.from(rows, (row) => ordinal[row]),
+    step: from.step === from.time ? time : takeNumbers(from.step, rows),
+    labelOnly: labelOnly === null ? null : takeBytes(labelOnly, rows),
+    partition: takeLanes(from.partition, rows),
+    offset: takeNumbers(from.offset, rows),
+    ordinal: ordinal === null ? null : takeLanes(ordinal, rows),
     columns: from.columns.map((column) => takeRows(column, rows)),
   };
+}
+
+/** Rows [start, end) of `from`, as views of its arrays. */
+export function sliceExchange(from: ExchangeRows, start: number, end: number): ExchangeRows {
+  const time = from.time.subarray(start, end);
+  return {
+    n: end - start,
+    time,
+    step: from.step === from.time ? time : from.step.subarray(start, end),
+    labelOnly: from.labelOnly?.subarray(start, end) ?? null,
+    partition: from.partition.subarray(start, end),
+    offset: from.offset.subarray(start, end),
+    ordinal: from.ordinal?.subarray(start, end) ?? null,
+    columns: from.columns.map((column) => sliceColumn(column, start, end)),
+  };
+}
+
+function sliceColumn(column: Column, start: number, end: number): Column {
+  switch (column.kind) {
+    case 'f64':
+      return { kind: 'f64', data: column.data.subarray(start, end) };
+    case 'bool':
+      return { kind: 'bool', data: column.data.subarray(start, end) };
+    case 'hash':
+      return {
+        ...{ kind: 'hash', lo: column.lo.subarray(start, end) },
+        hi: column.hi.subarray(start, end),
+      };
+    case 'text':
+      return {
+        ...{ kind: 'text', bytes: column.bytes, start: column.start.subarray(start, end) },
+        end: column.end.subarray(start, end),
+      };
+    case 'list_f64':
+    case 'list_text': {
+      const offsets = column.offsets.subarray(start, end + 1);
+      return { ...column, offsets, isNull: column.isNull?.subarray(start, end) ?? null };
+    }
+  }
+}
+
+function takeNumbers(from: Float64Array, rows: Int32Array): Float64Array {
+  const out = new Float64Array(rows.length);
+  for (let i = 0; i < out.length; i++) out[i] = from[rows[i]];
+  return out;
+}
+
+function takeLanes(from: Int32Array, rows: Int32Array): Int32Array {
+  const out = new Int32Array(rows.length);
+  for (let i = 0; i < out.length; i++) out[i] = from[rows[i]];
+  return out;
+}
+
+function takeBytes(from: Uint8Array, rows: Int32Array): Uint8Array {
+  const out = new Uint8Array(rows.length);
+  for (let i = 0; i < out.length; i++) out[i] = from[rows[i]];
+  return out;
 }
 
 /** Rows rows[i] of parts[pieces[i]], in that order. All parts are of one channel; there is at least one. */

@@ -169,12 +169,14 @@ function stepOrder(
   rows: Int32Array,
 ): { pieces: Int32Array; rows: Int32Array } {
   const n = rows.length;
+  const steps = new Float64Array(n);
+  for (let i = 0; i < n; i++) steps[i] = parts[pieces[i]].step[rows[i]];
+  const order = byStep(steps);
+  // Rows of one instant, by where they come from.
   const compare = (a: number, b: number): number => {
     const left = parts[pieces[a]];
     const right = parts[pieces[b]];
     const [i, j] = [rows[a], rows[b]];
-    // Differences would not do: the step of a static row is minus infinity.
-    if (left.step[i] !== right.step[j]) return left.step[i] < right.step[j] ? -1 : 1;
     return (
       left.partition[i] - right.partition[j] ||
       left.offset[i] - right.offset[j] ||
@@ -182,12 +184,47 @@ function stepOrder(
       a - b
     );
   };
-  let sorted = true;
-  for (let i = 1; i < n && sorted; i++) sorted = compare(i - 1, i) < 0;
-  if (sorted) return { pieces, rows };
-  const order = Int32Array.from({ length: n }, (_, i) => i).sort(compare);
-  return {
-    pieces: Int32Array.from(order, (at) => pieces[at]),
-    rows: Int32Array.from(order, (at) => rows[at]),
-  };
+  for (let from = 0, to = 1; from < n; from = to, to++) {
+    while (to < n && steps[order[to]] === steps[order[from]]) to++;
+    if (to - from > 1) order.subarray(from, to).sort(compare);
+  }
+  const outPieces = new Int32Array(n);
+  const outRows = new Int32Array(n);
+  for (let i = 0; i < n; i++) {
+    outPieces[i] = pieces[order[i]];
+    outRows[i] = rows[order[i]];
+  }
+  return { pieces: outPieces, rows: outRows };
+}
+
+/** The order that sorts steps ascending, equal ones as they stand. */
+function byStep(steps: Float64Array): Int32Array {
+  const n = steps.length;
+  const order = new Int32Array(n);
+  for (let i = 0; i < n; i++) order[i] = i;
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  let isSorted = true;
+  for (let i = 0; i < n; i++) {
+    const step = steps[i];
+    if (step < max) isSorted = false;
+    if (step > max) max = step;
+    if (step < min) min = step;
+  }
+  if (isSorted) return order;
+  // One native sort of numbers that hold both the step and the place, where both fit into 53 bits.
+  if ((max - min + 1) * n < 2 ** 53 && isWhole(steps)) {
+    const keys = new Float64Array(n);
+    for (let i = 0; i < n; i++) keys[i] = (steps[i] - min) * n + i;
+    keys.sort();
+    for (let i = 0; i < n; i++) order[i] = keys[i] % n;
+    return order;
+  }
+  // Differences would not do: the step of a static row is minus infinity.
+  return order.sort((a, b) => (steps[a] < steps[b] ? -1 : steps[a] > steps[b] ? 1 : a - b));
+}
+
+function isWhole(steps: Float64Array): boolean {
+  for (let i = 0; i < steps.length; i++) if (!Number.isInteger(steps[i])) return false;
+  return true;
 }

@@ -9,6 +9,7 @@ import {
   gatherExchange,
   type Progress,
   type Section,
+  sliceExchange,
   takeExchange,
 } from './exchange-rows.ts';
 
@@ -63,16 +64,19 @@ export class Outbox {
   /** Row i goes to shard `to[i]`; -1: nowhere. */
   send(outlet: Outlet, rows: ExchangeRows, to: Int32Array): void {
     const { lanes } = this.#outlet(outlet);
-    const counts = new Int32Array(this.#shards);
-    for (let i = 0; i < rows.n; i++) if (to[i] >= 0) counts[to[i]]++;
+    const ends = new Int32Array(this.#shards);
+    for (let i = 0; i < rows.n; i++) if (to[i] >= 0) ends[to[i]]++;
+    for (let shard = 1; shard < this.#shards; shard++) ends[shard] += ends[shard - 1];
+    // All shards' rows are gathered at once, side by side; each shard gets its part as views.
+    const order = new Int32Array(ends[this.#shards - 1]);
+    for (let i = rows.n - 1; i >= 0; i--) if (to[i] >= 0) order[--ends[to[i]]] = i;
+    const sorted = takeExchange(rows, order);
     for (let shard = 0; shard < this.#shards; shard++) {
-      const count = counts[shard];
-      if (count === 0) continue;
-      const picked = new Int32Array(count);
-      for (let i = 0, at = 0; at < count; i++) if (to[i] === shard) picked[at++] = i;
+      const end = shard + 1 < this.#shards ? ends[shard + 1] : order.length;
+      if (end === ends[shard]) continue;
       const lane = lanes[shard];
-      lane.waiting.push(count === rows.n ? rows : takeExchange(rows, picked));
-      lane.waitingRows += count;
+      lane.waiting.push(sliceExchange(sorted, ends[shard], end));
+      lane.waitingRows += end - ends[shard];
     }
   }
 

@@ -165,16 +165,22 @@ export class ScanStage {
     const { timeField, slots } = this.#plan.streams[stream];
     const { n } = taken;
     const rows = taken.all ? null : taken.rows.slice(0, n);
-    const at = (i: number) => (rows === null ? i : rows[i]);
     const step = taken.step.slice(0, n);
     const times = timeField < 0 ? null : (batch.columns[timeField].value as F64Column).data;
+    const time = times === null ? step : new Float64Array(n);
+    const offset = new Float64Array(n);
+    for (let i = 0; i < n; i++) {
+      const row = rows === null ? i : rows[i];
+      if (times !== null) time[i] = times[row];
+      offset[i] = batch.firstOffset + row;
+    }
     return new Frame({
       n,
-      time: times === null ? step : Float64Array.from({ length: n }, (_, i) => times[at(i)]),
+      time,
       step,
       labelOnly: taken.labelOnlyCount === 0 ? null : taken.labelOnly.slice(0, n),
       partition: new Int32Array(n).fill(this.#options.partition),
-      offset: Float64Array.from({ length: n }, (_, i) => batch.firstOffset + at(i)),
+      offset,
       columns: slots.map(({ op, physical }): Column | undefined => {
         if (op.kind !== 'field') return undefined;
         const decoded = batch.columns[op.field];

@@ -66,6 +66,7 @@ export class ShardStage {
   readonly #nodes: readonly StageNode[];
   /** By node: every step before it is applied. */
   readonly #applied: number[];
+  #localEntries = 0;
   /** By node: the channels on which it sends. */
   readonly #outlets: readonly (readonly PlacedOutlet[])[];
   /** By node: the channels that lead to it. */
@@ -100,6 +101,11 @@ export class ShardStage {
       this.#inbox.restore(state.inbox);
     }
     this.#tell();
+  }
+
+  /** Entries that never left the shard, since it was started. */
+  get localEntries(): number {
+    return this.#localEntries;
   }
 
   /** Offset of the exchange partition to read on from. */
@@ -204,7 +210,9 @@ export class ShardStage {
   /** What the shard made for itself; how far its nodes are it knows without being told. */
   #deliver(): void {
     for (const section of this.#outbox.take(this.#options.shard)) {
-      if (section.rows !== null) this.#inbox.deliver(section);
+      if (section.rows === null) continue;
+      this.#inbox.deliver(section);
+      this.#localEntries += section.rows.n;
     }
     this.#bound();
   }

@@ -73,7 +73,9 @@ export class StreamOutlets {
     const id = hashOf(column(home.id));
     if (home.key === null) return id.hi;
     const key = hashOf(column(home.key));
-    return Int32Array.from({ length: frame.n }, (_, i) => (isNull(key, i) ? id.hi[i] : key.hi[i]));
+    const homes = new Int32Array(frame.n);
+    for (let i = 0; i < frame.n; i++) homes[i] = isNull(key, i) ? id.hi[i] : key.hi[i];
+    return homes;
   }
 
   #extra(plan: ChannelPlan, rows: OutgoingRows): Column[] {

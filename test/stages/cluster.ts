@@ -6,7 +6,6 @@
 import type { ExchangePlan } from '../../compiler/exchange-plan.ts';
 import { placeExchange } from '../../compiler/place-exchange.ts';
 import type { Plan } from '../../compiler/plan.ts';
-import type { Parcel } from '../../operators/stages/exchange-rows.ts';
 import type { Rng } from '../random.ts';
 import type { Partition } from '../run-in-memory.ts';
 import { ScanTask } from './scan-task.ts';
@@ -37,7 +36,7 @@ export type World = {
   readonly exchange: ExchangePlan;
   readonly options: ClusterOptions;
   /** The exchange: by shard, records at their offsets. */
-  readonly logs: readonly Parcel[][];
+  readonly logs: readonly Uint8Array[][];
   /** By stream: partitions. */
   readonly partitions: readonly number[];
 };

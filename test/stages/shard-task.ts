@@ -2,6 +2,7 @@
 import type { SlabSet } from '../../operators/slab.ts';
 import { ShardStage, type ShardState } from '../../operators/stages/shard-stage.ts';
 import { NdjsonRows } from '../../runtime/ndjson-rows.ts';
+import { decodeParcel, encodeParcel } from '../../runtime/worker/exchange-block.ts';
 import { printLines } from '../run-in-memory.ts';
 import type { World } from './cluster.ts';
 import { SavedPages } from './saved-pages.ts';
@@ -51,7 +52,8 @@ export class ShardTask {
     const { random } = this.#world.options;
     const log = this.#world.logs[this.#shard];
     for (let read = 1 + random.below(6); read > 0 && this.stage.next < log.length; read--) {
-      this.stage.receive(log[this.stage.next], this.stage.next);
+      const parcel = decodeParcel(log[this.stage.next], this.#world.exchange);
+      this.stage.receive(parcel, this.stage.next);
     }
     if (random.chance(0.8)) this.#advance();
     if (random.chance(0.5)) this.#flush(random.chance(0.1));
@@ -86,7 +88,7 @@ export class ShardTask {
       if (shard === this.#shard) continue;
       if (halfway && options.random.chance(0.5)) return false;
       const parcel = this.stage.take(shard);
-      if (parcel !== null) logs[shard].push(parcel);
+      if (parcel !== null) logs[shard].push(encodeParcel(parcel));
     }
     return true;
   }
@@ -108,7 +110,7 @@ export class ShardTask {
     if (this.isFenced) return;
     const unlogged = this.stage.unlogged();
     if (unlogged !== null) {
-      const offset = this.#world.logs[this.#shard].push(unlogged) - 1;
+      const offset = this.#world.logs[this.#shard].push(encodeParcel(unlogged)) - 1;
       this.stage.logged(offset);
     }
     this.saved.state = structuredClone(this.stage.state());
