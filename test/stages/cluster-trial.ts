@@ -7,10 +7,14 @@ import { programText } from '../generate/program-text.ts';
 import { type Case, generateCase } from '../generate/trial.ts';
 import { rng } from '../random.ts';
 import { runInMemory } from '../run-in-memory.ts';
-import { type ClusterResult, runCluster } from './cluster.ts';
+import { type ClusterOptions, type ClusterResult, runCluster } from './cluster.ts';
 
 /** What differs first, or null. */
-export function clusterDifference(seed: number, of: Case = generateCase(seed)): string | null {
+export function clusterDifference(
+  seed: number,
+  sabotage?: ClusterOptions['sabotage'],
+): string | null {
+  const of = generateCase(seed);
   const plan = planOfCase(of);
   const random = rng(seed * 7 + 3);
   const complete = seed % 3 !== 0;
@@ -21,6 +25,8 @@ export function clusterDifference(seed: number, of: Case = generateCase(seed)): 
       ...{ shards: 1 + random.below(4), complete, random, codegen: random.chance(0.7) },
       crash: random.pick([0, 0.01, 0.05]),
       zombie: random.pick([0, 0.5]),
+      bufferBytesMax: random.pick([0, 2000, Number.POSITIVE_INFINITY]),
+      ...(sabotage === undefined ? {} : { sabotage }),
     });
   } catch (error) {
     return error instanceof Error ? `${error.stack}` : String(error);

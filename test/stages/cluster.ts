@@ -6,6 +6,7 @@
 import type { ExchangePlan } from '../../compiler/exchange-plan.ts';
 import { placeExchange } from '../../compiler/place-exchange.ts';
 import type { Plan } from '../../compiler/plan.ts';
+import type { ShardState } from '../../operators/stages/shard-stage.ts';
 import type { Rng } from '../random.ts';
 import type { Partition } from '../run-in-memory.ts';
 import { ScanTask } from './scan-task.ts';
@@ -20,6 +21,10 @@ export type ClusterOptions = {
   /** Chance that a crashed task's old self goes on for a while. */
   readonly zombie: number;
   readonly codegen: boolean;
+  /** Rows that wait may take so much memory in a shard, bytes; beyond it they spill. */
+  readonly bufferBytesMax: number;
+  /** A bug: what becomes of a shard's saved state when it is read again. */
+  readonly sabotage?: (state: ShardState) => ShardState;
 };
 
 export type ClusterResult = {

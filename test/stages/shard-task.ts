@@ -1,5 +1,8 @@
 /** One shard in the simulated cluster: reads its log, commits outputs with how far they are, saves its state now and then. */
+import { deserialize, serialize } from 'node:v8';
 import type { SlabSet } from '../../operators/slab.ts';
+import type { ExchangeRows } from '../../operators/stages/exchange-rows.ts';
+import type { RowSpill } from '../../operators/stages/ordered-input.ts';
 import { ShardStage, type ShardState } from '../../operators/stages/shard-stage.ts';
 import { NdjsonRows } from '../../runtime/ndjson-rows.ts';
 import { decodeParcel, encodeParcel } from '../../runtime/worker/exchange-block.ts';
@@ -43,7 +46,8 @@ export class ShardTask {
     this.#lines = plan.examples.map(() => []);
     this.stage = new ShardStage(plan, exchange, {
       ...{ shard, shards: options.shards, partitions, slabs: this.#slabs, epoch: this.epoch },
-      ...{ codegen: options.codegen, state: structuredClone(this.saved.state) },
+      ...{ codegen: options.codegen, state: this.#restored() },
+      ...{ spill: new MemorySpill(), bufferBytesMax: options.bufferBytesMax },
       committed: [...this.saved.committed],
     });
   }
@@ -73,6 +77,11 @@ export class ShardTask {
   show(): string {
     const applied = this.stage.sizes().map((size) => `${size.applied}+${size.rows}`);
     return `shard ${this.#shard} at ${this.stage.next}: ${applied} out ${this.saved.committed}`;
+  }
+
+  #restored(): ShardState | null {
+    const state = structuredClone(this.saved.state);
+    return state === null ? null : (this.#world.options.sabotage?.(state) ?? state);
   }
 
   #advance(): void {
@@ -115,5 +124,23 @@ export class ShardTask {
     }
     this.saved.state = structuredClone(this.stage.state());
     this.saved.pages.save(this.#slabs);
+  }
+}
+
+class MemorySpill implements RowSpill {
+  readonly #rows = new Map<number, Buffer>();
+  #next = 0;
+
+  write(rows: ExchangeRows): number {
+    this.#rows.set(this.#next, serialize(rows));
+    return this.#next++;
+  }
+
+  read(handle: number): ExchangeRows {
+    return deserialize(this.#rows.get(handle)!) as ExchangeRows;
+  }
+
+  free(handle: number): void {
+    this.#rows.delete(handle);
   }
 }

@@ -5,11 +5,12 @@
 import { describe, expect, it } from 'vitest';
 import { placeExchange } from '../../compiler/place-exchange.ts';
 import { ExchangeGap, Inbox } from '../../operators/stages/inbox.ts';
+import type { ShardState } from '../../operators/stages/shard-stage.ts';
 import { planOf } from '../run-in-memory.ts';
 import { clusterDifference, showClusterCase } from './cluster-trial.ts';
 
-const SEEDS = 60;
-const PER_TEST = 12;
+const SEEDS = 150;
+const PER_TEST = 15;
 
 describe('many shards and one process agree', () => {
   for (let from = 1; from <= SEEDS; from += PER_TEST) {
@@ -18,6 +19,54 @@ describe('many shards and one process agree', () => {
         const found = clusterDifference(seed);
         if (found !== null) expect.fail(showClusterCase(seed, found));
       }
+    });
+  }
+});
+
+/** Each is found within so many seeds. */
+const CANARY_SEEDS = 60;
+
+describe('a bug is found:', () => {
+  const links = (state: ShardState, by: number): ShardState => ({
+    ...state,
+    inbox: {
+      ...state.inbox,
+      links: Object.fromEntries(
+        Object.entries(state.inbox.links).map(([name, [received, ...progress]]) => [
+          name,
+          [received === 0 ? 0 : received + by, ...progress] as const,
+        ]),
+      ),
+    },
+  });
+  const sent = (state: ShardState, by: number): ShardState => ({
+    ...state,
+    sent: Object.fromEntries(
+      Object.entries(state.sent).map(([name, counts]) => [
+        name,
+        counts.map((count) => (count === 0 ? 0 : count + by)),
+      ]),
+    ),
+  });
+  const bugs: Record<string, (state: ShardState) => ShardState> = {
+    'a cursor one too far': (state) => links(state, 1),
+    'a cursor one too low': (state) => links(state, -1),
+    'numbers that go on one too far': (state) => sent(state, 1),
+    'numbers that go on one too low': (state) => sent(state, -1),
+    'a log read on one parcel too late': (state) => ({
+      ...state,
+      inbox: { ...state.inbox, logOffset: state.inbox.logOffset + 1 },
+    }),
+    'steps that are applied again': (state) => ({
+      ...state,
+      applied: state.applied.map((time) => time - 5000),
+    }),
+  };
+  for (const [name, bug] of Object.entries(bugs)) {
+    it(name, () => {
+      let seed = 1;
+      while (seed <= CANARY_SEEDS && clusterDifference(seed, bug) === null) seed++;
+      expect(seed).toBeLessThanOrEqual(CANARY_SEEDS);
     });
   }
 });
