@@ -2,6 +2,7 @@
 import type { Span } from '../dsl/ast.ts';
 import { positionAt } from '../dsl/span.ts';
 import { showType } from '../dsl/types.ts';
+import { type HopExplanation, hopsOf } from './explain-hops.ts';
 import { frameOfSource, reachable } from './graph.ts';
 import type { Graph } from './ir.ts';
 import type { LogicalProgram } from './logical.ts';
@@ -36,6 +37,8 @@ export type Explanation = {
     readonly cost: string;
   }[];
   readonly lookups: readonly { readonly stream: string; readonly perEvent: number }[];
+  /** Where there is more than one shard. */
+  readonly hops: readonly HopExplanation[];
   readonly features: readonly FeatureExplanation[];
   readonly labels: readonly {
     readonly name: string;
@@ -89,6 +92,7 @@ export function explanation(
   const graph = optimise(lower(program));
   const plan = place(graph);
   const placeOf = (span: Span) => placeText(span, texts);
+  const { hops, homes } = hopsOf(plan);
   return {
     digest: plan.digest,
     topics: topicsOf(program, plan),
@@ -97,6 +101,7 @@ export function explanation(
       .map(({ name }) => name),
     keyspaces: keyspacesOf(plan, storesOf(graph)),
     lookups: lookupsOf(plan),
+    hops,
     features: featuresOf(program, placeOf),
     labels: plan.labels.map((label) => ({
       name: label.name,
@@ -109,7 +114,7 @@ export function explanation(
     examples: plan.examples.map((set, index) => ({
       name: set.name,
       anchor: plan.anchors[set.anchor]!.name,
-      home: homeOf(plan, set.anchor),
+      home: homes[plan.anchors[set.anchor]!.stream]!,
       columns: set.features.length,
       labels: set.labels.map((label) => label.name),
       place: placeOf(program.examples[index]!.span),
@@ -183,18 +188,6 @@ function lookupsOf(plan: Plan): Explanation['lookups'] {
     const perEvent = keys.reduce((sum, n) => sum + n, 0);
     return perEvent === 0 ? [] : [{ stream: stream.name, perEvent }];
   });
-}
-
-/** The key that most of a set's look-ups use (the first by name of equals); null: it has none. */
-function homeOf(plan: Plan, anchor: number): string | null {
-  let best: { readonly name: string; readonly views: number } | null = null;
-  for (const { name, probes } of plan.keyspaces) {
-    const views = probes
-      .filter((probe) => probe.anchor === anchor)
-      .reduce((sum, probe) => sum + probe.views.length, 0);
-    if (views > (best?.views ?? 0)) best = { name, views };
-  }
-  return best?.name ?? null;
 }
 
 function featuresOf(

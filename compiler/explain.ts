@@ -56,6 +56,11 @@ function overviewText(model: Explanation): string {
     `read by ${readers.join(', ')}`,
     cost,
   ]);
+  const hops = model.hops.map(({ name, by, columns, stays }) => [
+    name,
+    stays ? 'made there' : `by ${by}`,
+    count(columns, 'column'),
+  ]);
   const lookups = model.lookups.map(({ stream, perEvent }) => `${stream} ${perEvent}`).join(', ');
   return [
     `plan ${model.digest.slice(0, 16)}`,
@@ -67,6 +72,9 @@ function overviewText(model: Explanation): string {
     'keys, one look-up per event and key',
     ...table(keys),
     `  look-ups per event: ${lookups === '' ? 'none' : lookups}`,
+    '',
+    'hops, where there is more than one shard: what goes to the shard of a key',
+    ...table(hops),
   ].join('\n');
 }
 

@@ -50,6 +50,9 @@ test('the whole program opens with topics, keys and look-ups', () => {
   expect(whole).toMatch(/ads\.impressions +impression +ad_id bid .* #user_id +skips advertiser_id/);
   expect(whole).toContain('look-ups per event: click 2, impression 4, pixel 1, purchased 1');
   expect(whole).toContain('at home with user_id');
+  expect(whole).toMatch(/impression -> user_id +by user_id +\d+ columns/);
+  expect(whole).toMatch(/user_id -> impression +made there/);
+  expect(whole).toMatch(/ad_id -> impression +by user_id/);
   for (const name of ['user_imps', 'hour', 'reach']) expect(whole).toContain(`feature ${name} `);
 });
 
