@@ -13,6 +13,12 @@ export type SummaryLabel = {
   readonly series: readonly HourPoint[];
 };
 
+/** The deep model's scores, each label as in `SummaryLabel`. */
+export type SummaryDeep = {
+  readonly title: string;
+  readonly labels: readonly Pick<SummaryLabel, 'name' | 'source' | 'model'>[];
+};
+
 /** Something that was planted in the input, and how much of it the run found. */
 export type SummaryCount = {
   readonly name: string;
@@ -34,6 +40,8 @@ export type DemoSummary = {
   readonly elapsedMs: number | null;
   readonly examples: number;
   readonly labels: readonly SummaryLabel[];
+  /** Null where no device could train it. */
+  readonly deep: SummaryDeep | null;
   readonly counts: readonly SummaryCount[];
   /** What the examples are, by label (or row kind) and how the value came to be. */
   readonly emissions: readonly SummaryEmission[];
@@ -65,6 +73,7 @@ export function renderSummary(summary: DemoSummary): string[] {
     '',
     ...textTable(metricRows(summary.labels)),
     '',
+    ...deepLines(summary.deep),
     'What the simulator put into the input, and what the run counted:',
     '',
     ...textTable(countRows(summary.counts)),
@@ -122,6 +131,19 @@ function metricRows(labels: readonly SummaryLabel[]): string[][] {
   return [head, ...body];
 }
 
+function deepLines(deep: SummaryDeep | null): string[] {
+  if (deep === null) return [];
+  const body = deep.labels.map(({ name, source, model }) => [
+    source === 'audit' ? `${name} (audit)` : name,
+    grouped(model.rows),
+    fixed(model.calibration),
+    fixed(model.normalisedEntropy),
+    fixed(model.auc),
+  ]);
+  const table = textTable([['label', 'rows', 'calibration', 'NE', 'AUC'], ...body]);
+  return [`The deep model on the same examples (${deep.title}):`, '', ...table, ''];
+}
+
 function countRows(counts: readonly SummaryCount[]): string[][] {
   const body = counts.map(({ name, planted, found }) => [
     name,
@@ -133,7 +155,7 @@ function countRows(counts: readonly SummaryCount[]): string[][] {
 }
 
 /** What the numbers themselves point at. */
-function remarks({ labels, counts }: DemoSummary): string[] {
+function remarks({ labels, deep, counts }: DemoSummary): string[] {
   const out: string[] = [];
   for (const { name, planted, found } of counts) {
     if (planted !== found)
@@ -149,6 +171,12 @@ function remarks({ labels, counts }: DemoSummary): string[] {
     const known = knownShare(model, ideal);
     if (known !== null) {
       out.push(`${label}: the model knows ${Math.round(known * 100)} % of what can be known.`);
+    }
+    const rival = deep?.labels.find((each) => each.name === name && each.source === source);
+    const deepKnown =
+      rival === undefined || source === 'audit' ? null : knownShare(rival.model, ideal);
+    if (deepKnown !== null) {
+      out.push(`${label}: the deep model knows ${Math.round(deepKnown * 100)} % of it.`);
     }
     const calibration = calibrationRemark(label, model);
     if (calibration !== null) out.push(calibration);

@@ -4,6 +4,7 @@ import type { ExamplePlan } from '../compiler/plan.ts';
 import { assert } from '../operators/assert.ts';
 import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from './config.ts';
 import type { Console } from './console-output.ts';
+import { DemoDeep } from './demo-deep.ts';
 import {
   claimDemo,
   type DemoConfig,
@@ -106,11 +107,18 @@ async function runDemo(
   const inputs = await parseInputs(plan, logInputs(places));
   const truth = readTruth(join(places.traffic, 'truth.bin'));
   const trainer = DemoTrainer.open(places.run, { set, planDigest: plan.digest, truth });
+  const deep = await DemoDeep.open(places.run, { plan, set }, out);
   out.error(`Running ${shownPath(program)} over it: examples in ${places.run}, state in RocksDB …`);
   const { outcome, code } = await runPlan({ plan, inputs }, runFlags(flags, places), out, {
-    onCommit: (outputs) => trainer.follow(outputs),
+    onCommit: async (outputs) => {
+      await trainer.follow(outputs);
+      await deep?.follow(outputs);
+    },
     eventsTotal: traffic.events,
-    note: () => ({ name: 'model', text: trainer.note }),
+    note: () => ({
+      name: 'model',
+      text: deep === null ? trainer.note : `${trainer.note}; deep ${deep.note}`,
+    }),
   });
   if (outcome === 'stopped') {
     trainer.pause();
@@ -118,11 +126,13 @@ async function runDemo(
     return code;
   }
   await trainer.finish();
+  await deep?.finish();
   const manifest: Manifest = JSON.parse(await readText(join(places.run, 'manifest.json')));
   return {
     events: traffic.events,
     examples: manifest.emitted,
     labels: trainer.labels(),
+    deep: deep?.summary() ?? null,
     emissions: trainer.emissions(),
     counts: plantedCounts(traffic, manifest),
     next: nextSteps({ places, program, traffic, set }),

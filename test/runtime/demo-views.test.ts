@@ -113,6 +113,7 @@ describe('summary', () => {
         series: [],
       },
     ],
+    deep: null,
     counts: [{ name: 'late impressions', planted: 306, found: 306 }],
     emissions: [
       { name: 'clicked', kind: 'observed', rows: 4_000 },

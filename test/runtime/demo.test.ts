@@ -7,6 +7,7 @@ import type { Plan } from '../../compiler/plan.ts';
 import { main } from '../../runtime/cli.ts';
 import { DemoTrainer } from '../../runtime/demo-trainer.ts';
 import type { Manifest } from '../../runtime/manifest.ts';
+import type { ModelManifest } from '../../runtime/model-folder.ts';
 import type { TrafficSummary } from '../../runtime/simulator/ad-traffic.ts';
 import { readTruth } from '../../runtime/simulator/truth.ts';
 import { rng } from '../random.ts';
@@ -49,11 +50,19 @@ function unplaced(demo: string, bytes: Buffer): Buffer {
   return Buffer.from(bytes.toString('latin1').replaceAll(at(demo), ''), 'latin1');
 }
 
+/** The last snapshot of a demo's deep model. */
+async function newestOf(demo: string): Promise<string> {
+  const manifest = await json<ModelManifest>(demo, 'run', 'ads_ctr.deep', 'manifest.json');
+  return join('run', 'ads_ctr.deep', manifest.snapshots.at(-1)!.file);
+}
+
 /** Every file of a demo that a user may look at, the model included, as bytes. */
 async function filesOf(demo: string): Promise<Record<string, Buffer>> {
   const found: Record<string, Buffer> = {};
   for (const name of await readdir(at(demo), { recursive: true })) {
     if (/summary\.txt|traffic\.json|\.millrace|(^|\/)log(\/|$)/.test(name)) continue;
+    // Which snapshots there are besides the last depends on the clock.
+    if (/\.deep\//.test(name) && name !== (await newestOf(demo))) continue;
     if ((await stat(at(demo, name))).isFile())
       found[name] = unplaced(demo, await readFile(at(demo, name)));
   }
