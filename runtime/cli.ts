@@ -310,6 +310,17 @@ function addTrainer(program: Command, out: Console, done: Done): void {
       done(await trainCommand(flags, out));
     });
   program
+    .command('setup')
+    .argument('<what>', 'tensorflow')
+    .description('build the native device for deep models, from npm and PyPI alone')
+    .option('--gpu', 'with CUDA 12')
+    .option('--wheel <file>', 'a TensorFlow wheel downloaded before, instead of pip download')
+    .action(async (what: string, { gpu, wheel }: { gpu?: boolean; wheel?: string }) => {
+      if (what !== 'tensorflow') throw new UsageError(`millrace sets up tensorflow, not ${what}`);
+      const { setupTensorflow } = await import('./setup-tensorflow.ts');
+      done(await setupTensorflow({ gpu: gpu === true, wheel: wheel ?? null }, out));
+    });
+  program
     .command('demo')
     .description(
       'ad traffic, features, labels and a trained model; the same command again goes on where it was cut off',
