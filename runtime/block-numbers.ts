@@ -3,7 +3,7 @@
  * a power of two (sums) or of ten (prices); by a dictionary where few differ; as floats where that loses nothing.
  */
 import { NUMBER } from './block-layout.ts';
-import { EXACT, type FloatForm, fromBf16, toBf16 } from './float-form.ts';
+import { BF16_ERROR, EXACT, type FloatForm, fromBf16, toBf16 } from './float-form.ts';
 import { NumberDictionary } from './number-dictionary.ts';
 import { IntPacker } from './packed-ints.ts';
 import type { WireWriter } from './wire.ts';
@@ -54,10 +54,10 @@ export class NumberPacker {
       if (placed.bit !== 0) out.uint(NUMBER.bit, placed.bit);
       if (!Number.isNaN(placed.fill)) out.double(NUMBER.fill, placed.fill);
     }
-    if (form.kind === 'bf16') this.#bf16(out, values, n);
-    else if (form.kind !== 'step' || !this.#steps(out, values, n, form.divisor)) {
-      this.#exact(out, values, n);
-    }
+    const isRounded =
+      (form.kind === 'bf16' && this.#bf16(out, values, n)) ||
+      (form.kind === 'step' && this.#steps(out, values, n, form.divisor));
+    if (!isRounded) this.#exact(out, values, n);
     out.shut(at);
   }
 
@@ -197,17 +197,20 @@ export class NumberPacker {
     return true;
   }
 
-  /** Rounded first: what is then an integer, or one of few, takes less than the two bytes. */
-  #bf16(out: WireWriter, values: Float64Array, n: number): void {
+  /** Rounded first: what is then an integer, or one of few, takes less than the two bytes. Not where one is beyond it. */
+  #bf16(out: WireWriter, values: Float64Array, n: number): boolean {
     const halves = this.#halves;
     const rounded = this.#scaled;
     for (let i = 0; i < n; i++) {
       halves[i] = toBf16(values[i]!);
       rounded[i] = fromBf16(halves[i]!);
+      const value = values[i]!;
+      if (Math.abs(rounded[i]! - value) > Math.abs(value) * BF16_ERROR) return false;
     }
-    if (n === 0 || this.#small(out, rounded, n)) return;
-    if (this.#dictionary.write(out, rounded, n, this.#packer)) return;
+    if (n === 0 || this.#small(out, rounded, n)) return true;
+    if (this.#dictionary.write(out, rounded, n, this.#packer)) return true;
     out.bytes(NUMBER.bf16, new Uint8Array(halves.buffer, 0, n * 2));
+    return true;
   }
 
   /** Rounded to multiples of 1 / divisor; not where one is too great, or null. */

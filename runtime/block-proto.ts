@@ -3,9 +3,9 @@ import { EXACT, type FloatForm, floatError } from './float-form.ts';
 
 /** The `.proto` by which any consumer reads a set's blocks, with what each field means. */
 export function protoText(layout: BlockLayout, floats: FloatForm = EXACT): string {
-  const names = new Set(['time', 'emitted', 'kind', 'id', 'sample_rate', 'refs', 'presence']);
+  const names = new Set(['time', 'emitted', 'kind', 'id', 'samplerate', 'refs', 'presence']);
   const line = (type: string, name: string, field: number, note: string) => {
-    return `  ${type} ${fieldName(name, names)} = ${field};  // ${JSON.stringify(name)}${note}`;
+    return `  ${type} ${fieldName(name, field, names)} = ${field};  // ${JSON.stringify(name)}${note}`;
   };
   const error = floatError(floats);
   const columns = layout.columns.map(({ name, type, physical, field, isFloat }) => {
@@ -34,17 +34,17 @@ export function protoText(layout: BlockLayout, floats: FloatForm = EXACT): strin
   ].join('\n');
 }
 
-/** A protobuf name for a column; `taken` gains it. */
-export function fieldName(name: string, taken: Set<string>): string {
-  let safe =
-    name
-      .toLowerCase()
-      .replace(/[^a-z0-9]+/g, '_')
-      .replace(/^_+|_+$/g, '') || 'c';
-  if (/^\d/.test(safe)) safe = `c_${safe}`;
-  while (taken.has(safe)) safe = `${safe}_`;
-  taken.add(safe);
-  return safe;
+/**
+ * A protobuf name for a column; `taken` gains it. Names that differ in case and underscores only have one name in JSON, which
+ * protobuf refuses: the later of them bears its number.
+ */
+function fieldName(name: string, field: number, taken: Set<string>): string {
+  const words = name.toLowerCase().match(/[a-z0-9]+/g) ?? ['column'];
+  const safe = /^\d/.test(words[0]!) ? `c_${words.join('_')}` : words.join('_');
+  const candidates = [safe, `feature_${safe}`, `${safe}_${field}`];
+  const free = candidates.find((each) => !taken.has(each.replaceAll('_', '')))!;
+  taken.add(free.replaceAll('_', ''));
+  return free;
 }
 
 const PROTO_TYPES = {

@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from './config.ts';
 import type { Console } from './console-output.ts';
+import type { ExportFormat } from './export.ts';
 import { Fault } from './fault.ts';
 import { parseFloatForm } from './float-form.ts';
 import { stateBytesDefault } from './state-memory.ts';
@@ -69,6 +70,7 @@ function describe(out: Console, version: string, done: Done): Command {
   addAuthoring(program, out, done);
   addRun(program, out, done);
   addIngest(program, out, done);
+  addExport(program, out, done);
   addTrainer(program, out, done);
   return program;
 }
@@ -258,6 +260,27 @@ function addIngest(program: Command, out: Console, done: Done): void {
       const { ingestCommand } = await import('./ingest.ts');
       const { from, to, schema = [] } = options;
       done(await ingestCommand(paths, { from, to, schema }, out));
+    });
+}
+
+type ExportFlags = { format: ExportFormat; to: string; set?: string; fresh?: boolean };
+
+function addExport(program: Command, out: Console, done: Done): void {
+  program
+    .command('export')
+    .argument('<from>', 'a file of blocks, or a folder of them (a run with --format block)')
+    .description('example blocks as files that other tools read: one for each example set')
+    .addOption(
+      new Option('--format <format>', 'what to write')
+        .choices(['ndjson', 'parquet', 'tfrecord', 'csv'])
+        .makeOptionMandatory(),
+    )
+    .requiredOption('--to <dir>', 'output folder')
+    .option('--set <name>', 'only this example set')
+    .option('--fresh', 'replace files that are there')
+    .action(async (from: string, { format, to, set, fresh }: ExportFlags) => {
+      const { exportCommand } = await import('./export.ts');
+      done(await exportCommand(from, { format, to, set: set ?? null, fresh: fresh === true }, out));
     });
 }
 

@@ -23,6 +23,9 @@ export function parseFloatForm(text: string): FloatForm {
   return { kind: 'step', divisor };
 }
 
+/** Of a value that bfloat16 reaches (about 1e-38 to 3e38), half a step of its 8 bits; others are kept exactly. */
+export const BF16_ERROR = 1 / 256;
+
 /** The greatest error of a kept value, for people and for the column list; null where there is none. */
 export function floatError(form: FloatForm): string | null {
   if (form.kind === 'exact') return null;

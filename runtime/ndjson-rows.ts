@@ -1,4 +1,3 @@
-import type { ExamplePlan } from '../compiler/plan.ts';
 import { BOOL_NULL, type Column, type TextColumn } from '../operators/column.ts';
 import {
   type EmissionBatch,
@@ -27,6 +26,11 @@ const COMMA = 0x2c;
 const QUOTE = 0x22;
 const KIND_BYTES = LABEL_KINDS.map((kind) => Buffer.from(kind));
 
+type NamedColumns = {
+  readonly labels: readonly { readonly name: string }[];
+  readonly features: readonly { readonly name: string }[];
+};
+
 /** Writes emissions as the documented NDJSON lines, straight from columns. */
 export class NdjsonRows {
   readonly #labelKeys: readonly Uint8Array[];
@@ -34,7 +38,8 @@ export class NdjsonRows {
   /** Room for all of a row but its texts and lists. */
   readonly #fixedBytes: number;
 
-  constructor(plan: ExamplePlan) {
+  /** Of an example set's plan, or of a block: only the names count. */
+  constructor(plan: NamedColumns) {
     this.#labelKeys = plan.labels.map((label) =>
       Buffer.from(`${JSON.stringify(label.name)}:{"value":`),
     );

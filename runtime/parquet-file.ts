@@ -1,125 +1,205 @@
-/** A finished block file as Parquet: what `--format parquet` gives. Rows are committed as blocks, converted at the end. */
-import { rename } from 'node:fs/promises';
+/** Parquet of example blocks: what `--format parquet` gives at the end of a run, and what `export` writes. */
+import { mkdir, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type ColumnSource, fileWriter, ParquetWriter, type SchemaElement } from 'hyparquet-writer';
 import type { ExamplePlan } from '../compiler/plan.ts';
-import type { Type } from '../dsl/types.ts';
-import type { Value } from '../operators/column.ts';
-import { blockRow, readBlocks } from './block-reader.ts';
+import { showType } from '../dsl/types.ts';
+import { type Value, valueAt } from '../operators/column.ts';
+import { LABEL_ABSENT, LABEL_KINDS, ROW_AUDIT, ROW_KINDS } from '../operators/emission-batch.ts';
+import type { BlockLabel, ExampleBlock } from './block-decode.ts';
+import { readBlocks } from './block-reader.ts';
 import { PARQUET_GROUP_ROWS } from './config.ts';
-import type { ExampleRow } from './example-row.ts';
+import type { Exporter } from './export.ts';
+import { type ExportSchema, isList, scalarKind } from './export-schema.ts';
 import { fileFault } from './files.ts';
 
 type ParquetColumn = {
   readonly name: string;
   readonly schema: readonly SchemaElement[];
-  readonly value: (row: ExampleRow) => unknown;
+  /** The value of a row, by what of the block it lies in. */
+  readonly read: (block: ExampleBlock) => (row: number) => unknown;
 };
 
 /** Writes `to` from the blocks of `from`: aside, then renamed. */
 export async function blocksToParquet(from: string, to: string, plan: ExamplePlan): Promise<void> {
-  const columns = parquetColumns(plan);
-  const schema: SchemaElement[] = [{ name: 'root', num_children: columns.length }];
-  for (const column of columns) schema.push(...column.schema);
   const aside = `${to}.tmp`;
   try {
-    const writer = new ParquetWriter({ writer: fileWriter(aside), schema, createdBy: 'millrace' });
-    let rows: ExampleRow[] = [];
-    for await (const block of readBlocks(from)) {
-      for (let i = 0; i < block.rows; i++) {
-        rows.push(blockRow(block, i));
-        if (rows.length === PARQUET_GROUP_ROWS) {
-          await writeGroup(writer, columns, rows);
-          rows = [];
-        }
-      }
-    }
-    if (rows.length > 0) await writeGroup(writer, columns, rows);
-    await writer.finish();
+    const file = await ParquetExport.open(aside, {
+      set: plan.name,
+      columns: plan.features.map(({ name, type }) => ({ name, type: showType(type) })),
+      labels: plan.labels.map(({ name }) => name),
+    });
+    for await (const block of readBlocks(from)) await file.write(block);
+    await file.finish();
     await rename(aside, to);
   } catch (error) {
     throw fileFault('write', to, error);
   }
 }
 
-async function writeGroup(
-  writer: ParquetWriter,
-  columns: readonly ParquetColumn[],
-  rows: readonly ExampleRow[],
-): Promise<void> {
-  const columnData: ColumnSource[] = columns.map(({ name, value }) => ({
-    name,
-    data: rows.map(value),
-  }));
-  await writer.write({ columnData, rowGroupSize: PARQUET_GROUP_ROWS });
+/** Rows gather until a row group is full. */
+export class ParquetExport implements Exporter {
+  readonly #writer: ParquetWriter;
+  readonly #columns: readonly ParquetColumn[];
+  #gathered: unknown[][];
+  #rows = 0;
+
+  private constructor(writer: ParquetWriter, columns: readonly ParquetColumn[]) {
+    this.#writer = writer;
+    this.#columns = columns;
+    this.#gathered = columns.map(() => []);
+  }
+
+  static async open(path: string, of: ExportSchema): Promise<ParquetExport> {
+    const columns = parquetColumns(of);
+    const schema: SchemaElement[] = [{ name: 'root', num_children: columns.length }];
+    for (const column of columns) schema.push(...column.schema);
+    await mkdir(dirname(path), { recursive: true });
+    const writer = new ParquetWriter({ writer: fileWriter(path), schema, createdBy: 'millrace' });
+    return new ParquetExport(writer, columns);
+  }
+
+  async write(block: ExampleBlock): Promise<void> {
+    for (const [i, column] of this.#columns.entries()) {
+      const read = column.read(block);
+      const values = this.#gathered[i]!;
+      for (let row = 0; row < block.rows; row++) values.push(read(row));
+    }
+    this.#rows += block.rows;
+    if (this.#rows >= PARQUET_GROUP_ROWS) await this.#group();
+  }
+
+  async finish(): Promise<void> {
+    if (this.#rows > 0) await this.#group();
+    await this.#writer.finish();
+  }
+
+  async abandon(): Promise<void> {}
+
+  async #group(): Promise<void> {
+    const columnData: ColumnSource[] = this.#columns.map(({ name }, i) => ({
+      name,
+      data: this.#gathered[i]!,
+    }));
+    await this.#writer.write({ columnData, rowGroupSize: this.#rows });
+    this.#gathered = this.#columns.map(() => []);
+    this.#rows = 0;
+  }
 }
 
-function parquetColumns(plan: ExamplePlan): ParquetColumn[] {
+function parquetColumns({ columns: features, labels }: ExportSchema): ParquetColumn[] {
   const text = { type: 'BYTE_ARRAY', converted_type: 'UTF8' } as const;
   const columns: ParquetColumn[] = [
-    plain('id', text, (row) => row.id),
-    plain('time', { type: 'INT64' }, (row) => BigInt(row.time)),
-    plain('emitted', { type: 'INT64' }, (row) => BigInt(row.emitted)),
-    plain('kind', text, (row) => row.kind ?? 'example'),
+    plain(
+      'id',
+      text,
+      ({ id }) =>
+        (row) =>
+          valueAt(id, row),
+    ),
+    plain(
+      'time',
+      { type: 'INT64' },
+      ({ time }) =>
+        (row) =>
+          BigInt(time[row]!),
+    ),
+    plain(
+      'emitted',
+      { type: 'INT64' },
+      ({ emitted }) =>
+        (row) =>
+          BigInt(emitted[row]!),
+    ),
+    plain(
+      'kind',
+      text,
+      ({ kind }) =>
+        (row) =>
+          ROW_KINDS[kind[row]!],
+    ),
   ];
-  for (const { name } of plan.labels) {
-    const label = (row: ExampleRow) => row.labels[name];
+  for (const name of labels) {
     const path = (part: string) => `label.${name}.${part}`;
-    columns.push(
-      plain(path('value'), { type: 'INT32' }, (row) => label(row)?.value ?? null),
-      plain(path('kind'), text, (row) => label(row)?.kind ?? null),
-      plain(path('deadline'), { type: 'DOUBLE' }, (row) => finite(label(row)?.deadline)),
-      plain(path('elapsed'), { type: 'DOUBLE' }, (row) => finite(label(row)?.elapsed)),
-      plain(path('at_wait'), { type: 'INT32' }, (row) => label(row)?.atWait ?? null),
-      plain(path('ever'), { type: 'INT32' }, (row) => label(row)?.ever ?? null),
+    const leaf = (part: string, type: Leaf, read: LabelReader) =>
+      columns.push(plain(path(part), type, labelColumn(name, read)));
+    leaf('value', { type: 'INT32' }, (label, row) => flag(label.value[row]!));
+    leaf('kind', text, (label, row) => LABEL_KINDS[label.kind[row]!]!);
+    leaf('deadline', { type: 'DOUBLE' }, (label, row) => finite(label.deadline[row]!));
+    leaf('elapsed', { type: 'DOUBLE' }, (label, row) => finite(label.elapsed[row]!));
+    leaf('at_wait', { type: 'INT32' }, ({ audit }, row, isAudit) =>
+      isAudit && audit !== null ? flag(audit.atWait[row]!) : null,
+    );
+    leaf('ever', { type: 'INT32' }, ({ audit }, row, isAudit) =>
+      isAudit && audit !== null ? flag(audit.ever[row]!) : null,
     );
   }
   const taken = new Set(columns.map((column) => column.name));
-  plan.features.forEach(({ name, type }, i) => {
+  for (const { name, type } of features) {
     // A feature may be called `id` or `time`; a Parquet file has one name space.
-    const free = taken.has(name) ? `feature.${name}` : name;
-    columns.push(featureColumn(free, type, (row) => row.features[i] ?? null));
-  });
-  columns.push(plain('sample_rate', { type: 'DOUBLE' }, (row) => row.sampleRate));
+    columns.push(featureColumn(taken.has(name) ? `feature.${name}` : name, name, type));
+  }
+  columns.push(
+    plain(
+      'sample_rate',
+      { type: 'DOUBLE' },
+      ({ sampleRate }) =>
+        (row) =>
+          sampleRate[row]!,
+    ),
+  );
   return columns;
 }
 
 type Leaf = Pick<SchemaElement, 'type' | 'converted_type'>;
+type LabelReader = (label: BlockLabel, row: number, isAudit: boolean) => string | number | null;
 
-function plain(name: string, leaf: Leaf, value: ParquetColumn['value']): ParquetColumn {
-  return { name, schema: [{ name, repetition_type: 'OPTIONAL', ...leaf }], value };
+function plain(name: string, leaf: Leaf, read: ParquetColumn['read']): ParquetColumn {
+  return { name, schema: [{ name, repetition_type: 'OPTIONAL', ...leaf }], read };
 }
 
-function featureColumn(name: string, type: Type, read: (row: ExampleRow) => Value): ParquetColumn {
-  if (type.kind === 'error') throw new Error('the error type has no column');
-  const scalar = type.kind === 'list' ? type.of : type.name;
-  const convert = CONVERT[LEAF_KIND[scalar]];
-  const leaf = LEAVES[LEAF_KIND[scalar]];
-  if (type.kind === 'scalar') return plain(name, leaf, (row) => convert(read(row)));
+function labelColumn(name: string, read: LabelReader): ParquetColumn['read'] {
+  return (block) => {
+    const label = block.labels.find((each) => each.name === name);
+    if (label === undefined) return () => null;
+    return (row) =>
+      label.kind[row] === LABEL_ABSENT ? null : read(label, row, block.kind[row] === ROW_AUDIT);
+  };
+}
+
+/** `path`: its name in the file. */
+function featureColumn(path: string, name: string, type: string): ParquetColumn {
+  const kind = scalarKind(type);
+  const convert = CONVERT[kind];
+  const leaf = LEAVES[kind];
+  const values = (block: ExampleBlock): ((row: number) => Value) => {
+    const column = block.columns.find((each) => each.name === name)?.column;
+    return column === undefined ? () => null : (row) => valueAt(column, row);
+  };
+  if (!isList(type)) {
+    return plain(path, leaf, (block) => {
+      const read = values(block);
+      return (row) => convert(read(row));
+    });
+  }
   return {
-    name,
+    name: path,
     schema: [
-      { name, repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'LIST' },
+      { name: path, repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'LIST' },
       { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
       { name: 'element', repetition_type: 'REQUIRED', ...leaf },
     ],
-    value: (row) => {
-      const list = read(row);
-      return Array.isArray(list) ? list.map(convert) : null;
+    read: (block) => {
+      const read = values(block);
+      return (row) => {
+        const list = read(row);
+        return Array.isArray(list) ? list.map(convert) : null;
+      };
     },
   };
 }
 
-type LeafKind = 'text' | 'bool' | 'whole' | 'double';
-
-const LEAF_KIND = {
-  string: 'text',
-  bool: 'bool',
-  int: 'whole',
-  money: 'whole',
-  timestamp: 'whole',
-  duration: 'whole',
-  float: 'double',
-} as const;
+type LeafKind = ReturnType<typeof scalarKind>;
 
 const LEAVES: Readonly<Record<LeafKind, Leaf>> = {
   text: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
@@ -135,6 +215,11 @@ const CONVERT: Readonly<Record<LeafKind, (value: Value) => unknown>> = {
   double: (value) => value,
 };
 
-function finite(value: number | undefined): number | null {
-  return value === undefined || !Number.isFinite(value) ? null : value;
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
+
+/** 0 and 1 are themselves; 2 is none. */
+function flag(value: number): number | null {
+  return value === 2 ? null : value;
 }

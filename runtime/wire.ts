@@ -42,7 +42,7 @@ export class WireWriter {
   double(field: number, value: number): void {
     this.#tag(field, FIXED64);
     double[0] = value;
-    this.#raw(doubleBytes);
+    this.raw(doubleBytes);
   }
 
   fixed32(field: number, value: number): void {
@@ -58,7 +58,7 @@ export class WireWriter {
   bytes(field: number, value: Uint8Array): void {
     this.#tag(field, DELIMITED);
     this.varint(value.length);
-    this.#raw(value);
+    this.raw(value);
   }
 
   /** A whole number in (-2^52, 2^52), zigzag. */
@@ -100,6 +100,18 @@ export class WireWriter {
     this.bytes(field, bytesOf(values));
   }
 
+  /** A bare varint of a whole number in (-2^53, 2^53), as int64: a negative one is its two's complement. */
+  int64(value: number): void {
+    if (value >= 0) {
+      this.varint(value);
+      return;
+    }
+    this.#reserve(10);
+    let rest = BigInt.asUintN(64, BigInt(value));
+    for (; rest >= 128n; rest >>= 7n) this.#bytes[this.#at++] = Number(rest & 127n) | 128;
+    this.#bytes[this.#at++] = Number(rest);
+  }
+
   #begin(field: number, length: number): void {
     this.#tag(field, DELIMITED);
     this.varint(length);
@@ -119,7 +131,8 @@ export class WireWriter {
     this.varint(field * 8 + wireType);
   }
 
-  #raw(value: Uint8Array): void {
+  /** Bytes as they are. */
+  raw(value: Uint8Array): void {
     this.#reserve(value.length);
     this.#bytes.set(value, this.#at);
     this.#at += value.length;

@@ -46,7 +46,17 @@ export function throughBlock(
   n: number,
   options: BlockOptions = BLOCK_OPTIONS,
 ): { readonly bytes: Uint8Array; readonly block: ExampleBlock } {
-  const layout: BlockLayout = {
+  const writer = new BlockWriter(layoutOf(columns), 'digest', options);
+  const batch = batchOf(
+    n,
+    columns.map(({ column }) => column),
+  );
+  const bytes = writer.encode(batch, allRows(n), 0).slice();
+  return { bytes, block: decodeBlock(bytes) };
+}
+
+export function layoutOf(columns: readonly TestColumn[]): BlockLayout {
+  return {
     set: 'a set',
     labels: [],
     columns: columns.map(({ column, ...said }, i) => ({
@@ -55,13 +65,6 @@ export function throughBlock(
       ...said,
     })),
   };
-  const writer = new BlockWriter(layout, 'digest', options);
-  const batch = batchOf(
-    n,
-    columns.map(({ column }) => column),
-  );
-  const bytes = writer.encode(batch, allRows(n), 0).slice();
-  return { bytes, block: decodeBlock(bytes) };
 }
 
 export function numbers(values: readonly (number | null)[]): Column {

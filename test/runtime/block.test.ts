@@ -345,7 +345,9 @@ describe('the generated schema', () => {
       ...{ set: EVERYTHING.name, plan_digest: 'digest', rows: 30 },
     });
     const body = readBy(protoText(LAYOUT), bytes);
-    expect(Object.keys(body)).toEqual(expect.arrayContaining(['count_5m', 'id_', 'label_clicked']));
+    expect(Object.keys(body)).toEqual(
+      expect.arrayContaining(['count_5m', 'feature_id', 'label_clicked']),
+    );
   });
 
   it('of an older plan reads blocks of a newer one, and the other way round', () => {

@@ -1,0 +1,130 @@
+/**
+ * `millrace/examples`: example blocks read from files, folders or the records of a topic, as columns or as rows.
+ *
+ *   for await (const block of readBlocksOf('out')) … // typed arrays: feature(block, 'ad_ctr'), label(block, 'clicked')
+ *   for await (const example of readExamplesOf('out')) … // plain objects
+ */
+import { type Column, type Value, valueAt } from '../operators/column.ts';
+import { LABEL_ABSENT, LABEL_KINDS, ROW_KINDS } from '../operators/emission-batch.ts';
+import { decodeBlock, type ExampleBlock } from './block-decode.ts';
+import { blockFiles } from './block-files.ts';
+import { readBlocks } from './block-reader.ts';
+import type { LabelKind } from './example-row.ts';
+import { Fault } from './fault.ts';
+
+export type { Column, Value } from '../operators/column.ts';
+export { textAt, valueAt } from '../operators/column.ts';
+export {
+  type BlockFeature,
+  type BlockHeader,
+  type BlockLabel,
+  decodeBlock,
+  decodeBlockHeader,
+  type ExampleBlock,
+} from './block-decode.ts';
+
+/** A block file, a folder of them, or blocks one by one, such as the values of a topic's records. */
+export type BlockSource = string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/** The blocks of a source, in order. A Fault `block_damaged` at one whose checksum does not agree, before any of its rows. */
+export async function* readBlocksOf(source: BlockSource): AsyncGenerator<ExampleBlock> {
+  if (typeof source === 'string') {
+    for (const file of await blockFiles(source)) yield* readBlocks(file);
+  } else {
+    for await (const bytes of source) yield decodeBlock(bytes);
+  }
+}
+
+/** A row of a block as plain data. */
+export type Example = {
+  readonly set: string;
+  /** Rows of the set before this one since the run began: with `set`, what it is known by. */
+  readonly position: number;
+  /** The anchor's id, and its time, ms since the epoch. */
+  readonly id: string;
+  readonly time: number;
+  /** When it was emitted, ms. */
+  readonly emitted: number;
+  /** `shown` and `audit` rows are for measuring, and `shown` ones have no labels. */
+  readonly kind: 'example' | 'shown' | 'audit';
+  /** What a loss multiplies it by: one over the share of such rows that were kept. */
+  readonly weight: number;
+  readonly features: Readonly<Record<string, Value>>;
+  /** Every label of the set. */
+  readonly labels: Readonly<Record<string, ExampleLabel>>;
+};
+
+export type ExampleLabel = {
+  /** 0 or 1; null where it is not due in this row, or unknown. */
+  readonly value: 0 | 1 | null;
+  /** 1 where there is a value to learn from, else 0. */
+  readonly mask: 0 | 1;
+  /** How the value came to be. */
+  readonly kind: LabelKind;
+  /** Emission less anchor time, ms; null where it is not due. */
+  readonly age: number | null;
+  /** When it is final, ms; null where it is not due. */
+  readonly deadline: number | null;
+};
+
+/** The rows of a source, in order. */
+export async function* readExamplesOf(source: BlockSource): AsyncGenerator<Example> {
+  for await (const block of readBlocksOf(source)) {
+    for (let row = 0; row < block.rows; row++) yield exampleAt(block, row);
+  }
+}
+
+/** Row `row` of a block. */
+function exampleAt(block: ExampleBlock, row: number): Example {
+  const features: Record<string, Value> = {};
+  for (const { name, column } of block.columns) features[name] = valueAt(column, row);
+  const labels: Record<string, ExampleLabel> = {};
+  for (const { name, value, kind, elapsed, deadline } of block.labels) {
+    const isDue = kind[row] !== LABEL_ABSENT;
+    const known = isDue && value[row]! < 2 ? (value[row] as 0 | 1) : null;
+    labels[name] = {
+      ...{ value: known, mask: known === null ? 0 : 1 },
+      kind: LABEL_KINDS[kind[row]!]!,
+      age: isDue ? elapsed[row]! : null,
+      deadline: isDue ? deadline[row]! : null,
+    };
+  }
+  return {
+    ...{ set: block.set, position: block.firstRow + row },
+    id: valueAt(block.id, row) as string,
+    ...{ time: block.time[row]!, emitted: block.emitted[row]! },
+    kind: ROW_KINDS[block.kind[row]!]!,
+    weight: 1 / block.sampleRate[row]!,
+    ...{ features, labels },
+  };
+}
+
+/** A feature's column, by row. A Fault `no_such_feature` that lists those there are. */
+export function feature(block: ExampleBlock, name: string): Column {
+  const found = block.columns.find((column) => column.name === name);
+  if (found !== undefined) return found.column;
+  const names = block.columns.map((column) => column.name).join(', ');
+  throw new Fault('no_such_feature', `${block.set} has no feature ${name}; it has ${names}`);
+}
+
+/** A label's values (0 or 1; 0 where masked), masks and ages (ms), by row. A Fault `no_such_label`. */
+export function label(
+  block: ExampleBlock,
+  name: string,
+): { readonly value: Float32Array; readonly mask: Float32Array; readonly age: Float64Array } {
+  const found = block.labels.find((each) => each.name === name);
+  if (found === undefined) {
+    const names = block.labels.map((each) => each.name).join(', ');
+    throw new Fault('no_such_label', `${block.set} has no label ${name}; it has ${names}`);
+  }
+  const mask = Float32Array.from(found.kind, (kind, row) =>
+    kind !== LABEL_ABSENT && found.value[row]! < 2 ? 1 : 0,
+  );
+  const value = Float32Array.from(mask, (known, row) => known * (found.value[row] === 1 ? 1 : 0));
+  return { value, mask, age: found.elapsed };
+}
+
+/** What a loss multiplies each row by. */
+export function weights(block: ExampleBlock): Float32Array {
+  return Float32Array.from(block.sampleRate, (rate) => 1 / rate);
+}

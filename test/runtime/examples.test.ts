@@ -1,0 +1,91 @@
+/** `millrace/examples`, as a trainer's program uses it. */
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { blockLayout } from '../../runtime/block-layout.ts';
+import { BlockWriter } from '../../runtime/block-writer.ts';
+import { emissionRows } from '../../runtime/emission-row.ts';
+import {
+  type Example,
+  feature,
+  label,
+  readBlocksOf,
+  readExamplesOf,
+  weights,
+} from '../../runtime/examples.ts';
+import { disk } from '../../runtime/files.ts';
+import { openSink } from '../../runtime/open-sink.ts';
+import { rng } from '../random.ts';
+import { allRows } from './block-world.ts';
+import { EVERYTHING, randomBatch } from './random-batch.ts';
+
+let folder = '';
+const batch = randomBatch(rng(3), 800);
+const rows = emissionRows(batch, EVERYTHING);
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'millrace-examples-'));
+  const more = { files: disk, plan: EVERYTHING, planDigest: 'd', at: null };
+  const sink = await openSink(folder, 'block', more);
+  await sink.write(batch, null);
+  await sink.commit();
+  await sink.close();
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('millrace/examples', () => {
+  it('is what the package exports', () => {
+    const root = resolve(import.meta.dirname, '../..');
+    const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    for (const path of Object.values<string>(exports['./examples'])) {
+      const source = path.replace('./dist/', '').replace(/(\.d)?\.(ts|js)$/, '.ts');
+      expect(existsSync(join(root, source)), path).toBe(true);
+    }
+  });
+
+  it('gives rows with weights, masks, ages and positions', async () => {
+    const found: Example[] = [];
+    for await (const example of readExamplesOf(folder)) found.push(example);
+    expect(found.length).toBe(800);
+    for (const [i, example] of found.entries()) {
+      const row = rows[i]!;
+      expect(example).toMatchObject({
+        ...{ set: EVERYTHING.name, position: i, id: row.id, time: row.time, emitted: row.emitted },
+        ...{ kind: row.kind ?? 'example', weight: 1 / row.sampleRate },
+      });
+      expect(Object.values(example.features)).toEqual(row.features);
+      for (const name of ['clicked', 'bought']) {
+        const due = row.labels[name];
+        const value = due?.value ?? null;
+        expect(example.labels[name]).toEqual({
+          ...{ value, mask: value === null ? 0 : 1, kind: due?.kind ?? 'absent' },
+          ...{ age: due?.elapsed ?? null, deadline: due?.deadline ?? null },
+        });
+      }
+    }
+  });
+
+  it('gives columns as arrays, of files and of records', async () => {
+    const writer = new BlockWriter(blockLayout(EVERYTHING), 'd');
+    const record = writer.encode(batch, allRows(800), 0).slice();
+    for (const source of [join(folder, 'every__thing_.block'), [record]]) {
+      let at = 0;
+      for await (const block of readBlocksOf(source)) {
+        const { value, mask, age } = label(block, 'clicked');
+        const count = feature(block, 'count[5m]');
+        for (let row = 0; row < block.rows; row++, at++) {
+          const due = rows[at]!.labels.clicked;
+          expect(mask[row]).toBe(due === undefined || due.value === null ? 0 : 1);
+          expect(value[row]).toBe(due?.value ?? 0);
+          if (due !== undefined) expect(age[row]).toBe(due.elapsed);
+          expect(count.kind === 'f64' && count.data[row]).toBe(rows[at]!.features[0]);
+          expect(weights(block)[row]).toBe(Math.fround(1 / rows[at]!.sampleRate));
+        }
+        expect(() => feature(block, 'clicks')).toThrow(/no feature clicks; it has count\[5m\]/);
+        expect(() => label(block, 'sold')).toThrow(/no label sold; it has clicked, bought/);
+      }
+      expect(at).toBe(800);
+    }
+  });
+});
