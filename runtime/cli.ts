@@ -1,14 +1,17 @@
 /** The command line: its words, and which command answers. Exit codes: 0 done, 1 the program, 2 the command line, 3 the world. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { addExport } from './cli-export.ts';
 import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from './config.ts';
 import type { Console } from './console-output.ts';
-import type { ExportFormat } from './export.ts';
 import { Fault } from './fault.ts';
 import { parseFloatForm } from './float-form.ts';
 import { stateBytesDefault } from './state-memory.ts';
 import type { TrainFlags } from './train-command.ts';
 import { DEVICES } from './trainer/tensor-device.ts';
 import { UsageError } from './usage-error.ts';
+
+/** For the files that add commands: Commander itself is this file's. */
+export type { Command } from 'commander';
 
 /** Runs one command line (without `node` and the script) and gives the exit code. Never throws for the user's mistakes. */
 export async function main(
@@ -260,27 +263,6 @@ function addIngest(program: Command, out: Console, done: Done): void {
       const { ingestCommand } = await import('./ingest.ts');
       const { from, to, schema = [] } = options;
       done(await ingestCommand(paths, { from, to, schema }, out));
-    });
-}
-
-type ExportFlags = { format: ExportFormat; to: string; set?: string; fresh?: boolean };
-
-function addExport(program: Command, out: Console, done: Done): void {
-  program
-    .command('export')
-    .argument('<from>', 'a file of blocks, or a folder of them (a run with --format block)')
-    .description('example blocks as files that other tools read: one for each example set')
-    .addOption(
-      new Option('--format <format>', 'what to write')
-        .choices(['ndjson', 'parquet', 'tfrecord', 'csv'])
-        .makeOptionMandatory(),
-    )
-    .requiredOption('--to <dir>', 'output folder')
-    .option('--set <name>', 'only this example set')
-    .option('--fresh', 'replace files that are there')
-    .action(async (from: string, { format, to, set, fresh }: ExportFlags) => {
-      const { exportCommand } = await import('./export.ts');
-      done(await exportCommand(from, { format, to, set: set ?? null, fresh: fresh === true }, out));
     });
 }
 
