@@ -17,14 +17,19 @@ const ALIGNED_BYTES_MIN = 1 << 20;
 const MEMORY_PAGE_BYTES = 65_536;
 const MEMORY_PAGES_MAX = 65_536;
 
-/** `bytes` of zeroes, a multiple of 64 KiB. */
-export function slabMemory(bytes: number): ArrayBuffer {
+/** `bytes` of zeroes, or `least` where the machine has no room for so many; multiples of 64 KiB. */
+export function slabMemory(bytes: number, least: number): ArrayBuffer {
+  if (bytes < ALIGNED_BYTES_MIN) return new ArrayBuffer(bytes);
+  return alignedMemory(bytes) ?? alignedMemory(least) ?? new ArrayBuffer(least);
+}
+
+/** Null where it cannot be had. */
+function alignedMemory(bytes: number): ArrayBuffer | null {
   const pages = bytes / MEMORY_PAGE_BYTES;
-  if (bytes < ALIGNED_BYTES_MIN || pages > MEMORY_PAGES_MAX) return new ArrayBuffer(bytes);
+  if (pages > MEMORY_PAGES_MAX) return null;
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer;
   } catch {
-    // The machine bounds address space: any memory does.
-    return new ArrayBuffer(bytes);
+    return null;
   }
 }

@@ -21,7 +21,13 @@ export const ROOT_WORDS = 64;
 export const ROOT_USER = 32;
 /** Root word: how many words lie in free lists. */
 const FREE_WORDS = 31;
-const GROWTH = 4;
+/** A slab grows to so many times its size: small ones are many, large ones are dear to copy. */
+const GROWTH_SMALL = 4;
+const GROWTH_LARGE = 16;
+/** 1 MiB. */
+const LARGE_WORDS = 1 << 17;
+/** Blocks of at most so many words are zeroed one by one: a call costs more. */
+const FILL_WORDS_MIN = 64;
 /** 2^30 words (8 GiB) is the most one slab may hold. */
 export const SLAB_WORDS_MAX = 2 ** 30;
 
@@ -36,7 +42,7 @@ export class Slab {
   constructor(name: string, initialWords: number = PAGE_WORDS) {
     this.name = name;
     const words = roundUp(Math.max(initialWords, PAGE_WORDS));
-    const buffer = slabMemory(words * 8);
+    const buffer = slabMemory(words * 8, words * 8);
     this.f64 = new Float64Array(buffer);
     this.i32 = new Int32Array(buffer);
     this.u8 = new Uint8Array(buffer);
@@ -56,17 +62,20 @@ export class Slab {
   }
 
   /**
-   * Makes room for word indexes below `words`: four times as many as there were. Fresh room is zero pages that the
-   * system maps when they are first written, so room costs nothing, but copying into it does. New words are 0.
+   * Makes room for word indexes below `words`, and much more. Fresh room is zero pages that the system maps when they are
+   * first written, so room costs nothing, but copying into it does. New words are 0.
    */
   ensure(words: number): void {
     if (words <= this.f64.length) return;
     assert(words <= SLAB_WORDS_MAX, `slab ${this.name} would exceed ${SLAB_WORDS_MAX} words`);
-    const size = roundUp(Math.min(SLAB_WORDS_MAX, Math.max(words, this.f64.length * GROWTH)));
-    const buffer = slabMemory(size * 8);
+    const before = this.f64.length;
+    const wanted = before * (before < LARGE_WORDS ? GROWTH_SMALL : GROWTH_LARGE);
+    const least = roundUp(words);
+    const size = Math.max(least, roundUp(Math.min(SLAB_WORDS_MAX, wanted)));
+    const buffer = slabMemory(size * 8, Math.min(size, Math.max(least, before * 2)) * 8);
     const f64 = new Float64Array(buffer);
     f64.set(this.f64);
-    const dirty = new Uint8Array(size >> PAGE_SHIFT);
+    const dirty = new Uint8Array(f64.length >> PAGE_SHIFT);
     dirty.set(this.dirty);
     this.f64 = f64;
     this.i32 = new Int32Array(buffer);
@@ -88,12 +97,12 @@ export class Slab {
   alloc(sizeClass: number): number {
     assert(sizeClass >= 0 && sizeClass < FREE_WORDS - 1, `size class ${sizeClass}`);
     const head = this.f64[1 + sizeClass]!;
-    const words = 2 ** sizeClass;
+    const words = 1 << sizeClass;
     if (head === 0) return this.bump(words);
     this.f64[1 + sizeClass] = this.f64[head]!;
     this.f64[FREE_WORDS]! -= words;
     this.dirty[0] = 1;
-    this.f64.fill(0, head, head + words);
+    zero(this.f64, head, words);
     this.mark(head, words);
     return head;
   }
@@ -101,7 +110,7 @@ export class Slab {
   free(at: number, sizeClass: number): void {
     this.f64[at] = this.f64[1 + sizeClass]!;
     this.f64[1 + sizeClass] = at;
-    this.f64[FREE_WORDS]! += 2 ** sizeClass;
+    this.f64[FREE_WORDS]! += 1 << sizeClass;
     this.dirty[0] = 1;
     this.dirty[at >> PAGE_SHIFT] = 1;
   }
@@ -169,6 +178,11 @@ export class SlabSet {
     for (const slab of this.#slabs.values()) sum += slab.bytes;
     return sum;
   }
+}
+
+function zero(f64: Float64Array, at: number, words: number): void {
+  if (words > FILL_WORDS_MIN) f64.fill(0, at, at + words);
+  else for (let i = at; i < at + words; i++) f64[i] = 0;
 }
 
 function roundUp(words: number): number {

@@ -3,7 +3,6 @@ import { quarantineName } from './quarantine.ts';
 import { type OutputFormat, type Sink, type SinkParts, safeName, sinkName } from './sink.ts';
 import { BlockSink } from './sink-block.ts';
 import { NdjsonSink } from './sink-ndjson.ts';
-import { ParquetSink } from './sink-parquet.ts';
 
 /** Every file a run of the plan may write into its folder, in any format. */
 export function outputNames(plan: Plan): string[] {
@@ -27,7 +26,10 @@ export async function openSink(
       return NdjsonSink.open(folder, name, more);
     case 'block':
       return BlockSink.open(folder, name, more);
-    case 'parquet':
+    case 'parquet': {
+      // Its library is loaded by those that write Parquet.
+      const { ParquetSink } = await import('./sink-parquet.ts');
       return ParquetSink.open(folder, name, more);
+    }
   }
 }

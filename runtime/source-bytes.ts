@@ -150,6 +150,7 @@ function settled(gunzip: Gunzip, piece: Uint8Array | null): Promise<void> {
 
 async function* unzstd(raw: ByteSource, path: string): AsyncGenerator<Uint8Array> {
   const out: Uint8Array[] = [];
+  const { Decompress } = await import('fzstd');
   const zstd = new Decompress((piece) => {
     out.push(piece.slice());
   });
