@@ -4,10 +4,10 @@
  *   header  16 B   'MLOG', u32 version, f64 offset of its first record
  *   batch   24 B   u32 payload bytes, u32 CRC-32 of the 16 bytes that follow and the payload,
  *                  f64 offset of its first record, u32 records, u32 zero
- *           payload: per record u32 length, bytes
+ *           payload: per record u32 length, u32 zero, bytes, zeroes up to a multiple of 8
  *
  * A batch is whole or absent: what a crash left half written at the end of the last segment is cut off at open. A bad
- * batch with a good one behind it is no torn tail but damage, and a Fault.
+ * batch with a good one behind it is no torn tail but damage, and a Fault: at open, or in a long segment when it is read.
  */
 import { assert } from '../operators/assert.ts';
 import { crc32 } from './checksum.ts';
@@ -18,7 +18,12 @@ import type { LogRecord } from './log.ts';
 
 export const SEGMENT_HEADER_BYTES = 16;
 const BATCH_HEADER_BYTES = 24;
-const VERSION = 1;
+const RECORD_HEADER_BYTES = 8;
+/** Records begin at multiples of it, so that arrays in them can be used where they lie. */
+const ALIGN = 8;
+/** Of a longer segment only headers and the last batches are read at open. */
+const VERIFIED_BYTES_MAX = 4 * 1024 * 1024;
+const VERSION = 2;
 const MAGIC = 0x474f4c4d;
 
 export class LogSegment {
@@ -46,7 +51,7 @@ export class LogSegment {
     return new LogSegment(file, base);
   }
 
-  /** Reads the batch headers and checks every checksum; `last` allows (and cuts off) a torn tail. */
+  /** Reads the batch headers and checks checksums; `last` allows (and cuts off) a torn tail. */
   static async open(file: AppendFile, base: number, last: boolean): Promise<LogSegment> {
     const header = await file.readAt(0, SEGMENT_HEADER_BYTES);
     if (header.length < SEGMENT_HEADER_BYTES && last) return LogSegment.create(file, base);
@@ -98,44 +103,70 @@ export class LogSegment {
   }
 
   async #scan(last: boolean): Promise<void> {
+    const { file } = this;
     let position = SEGMENT_HEADER_BYTES;
-    while (position < this.file.length) {
-      const records = await this.#batchAt(position, this.end);
-      if (records === null) {
-        if (!last || (await this.#hasBatchBehind(position))) {
-          throw damaged(this.file.path, position, 'a checksum does not match');
-        }
-        await this.file.truncate(position);
-        await this.file.sync();
-        return;
-      }
+    while (position < file.length) {
+      const header = await this.#headerAt(position);
+      if (header === null || header.offset !== this.end) break;
       this.#batchOffsets.push(this.end);
       this.#batchPositions.push(position);
-      this.end += records.count;
-      position += records.bytes;
+      this.end += header.count;
+      position += header.bytes;
     }
+    const whole = await this.#wholeBatches();
+    if (whole === this.#batchPositions.length && position === file.length) return;
+    const bad = this.#batchPositions[whole] ?? position;
+    if (!last || (await this.#hasBatchBehind(bad))) {
+      throw damaged(file.path, bad, 'a checksum does not match');
+    }
+    this.end = this.#batchOffsets[whole] ?? this.end;
+    this.#batchOffsets.length = whole;
+    this.#batchPositions.length = whole;
+    await file.truncate(bad);
+    await file.sync();
   }
 
-  async #batchAt(
+  /** How many batches stand before the first bad one; of a long segment, before the bad ones at its end. */
+  async #wholeBatches(): Promise<number> {
+    const count = this.#batchPositions.length;
+    if (this.file.length <= VERIFIED_BYTES_MAX) {
+      for (let i = 0; i < count; i++) if (!(await this.#isWhole(i))) return i;
+      return count;
+    }
+    let whole = count;
+    while (whole > 0 && !(await this.#isWhole(whole - 1))) whole--;
+    return whole;
+  }
+
+  async #isWhole(i: number): Promise<boolean> {
+    return (await this.#batchAt(this.#batchPositions[i]!, this.#batchOffsets[i]!)) !== null;
+  }
+
+  /** Of the batch there, if it lies within the file: its bytes, records, and the offset of its first record. */
+  async #headerAt(
     position: number,
-    offset: number,
-  ): Promise<{ bytes: number; count: number } | null> {
+  ): Promise<{ bytes: number; count: number; offset: number } | null> {
     const header = await this.file.readAt(position, BATCH_HEADER_BYTES);
     if (header.length < BATCH_HEADER_BYTES) return null;
-    const bytes = BATCH_HEADER_BYTES + viewOf(header).getUint32(0, true);
+    const view = viewOf(header);
+    const bytes = BATCH_HEADER_BYTES + view.getUint32(0, true);
     if (bytes > LOG_BATCH_BYTES_MAX || position + bytes > this.file.length) return null;
-    const records = decodeBatch(await this.file.readAt(position, bytes), offset);
-    return records === null ? null : { bytes, count: records.length };
+    return { bytes, count: view.getUint32(16, true), offset: view.getFloat64(8, true) };
+  }
+
+  async #batchAt(position: number, offset: number): Promise<LogRecord[] | null> {
+    const header = await this.#headerAt(position);
+    if (header === null) return null;
+    return decodeBatch(await this.file.readAt(position, header.bytes), offset);
   }
 
   /** Whether a whole batch follows the bad one: then this is damage, not a write cut short. */
   async #hasBatchBehind(position: number): Promise<boolean> {
-    const header = await this.file.readAt(position, BATCH_HEADER_BYTES);
-    if (header.length < BATCH_HEADER_BYTES) return false;
-    const next = position + BATCH_HEADER_BYTES + viewOf(header).getUint32(0, true);
-    const behind = await this.file.readAt(next, BATCH_HEADER_BYTES);
-    if (behind.length < BATCH_HEADER_BYTES) return false;
-    return (await this.#batchAt(next, viewOf(behind).getFloat64(8, true))) !== null;
+    const bad = await this.file.readAt(position, BATCH_HEADER_BYTES);
+    if (bad.length < BATCH_HEADER_BYTES) return false;
+    const next = position + BATCH_HEADER_BYTES + viewOf(bad).getUint32(0, true);
+    const behind = await this.#headerAt(next);
+    return behind !== null && (await this.#batchAt(next, behind.offset)) !== null;
   }
 
   /** Index of the batch that holds `offset`. */
@@ -153,7 +184,7 @@ export class LogSegment {
 
 function encodeBatch(values: readonly Uint8Array[], offset: number): Uint8Array {
   let payload = 0;
-  for (const value of values) payload += 4 + value.length;
+  for (const value of values) payload += RECORD_HEADER_BYTES + padded(value.length);
   assert(payload <= LOG_BATCH_BYTES_MAX, `a log batch of ${payload} bytes`);
   const bytes = new Uint8Array(BATCH_HEADER_BYTES + payload);
   const view = viewOf(bytes);
@@ -163,8 +194,8 @@ function encodeBatch(values: readonly Uint8Array[], offset: number): Uint8Array 
   let at = BATCH_HEADER_BYTES;
   for (const value of values) {
     view.setUint32(at, value.length, true);
-    bytes.set(value, at + 4);
-    at += 4 + value.length;
+    bytes.set(value, at + RECORD_HEADER_BYTES);
+    at += RECORD_HEADER_BYTES + padded(value.length);
   }
   view.setUint32(4, crc32(bytes.subarray(8)), true);
   return bytes;
@@ -182,10 +213,15 @@ function decodeBatch(bytes: Uint8Array, offset: number): LogRecord[] | null {
   let at = BATCH_HEADER_BYTES;
   for (let i = 0; i < count; i++) {
     const length = view.getUint32(at, true);
-    records.push({ offset: offset + i, value: bytes.subarray(at + 4, at + 4 + length) });
-    at += 4 + length;
+    const from = at + RECORD_HEADER_BYTES;
+    records.push({ offset: offset + i, value: bytes.subarray(from, from + length) });
+    at = from + padded(length);
   }
   return records;
+}
+
+function padded(length: number): number {
+  return Math.ceil(length / ALIGN) * ALIGN;
 }
 
 function viewOf(bytes: Uint8Array): DataView {

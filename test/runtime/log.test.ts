@@ -134,6 +134,28 @@ describe('the embedded log after a crash', () => {
     });
   });
 
+  it('reads a long segment’s bytes once: damage is found when they are read, a torn tail at open', async () => {
+    const disk = new SimulatedDisk(rng(6));
+    const megabyte = (i: number) => new Uint8Array(1 << 20).fill(i);
+    const log = await new EmbeddedLog('/log', { files: disk }).open('t', 0);
+    for (let i = 0; i < 8; i++) await log.append([megabyte(i)]);
+    const node = disk.nodes.get(SEGMENT)!;
+    const intact = node.bytes.slice(0, node.length);
+    const open = () => new EmbeddedLog('/log', { files: disk }).open('t', 0);
+    node.bytes[3_500_000]! ^= 1;
+    const damaged = await open();
+    expect(damaged.end).toBe(8);
+    expect((await damaged.read(0, 1))[0]?.value).toEqual(megabyte(0));
+    await expect(damaged.read(3, 1)).rejects.toMatchObject({ kind: 'log_damaged' });
+    // The last two batches were half written: neither is kept, nor anything behind them.
+    node.bytes.set(intact);
+    node.bytes.fill(0, intact.length - 1_500_000);
+    const torn = await open();
+    expect(torn.end).toBe(6);
+    await torn.append([megabyte(9)]);
+    expect((await (await open()).read(6, 1))[0]?.value).toEqual(megabyte(9));
+  });
+
   it('says when the disk is full and goes on when it is not', async () => {
     const disk = new SimulatedDisk(rng(4));
     const log = await new EmbeddedLog('/log', { files: disk }).open('t', 0);
