@@ -3,7 +3,6 @@ import type { Plan, ScanField } from '../compiler/plan.ts';
 import { didYouMean } from '../dsl/suggest.ts';
 import { checkInputFiles } from './input-files.ts';
 import { isProtobuf, openReader } from './open-reader.ts';
-import { parseSchemas } from './protobuf-schemas.ts';
 import { openLogSource } from './source-log.ts';
 import type { SourceInput } from './task-source.ts';
 import { UsageError } from './usage-error.ts';
@@ -22,7 +21,7 @@ export async function parseInputs(
   schemaOptions: readonly string[] = [],
   decoded: (field: ScanField) => ScanField = (field) => field,
 ): Promise<SourceInput[]> {
-  const schemas = parseSchemas(schemaOptions, (stream) => scanOf(plan, '--schema', stream));
+  const schemas = await schemasOf(plan, schemaOptions);
   const filesByScan = new Map<number, string[]>();
   for (const from of froms) {
     const at = from.indexOf('=');
@@ -96,4 +95,11 @@ function scanOf(plan: Plan, option: string, name: string): number {
 
 function namesOf(plan: Plan, streams: readonly number[]): string[] {
   return streams.map((index) => plan.streams[index]!.name);
+}
+
+/** By index of scan. The library behind it is loaded where there is a schema. */
+async function schemasOf(plan: Plan, options: readonly string[]) {
+  if (options.length === 0) return new Map<number, never>();
+  const { parseSchemas } = await import('./protobuf-schemas.ts');
+  return parseSchemas(options, (stream) => scanOf(plan, '--schema', stream));
 }

@@ -2,11 +2,7 @@ import type { ScanField } from '../compiler/plan.ts';
 import { assert } from '../operators/assert.ts';
 import type { ProtobufSchema } from '../operators/protobuf.ts';
 import type { ReadPosition, RecordReader } from './record-reader.ts';
-import { openAvro } from './source-avro.ts';
-import { openCsv } from './source-csv.ts';
 import { openNdjson } from './source-ndjson.ts';
-import { openParquet } from './source-parquet.ts';
-import { openProtobuf } from './source-protobuf.ts';
 
 export type ReaderOptions = {
   /** Where to go on; null: at the beginning. */
@@ -27,15 +23,24 @@ export async function openReader(
 ): Promise<RecordReader> {
   const at = options.at ?? { rows: 0, bytes: 0 };
   switch (formatOf(path)) {
-    case 'csv':
+    // What most runs do without is loaded by those that need it.
+    case 'csv': {
+      const { openCsv } = await import('./source-csv.ts');
       return openCsv(path, fields, at);
-    case 'parquet':
+    }
+    case 'parquet': {
+      const { openParquet } = await import('./source-parquet.ts');
       return openParquet(path, fields, at);
-    case 'avro':
+    }
+    case 'avro': {
+      const { openAvro } = await import('./source-avro.ts');
       return openAvro(path, fields, at);
-    case 'protobuf':
+    }
+    case 'protobuf': {
       assert(options.schema != null, `${path} was to be opened without its schema`);
+      const { openProtobuf } = await import('./source-protobuf.ts');
       return openProtobuf(path, fields, at, options.schema);
+    }
     default:
       return openNdjson(path, fields, at);
   }

@@ -5,7 +5,6 @@ import type { Gunzip } from 'node:zlib';
 import { createGunzip } from 'node:zlib';
 import { Fault } from './fault.ts';
 import { fileFault } from './files.ts';
-import { Decompress } from './zstd-bytes.ts';
 
 /** Compressed bytes given to a decompressor at a time; bounds what it may inflate to at once. */
 const COMPRESSED_BYTES = 1 << 16;
@@ -150,7 +149,7 @@ function settled(gunzip: Gunzip, piece: Uint8Array | null): Promise<void> {
 
 async function* unzstd(raw: ByteSource, path: string): AsyncGenerator<Uint8Array> {
   const out: Uint8Array[] = [];
-  const { Decompress } = await import('fzstd');
+  const { Decompress } = await import('./zstd-bytes.ts');
   const zstd = new Decompress((piece) => {
     out.push(piece.slice());
   });

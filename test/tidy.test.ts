@@ -78,6 +78,22 @@ describe('layers', () => {
   });
 });
 
+describe('start-up', () => {
+  it('loads no library that a plain run does without', () => {
+    const byFile = new Map(sources.map((source) => [source.file, source]));
+    const reached = new Set(['runtime/main.ts', 'runtime/run-command.ts']);
+    const libraries = new Set<string>();
+    for (const file of reached) {
+      const { text } = byFile.get(file)!;
+      for (const [, name] of text.matchAll(/^(?:import|export) (?!type)[^;]*?from '([^']+)'/gm)) {
+        if (name!.startsWith('.')) reached.add(path.posix.join(path.posix.dirname(file), name!));
+        else if (!name!.startsWith('node:')) libraries.add(name!);
+      }
+    }
+    expect([...libraries]).toEqual(['commander']);
+  });
+});
+
 describe('text', () => {
   it('has no loose ends', () => {
     const banned =
