@@ -1,10 +1,10 @@
 import type { Plan } from '../compiler/plan.ts';
-import { reasonText } from '../operators/decode-reasons.ts';
-import { type DecodedBatch, rawText } from '../operators/decoder.ts';
+import type { DecodedBatch } from '../operators/decoder.ts';
 import type { EmissionBatch } from '../operators/emission-batch.ts';
 import type { ScanState } from '../operators/partition-scan.ts';
 import { Pipeline, type PipelineOptions } from '../operators/pipeline.ts';
 import type { Engine, SetAside, StreamCounts } from './engine.ts';
+import { setAsideOf } from './set-aside.ts';
 
 /** The pipeline as a task drives it: reasons become text, counts are summed over partitions. */
 export class PipelineEngine implements Engine {
@@ -27,19 +27,7 @@ export class PipelineEngine implements Engine {
 
   accept(stream: number, partition: number, batch: DecodedBatch): SetAside {
     const rows = this.pipeline.accept(stream, partition, batch);
-    const { fields } = this.#plan.scans[this.#plan.streams[stream]!.scan]!;
-    return {
-      late: rows.late.map(({ row, offset, time, watermark }) => ({
-        offset,
-        reason: `its time ${time} is before the watermark ${watermark}`,
-        raw: rawText(batch, row),
-      })),
-      malformed: rows.malformed.map(({ row, offset, field, reason }) => ({
-        offset,
-        reason: reasonText(reason, field < 0 ? null : fields[field]!.name),
-        raw: rawText(batch, row),
-      })),
-    };
+    return setAsideOf(this.#plan, stream, batch, rows);
   }
 
   end(stream: number, partition: number): void {

@@ -43,12 +43,12 @@ export type Section = Progress & {
   readonly rows: ExchangeRows | null;
 };
 
-/** Who sent a parcel: the task that runs the scans of a topic's partition, or a shard. */
+/** Who sent a parcel: the scan of a stream's partition, or a shard. */
 export type Upstream =
-  | { readonly kind: 'scan'; readonly scan: number; readonly partition: number }
+  | { readonly kind: 'scan'; readonly stream: number; readonly partition: number }
   | { readonly kind: 'shard'; readonly shard: number };
 
-/** One record of a shard's exchange partition. */
+/** What one upstream has for one shard. A record of the shard's exchange partition holds one or several. */
 export type Parcel = {
   readonly upstream: Upstream;
   /** Goes up with every owner of the task; a parcel of a lower one is ignored once a higher one has been seen. */

@@ -108,7 +108,7 @@ export class Inbox {
     return this.#next;
   }
 
-  /** Takes the log's record at `offset`. */
+  /** Takes a parcel of the log's record at `offset`. */
   receive(parcel: Parcel, offset: number): void {
     this.#next = offset + 1;
     const { upstream, epoch, digest, sections } = parcel;
@@ -258,7 +258,7 @@ function ownFrontier(link: Link, { frontier, sent }: Own): number {
 
 function upstreamName(upstream: Upstream): string {
   return upstream.kind === 'scan'
-    ? `scan ${upstream.scan}/${upstream.partition}`
+    ? `scan ${upstream.stream}/${upstream.partition}`
     : `shard ${upstream.shard}`;
 }
 

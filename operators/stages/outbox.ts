@@ -108,10 +108,13 @@ export class Outbox {
     return this.#outlet(outlet).lanes[shard].sent;
   }
 
-  /** Entries numbered so far, by outlet and shard. Nothing may be waiting. */
+  /** Entries up to now, by outlet and shard; those that wait have their numbers already. */
   state(): Record<string, number[]> {
     return Object.fromEntries(
-      [...this.#outlets].map(([name, { lanes }]) => [name, lanes.map((lane) => lane.sent)]),
+      [...this.#outlets].map(([name, { lanes }]) => [
+        name,
+        lanes.map((lane) => lane.sent + lane.waitingRows),
+      ]),
     );
   }
 

@@ -119,13 +119,17 @@ export class ShardStage {
     this.#bound();
   }
 
-  /** Runs every node as far as it may go; gives what is emitted, in order for each example set. */
-  *advance(): Generator<StageOutput> {
+  /**
+   * Runs every node as far as it may go, homes no further than `emitUpTo`; gives what is emitted, in order for each
+   * example set. A batch is the caller's own.
+   */
+  *advance(emitUpTo: number = Number.POSITIVE_INFINITY): Generator<StageOutput> {
     for (let isMoving = true; isMoving; ) {
       isMoving = false;
-      for (const node of this.#nodes.keys()) {
+      for (const [node, plan] of this.#exchange.nodes.entries()) {
         if (!this.#hasReadOwn(node)) continue;
-        const frontier = this.#cut(node, this.#frontier(node));
+        const limit = plan.kind === 'home' ? emitUpTo : Number.POSITIVE_INFINITY;
+        const frontier = this.#cut(node, Math.min(limit, this.#frontier(node)));
         if (!(frontier > this.#applied[node])) continue;
         isMoving = true;
         yield* this.#run(node, frontier);
@@ -151,12 +155,22 @@ export class ShardStage {
 
   /** Everything that goes with the pages. Nothing may wait to be taken or logged. */
   state(): ShardState {
-    assert(this.#outbox.waiting === 0, 'a checkpoint after every parcel was taken');
+    assert(this.#outbox.waiting === 0, 'a checkpoint comes after every parcel was taken');
     return {
       applied: [...this.#applied],
       sent: this.#outbox.state(),
       inbox: this.#inbox.state(),
     };
+  }
+
+  /** How far every home could go now; infinity where there is none. */
+  emittable(): number {
+    let frontier = Number.POSITIVE_INFINITY;
+    for (const [node, { kind }] of this.#exchange.nodes.entries()) {
+      if (kind !== 'home') continue;
+      frontier = Math.min(frontier, Math.max(this.#applied[node], this.#frontier(node)));
+    }
+    return frontier;
   }
 
   /** By example set: everything emitted before it has been given. */

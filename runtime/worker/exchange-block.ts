@@ -1,7 +1,7 @@
 /**
- * A parcel as bytes: one record of the exchange.
+ * Parcels as bytes: one record of the exchange. Varint parcels, and for each:
  *
- *   byte version; byte 0 scan or 1 shard, varints which (scan and partition, or shard); varint epoch; 32 bytes plan digest;
+ *   byte version; byte 0 scan or 1 shard, varints which (stream and partition, or shard); varint epoch; 32 bytes plan digest;
  *   varint sections, and for each:
  *     varints channel, producer, from; byte flags (1 ended, 2 the watermark is the frontier, 4 no row is late,
  *     8 ordinals); double frontier; the watermark; varint rows; where there are any: times, steps (where some are late, with
@@ -26,6 +26,7 @@ import { readColumn, writeColumn } from './exchange-column.ts';
 import { PackedReader, PackedWriter } from './packed-bytes.ts';
 
 const VERSION = 1;
+const DIGEST_BYTES = 32;
 const ENDED = 1;
 const SAME_WATERMARK = 2;
 const NONE_LATE = 4;
@@ -35,13 +36,24 @@ const LIKE_LANE = 255;
 
 const writer = new PackedWriter();
 
-/** The parcel's bytes, the caller's own. */
-export function encodeParcel(parcel: Parcel): Uint8Array {
-  const { upstream, epoch, digest, sections } = parcel;
+/** The parcels' bytes, the caller's own. */
+export function encodeParcels(parcels: readonly Parcel[]): Uint8Array {
+  writer.varint(parcels.length);
+  for (const parcel of parcels) writeParcel(parcel);
+  return writer.take();
+}
+
+/** A Fault when the bytes are no parcels of this version. `exchange`: of the plan that the parcels name. */
+export function decodeParcels(bytes: Uint8Array, exchange: ExchangePlan): Parcel[] {
+  const input = new PackedReader(bytes);
+  return Array.from({ length: input.varint() }, () => readParcel(input, exchange));
+}
+
+function writeParcel({ upstream, epoch, digest, sections }: Parcel): void {
   writer.byte(VERSION);
   if (upstream.kind === 'scan') {
     writer.byte(0);
-    writer.varint(upstream.scan);
+    writer.varint(upstream.stream);
     writer.varint(upstream.partition);
   } else {
     writer.byte(1);
@@ -51,12 +63,9 @@ export function encodeParcel(parcel: Parcel): Uint8Array {
   writer.blob(Buffer.from(digest, 'hex'));
   writer.varint(sections.length);
   for (const section of sections) writeSection(section);
-  return writer.take();
 }
 
-/** A Fault when the bytes are no parcel of this version. `exchange`: of the plan that the parcel names. */
-export function decodeParcel(bytes: Uint8Array, exchange: ExchangePlan): Parcel {
-  const input = new PackedReader(bytes);
+function readParcel(input: PackedReader, exchange: ExchangePlan): Parcel {
   const version = input.byte();
   if (version !== VERSION) {
     throw new Fault(
@@ -66,10 +75,10 @@ export function decodeParcel(bytes: Uint8Array, exchange: ExchangePlan): Parcel 
   }
   const upstream: Upstream =
     input.byte() === 0
-      ? { kind: 'scan', scan: input.varint(), partition: input.varint() }
+      ? { kind: 'scan', stream: input.varint(), partition: input.varint() }
       : { kind: 'shard', shard: input.varint() };
   const epoch = input.varint();
-  const digest = Buffer.from(input.blob(32)).toString('hex');
+  const digest = Buffer.from(input.blob(DIGEST_BYTES)).toString('hex');
   const sections = Array.from({ length: input.varint() }, () => readSection(input, exchange));
   return { upstream, epoch, digest, sections };
 }

@@ -15,7 +15,7 @@ import { Pipeline } from '../../operators/pipeline.ts';
 import { SlabSet } from '../../operators/slab.ts';
 import { ScanStage } from '../../operators/stages/scan-stage.ts';
 import { ShardStage } from '../../operators/stages/shard-stage.ts';
-import { decodeParcel, encodeParcel } from '../../runtime/worker/exchange-block.ts';
+import { decodeParcels, encodeParcels } from '../../runtime/worker/exchange-block.ts';
 import { planOf } from '../run-in-memory.ts';
 import { ads60Program, writeAds60 } from './ads60-data.ts';
 
@@ -105,18 +105,17 @@ function cluster() {
   });
   const offsets = shards.map(() => 0);
   const scans = sources.map(({ stream, partition }) => {
-    const { scan } = plan.streams[stream];
     const slabs = new SlabSet();
-    return new ScanStage(plan, exchange, { scan, partition, shards: SHARDS, slabs, epoch: 0 });
+    return new ScanStage(plan, exchange, { stream, partition, shards: SHARDS, slabs, epoch: 0 });
   });
   const send = (to: number, from: ScanStage | ShardStage): void => {
     const parcel = from.take(to);
     if (parcel === null) return;
-    const bytes = timed('encode', () => encodeParcel(parcel));
+    const bytes = timed('encode', () => encodeParcels([parcel]));
     total.bytes += bytes.length;
     total.parcels++;
     for (const { rows } of parcel.sections) total.entries += rows?.n ?? 0;
-    const again = timed('decode', () => decodeParcel(bytes, exchange));
+    const [again] = timed('decode', () => decodeParcels(bytes, exchange));
     timed('receive', () => shards[to].receive(again, offsets[to]++));
   };
   const settle = () => {

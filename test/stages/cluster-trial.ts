@@ -15,7 +15,12 @@ export function clusterDifference(
   sabotage?: ClusterOptions['sabotage'],
 ): string | null {
   const of = generateCase(seed);
-  const plan = planOfCase(of);
+  let plan: Plan;
+  try {
+    plan = planOfCase(of);
+  } catch (error) {
+    return `it does not compile: ${error}`;
+  }
   const random = rng(seed * 7 + 3);
   const complete = seed % 3 !== 0;
   const expected = runInMemory(plan, of.input, { complete, batchRows: () => 1000 });

@@ -112,10 +112,7 @@ function worldOf(plan: Plan, input: readonly Partition[], options: ClusterOption
 
 /** A partition that the input does not name is there and empty. */
 function scanSeats(world: World, input: readonly Partition[]): Seat[] {
-  return world.plan.streams.flatMap(({ name, scan }, stream) => {
-    if (scan >= 0 && world.plan.scans[scan].streams.length > 1) {
-      throw new Error(`${name} shares its topic: give it one of its own here`);
-    }
+  return world.plan.streams.flatMap(({ name }, stream) => {
     return Array.from({ length: world.partitions[stream] }, (_, partition): Seat => {
       const own = input.find((each) => each.stream === name && each.partition === partition);
       const lines = (own?.rows ?? []).map((row) =>

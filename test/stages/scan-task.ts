@@ -1,7 +1,7 @@
 /** One partition's scan in the simulated cluster. It may die between any two parcels. */
 import type { SlabSet } from '../../operators/slab.ts';
 import { ScanStage, type ScanStageState } from '../../operators/stages/scan-stage.ts';
-import { encodeParcel } from '../../runtime/worker/exchange-block.ts';
+import { encodeParcels } from '../../runtime/worker/exchange-block.ts';
 import { decode } from '../run-in-memory.ts';
 import type { World } from './cluster.ts';
 import { SavedPages } from './saved-pages.ts';
@@ -34,7 +34,7 @@ export class ScanTask {
     this.#slabs = this.saved.pages.load();
     this.#at = this.saved.at;
     this.stage = new ScanStage(plan, exchange, {
-      scan: plan.streams[place.stream].scan,
+      stream: place.stream,
       partition: place.partition,
       ...{ shards: options.shards, slabs: this.#slabs, epoch: this.epoch },
       ...{ codegen: options.codegen, state: structuredClone(this.saved.state) },
@@ -75,7 +75,7 @@ export class ScanTask {
     for (let shard = 0; shard < logs.length; shard++) {
       if (halfway && options.random.chance(0.5)) return false;
       const parcel = this.stage.take(shard);
-      if (parcel !== null) logs[shard].push(encodeParcel(parcel));
+      if (parcel !== null) logs[shard].push(encodeParcels([parcel]));
     }
     this.#isSent = true;
     return true;

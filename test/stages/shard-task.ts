@@ -5,7 +5,7 @@ import type { ExchangeRows } from '../../operators/stages/exchange-rows.ts';
 import type { RowSpill } from '../../operators/stages/ordered-input.ts';
 import { ShardStage, type ShardState } from '../../operators/stages/shard-stage.ts';
 import { NdjsonRows } from '../../runtime/ndjson-rows.ts';
-import { decodeParcel, encodeParcel } from '../../runtime/worker/exchange-block.ts';
+import { decodeParcels, encodeParcels } from '../../runtime/worker/exchange-block.ts';
 import { printLines } from '../run-in-memory.ts';
 import type { World } from './cluster.ts';
 import { SavedPages } from './saved-pages.ts';
@@ -56,8 +56,10 @@ export class ShardTask {
     const { random } = this.#world.options;
     const log = this.#world.logs[this.#shard];
     for (let read = 1 + random.below(6); read > 0 && this.stage.next < log.length; read--) {
-      const parcel = decodeParcel(log[this.stage.next], this.#world.exchange);
-      this.stage.receive(parcel, this.stage.next);
+      const offset = this.stage.next;
+      for (const parcel of decodeParcels(log[offset], this.#world.exchange)) {
+        this.stage.receive(parcel, offset);
+      }
     }
     if (random.chance(0.8)) this.#advance();
     if (random.chance(0.5)) this.#flush(random.chance(0.1));
@@ -97,7 +99,7 @@ export class ShardTask {
       if (shard === this.#shard) continue;
       if (halfway && options.random.chance(0.5)) return false;
       const parcel = this.stage.take(shard);
-      if (parcel !== null) logs[shard].push(encodeParcel(parcel));
+      if (parcel !== null) logs[shard].push(encodeParcels([parcel]));
     }
     return true;
   }
@@ -119,7 +121,7 @@ export class ShardTask {
     if (this.isFenced) return;
     const unlogged = this.stage.unlogged();
     if (unlogged !== null) {
-      const offset = this.#world.logs[this.#shard].push(encodeParcel(unlogged)) - 1;
+      const offset = this.#world.logs[this.#shard].push(encodeParcels([unlogged])) - 1;
       this.stage.logged(offset);
     }
     this.saved.state = structuredClone(this.stage.state());

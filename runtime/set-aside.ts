@@ -1,0 +1,27 @@
+import type { Plan } from '../compiler/plan.ts';
+import { reasonText } from '../operators/decode-reasons.ts';
+import { type DecodedBatch, rawText } from '../operators/decoder.ts';
+import type { PartitionRows } from '../operators/partition-scan.ts';
+import type { SetAside } from './engine.ts';
+
+/** The rows of a batch that a scan has set aside, with their reasons as text. */
+export function setAsideOf(
+  plan: Plan,
+  stream: number,
+  batch: DecodedBatch,
+  rows: PartitionRows,
+): SetAside {
+  const { fields } = plan.scans[plan.streams[stream]!.scan]!;
+  return {
+    late: rows.late.map(({ row, offset, time, watermark }) => ({
+      offset,
+      reason: `its time ${time} is before the watermark ${watermark}`,
+      raw: rawText(batch, row),
+    })),
+    malformed: rows.malformed.map(({ row, offset, field, reason }) => ({
+      offset,
+      reason: reasonText(reason, field < 0 ? null : fields[field]!.name),
+      raw: rawText(batch, row),
+    })),
+  };
+}
