@@ -52,7 +52,8 @@ export function showClusterCase(seed: number, found: string): string {
   return `seed ${seed}\n${programText(generateCase(seed).program)}\n${found}`;
 }
 
-function planOfCase({ program }: Case): Plan {
+/** Compiled; throws the diagnostics where it does not compile. */
+export function planOfCase({ program }: Case): Plan {
   const text = programText(program);
   const parsed = parseFile('generated.feat', text);
   const compiled = hasErrors(parsed.diagnostics) ? null : compile([parsed.file]);
