@@ -157,6 +157,14 @@ export class PartitionScan {
     return { ...decided, malformed };
   }
 
+  /**
+   * Decided from outside: from the next row on, what is older than `time` is late. The same as if an event that moves the
+   * watermark there had come before it.
+   */
+  floor(time: number): void {
+    this.#watermark.raise(time + this.#stream.lateMs);
+  }
+
   /** As of the end of the last batch. */
   state(): ScanState {
     return { watermark: this.#watermark.state(), counts: { ...this.#counts }, next: this.#next };

@@ -114,6 +114,11 @@ export class Pipeline {
     this.#partition(stream, partition).ended = true;
   }
 
+  /** A decision that nothing older than `time` is waited for: from the partition's next row on it is late. */
+  floor(stream: number, partition: number, time: number): void {
+    this.#partition(stream, partition).scan.floor(time);
+  }
+
   /** Declares that the streams end where their partitions end: every wait elapses. */
   complete(): void {
     this.#complete = true;

@@ -40,6 +40,11 @@ export class Watermark {
     if (this.#candidates.length === CANDIDATES) this.#confirm();
   }
 
+  /** Goes on as if an event at `max` had been seen and believed; never back. */
+  raise(max: number): void {
+    if (max > this.max) this.max = max;
+  }
+
   state(): WatermarkState {
     const max = this.max === Number.NEGATIVE_INFINITY ? null : this.max;
     return { max, candidates: [...this.#candidates] };

@@ -9,7 +9,7 @@
  * Restore puts the pages back before any operator opens its slab, and gives the meta record.
  */
 import type { ColdCopies, ColdMark } from '../operators/cold-copies.ts';
-import type { SlabSet } from '../operators/slab.ts';
+import { SlabSet } from '../operators/slab.ts';
 import { Fault } from './fault.ts';
 import { fromJsonTime, type JsonTime, toJsonTime } from './json-time.ts';
 import type { SavedPage, StateStore } from './state-store.ts';
@@ -39,6 +39,13 @@ export type CheckpointMeta = {
 
 /** Slab sets by name: `shard-0` …, `scan`. */
 export type SlabSets = ReadonlyMap<string, SlabSet>;
+
+/** Empty sets of the scans and of each shard. */
+export function newSlabSets(shards: number): SlabSets {
+  const sets = new Map<string, SlabSet>([['scan', new SlabSet()]]);
+  for (let shard = 0; shard < shards; shard++) sets.set(`shard-${shard}`, new SlabSet());
+  return sets;
+}
 
 /** Writes what changed; gives the number of pages written. */
 export async function saveCheckpoint(

@@ -75,6 +75,7 @@ function describe(out: Console, version: string, done: Done): Command {
   addIngest(program, out, done);
   addExport(program, out, done);
   addTrainer(program, out, done);
+  addTopics(program, out, done);
   return program;
 }
 
@@ -140,7 +141,7 @@ function addAuthoring(program: Command, out: Console, done: Done): void {
     });
 }
 
-type RunOptions = {
+type RunOptions = KafkaOptions & {
   schema?: string[];
   from: string[];
   to: string;
@@ -227,6 +228,10 @@ function addRun(program: Command, out: Console, done: Done): void {
     )
     .option('--quiet', 'no progress display')
     .action(async (paths: string[], options: RunOptions) => {
+      if (options.kafka !== undefined || options.app !== undefined) {
+        done(await runOnKafka(paths, options, out));
+        return;
+      }
       const { runCommand } = await import('./run-command.ts');
       const { from, to, format, shards, state, compress, schema = [] } = options;
       const flags = {

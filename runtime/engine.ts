@@ -46,3 +46,9 @@ export type Engine = {
   /** Labels not due when the input ended, by example set and label name. */
   pending(): Readonly<Record<string, Readonly<Record<string, number>>>>;
 };
+
+/** An engine over sources that do not end: one of them may be silent while the others go on. */
+export type LiveEngine = Engine & {
+  /** A decision that from the partition's next row on nothing older than `time` is waited for. */
+  floor(stream: number, partition: number, time: number): void;
+};

@@ -3,11 +3,11 @@ import type { DecodedBatch } from '../operators/decoder.ts';
 import type { EmissionBatch } from '../operators/emission-batch.ts';
 import type { ScanState } from '../operators/partition-scan.ts';
 import { Pipeline, type PipelineOptions } from '../operators/pipeline.ts';
-import type { Engine, SetAside, StreamCounts } from './engine.ts';
+import type { LiveEngine, SetAside, StreamCounts } from './engine.ts';
 import { setAsideOf } from './set-aside.ts';
 
 /** The pipeline as a task drives it: reasons become text, counts are summed over partitions. */
-export class PipelineEngine implements Engine {
+export class PipelineEngine implements LiveEngine {
   readonly pipeline: Pipeline;
   readonly #plan: Plan;
   /** Partitions of each stream. */
@@ -32,6 +32,10 @@ export class PipelineEngine implements Engine {
 
   end(stream: number, partition: number): void {
     this.pipeline.end(stream, partition);
+  }
+
+  floor(stream: number, partition: number, time: number): void {
+    this.pipeline.floor(stream, partition, time);
   }
 
   complete(): void {

@@ -2,9 +2,13 @@
 import { join, resolve } from 'node:path';
 import type { Plan } from '../compiler/plan.ts';
 import { ColdCopies } from '../operators/cold-copies.ts';
-import { SlabSet } from '../operators/slab.ts';
 import { BLOCK_OPTIONS, type BlockOptions } from './block-writer.ts';
-import { type CheckpointMeta, restoreCheckpoint, type SlabSets } from './checkpoint.ts';
+import {
+  type CheckpointMeta,
+  newSlabSets,
+  restoreCheckpoint,
+  type SlabSets,
+} from './checkpoint.ts';
 import { PROGRESS_SEGMENT_BYTES } from './config.ts';
 import { DecisionLog } from './decisions.ts';
 import { EmbeddedLog } from './embedded-log.ts';
@@ -88,7 +92,7 @@ export async function run(request: RunRequest): Promise<RunResult> {
 
     const store = await openStore(request, own);
     closing.push(() => store.close());
-    const slabs = makeSlabs(request.shards);
+    const slabs = newSlabSets(request.shards);
     const checkpoint = await restoreCheckpoint(store, slabs, request.plan.digest);
     checkProgress(own, progress, checkpoint);
     const copies = store.cold && new ColdCopies(store.cold, checkpoint?.cold ?? null);
@@ -232,12 +236,6 @@ async function openOwn(log: Log, topic: string): Promise<LogPartition> {
 function openStore(request: RunRequest, own: string): Promise<StateStore> {
   if (request.state === 'memory') return Promise.resolve(new NoStore());
   return (request.openStore ?? openStateStore)(own, request.say);
-}
-
-function makeSlabs(shards: number): SlabSets {
-  const sets = new Map<string, SlabSet>([['scan', new SlabSet()]]);
-  for (let shard = 0; shard < shards; shard++) sets.set(`shard-${shard}`, new SlabSet());
-  return sets;
 }
 
 async function openOutputs(

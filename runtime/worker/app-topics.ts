@@ -1,0 +1,31 @@
+/** The topics of an application: what it is called decides what they are called. */
+import type { Plan } from '../../compiler/plan.ts';
+import { safeName } from '../sink.ts';
+
+export type AppTopics = {
+  /** A partition per unit: what is committed. */
+  readonly progress: string;
+  /** A partition per unit: what came from a clock or a person. */
+  readonly decisions: string;
+  /** Late and malformed records, rows that broke a check. */
+  readonly dead: string;
+  /** By example set. */
+  readonly examples: readonly string[];
+  /** The group that shares out units. */
+  readonly group: string;
+};
+
+export function appTopics(app: string, plan: Plan): AppTopics {
+  return {
+    progress: `${app}.progress`,
+    decisions: `${app}.decisions`,
+    dead: `${app}.dead`,
+    examples: plan.examples.map(({ name }) => `${app}.${safeName(name)}`),
+    group: `${app}.workers`,
+  };
+}
+
+/** Who holds it may commit for the unit. */
+export function transactionalId(app: string, unit: number): string {
+  return `${app}-${unit}`;
+}

@@ -1,0 +1,155 @@
+/** `millrace run PATH… --kafka HOST:PORT --app NAME`: one worker of an application. */
+import { join } from 'node:path';
+import type { Plan } from '../../compiler/plan.ts';
+import { hasErrors } from '../../dsl/diagnostic.ts';
+import { StateBudget } from '../../operators/state-budget.ts';
+import { BUFFER_BYTES } from '../config.ts';
+import { type Console, showDiagnostics } from '../console-output.ts';
+import { FolderLock } from '../folder-lock.ts';
+import { KafkaCluster } from '../kafka/kafka-cluster.ts';
+import { NoStore } from '../memory-store.ts';
+import { openStateStore } from '../open-store.ts';
+import { PipelineEngine } from '../pipeline-engine.ts';
+import { compileProgram, readProgram } from '../program-files.ts';
+import { parseSchemas } from '../protobuf-schemas.ts';
+import { SchemaRegistry } from '../schema-registry.ts';
+import { SpillFile } from '../spill-file.ts';
+import { UsageError } from '../usage-error.ts';
+import { appTopics } from './app-topics.ts';
+import { type KafkaFlags, kafkaConfig } from './kafka-config.ts';
+import { Operations } from './operations.ts';
+import type { UnitRequest } from './unit-recovery.ts';
+import type { ValueFormat } from './value-decoder.ts';
+import { runWorker } from './worker.ts';
+
+export type WorkerFlags = KafkaFlags & {
+  readonly stateDir: string;
+  readonly state: 'rocksdb' | 'memory';
+  readonly schema: readonly string[];
+  readonly registry: string | undefined;
+  readonly untilEnd: boolean;
+  readonly complete: boolean;
+  readonly commitEveryMs: number;
+  readonly checkpointEveryMs: number;
+  readonly idleMs: number;
+  readonly maxSkewMs: number;
+  readonly memoryBytes: number;
+  readonly stateBytes: number;
+  /** Port of /metrics, /healthz and /readyz; null: none. */
+  readonly httpPort: number | null;
+};
+
+/** Exit codes of a worker that was asked to stop: it drained, so all is well. */
+const STOPPED = 0;
+/** A drain that takes longer is cut off: what is committed stays, and the next worker replays the rest. */
+const DRAIN_MS_MAX = 20_000;
+const FETCH_BYTES = 64 << 20;
+
+/** Gives the exit code; throws UsageError, Fault. */
+export async function kafkaCommand(
+  paths: readonly string[],
+  flags: WorkerFlags,
+  out: Console,
+): Promise<number> {
+  const program = readProgram(paths);
+  const { plan, diagnostics } = compileProgram(program);
+  showDiagnostics(diagnostics, program.texts, out);
+  if (plan === null || hasErrors(diagnostics)) return 1;
+  if (plan.examples.length === 0) {
+    throw new UsageError('the program has no examples block: there is nothing to write');
+  }
+  if (flags.complete && !flags.untilEnd) {
+    throw new UsageError('--complete says that the streams end: on Kafka it goes with --until-end');
+  }
+  const log = (event: string, more: Readonly<Record<string, string | number>> = {}) =>
+    out.error(JSON.stringify({ time: new Date().toISOString(), event, ...more }));
+  const { app, kafka } = kafkaConfig(flags, process.env, (message) => log('kafka', { message }));
+  const formats = formatsOf(plan, flags);
+  const folder = join(flags.stateDir, app);
+  const lock = await FolderLock.take(folder);
+  const cluster = new KafkaCluster(kafka);
+  const operations = new Operations(plan, app, flags.httpPort, log);
+  const stop = watchSignals(log);
+  let spill: SpillFile | null = null;
+  try {
+    await operations.listen();
+    const unit: UnitRequest = {
+      ...{ app, plan, cluster, formats, topics: appTopics(app, plan), unit: 0, say: log },
+      fetchBytes: FETCH_BYTES,
+      paces: flags,
+      untilEnd: flags.untilEnd,
+      complete: flags.complete,
+      folder: join(folder, 'unit-0'),
+      openStore: async (at) =>
+        flags.state === 'memory'
+          ? new NoStore()
+          : openStateStore(at, (line) => log('state', { line })),
+      makeEngine: (of, slabs, copies) => {
+        spill?.close();
+        spill = new SpillFile(join(folder, 'spill'));
+        const sets = [...slabs.values()];
+        return new PipelineEngine(of, {
+          ...{ slabs: [slabs.get('shard-0')!], scanSlabs: slabs.get('scan')!, codegen: true, spill },
+          bufferBytesMax: flags.memoryBytes ?? BUFFER_BYTES,
+          budget: copies === null ? null : new StateBudget(copies, flags.stateBytes, sets),
+        });
+      },
+    };
+    const ended = await runWorker({ cluster, unit, stop, watch: operations });
+    if (ended === 'done') out.print(`${app}: everything up to the end of the topics is out`);
+    return STOPPED;
+  } finally {
+    stop.unwatch();
+    closeSpill(spill);
+    await operations.close();
+    await cluster.close();
+    await lock.release();
+  }
+}
+
+/** How each topic's values are written: protobuf where a schema is given, Avro where a registry is, else JSON. */
+function formatsOf(plan: Plan, { schema, registry }: WorkerFlags): ValueFormat[] {
+  const scanOf = (name: string) => {
+    const stream = plan.streams.find((each) => each.name === name && each.scan >= 0);
+    const scan = stream?.scan ?? plan.scans.findIndex(({ topic }) => topic === name);
+    if (scan < 0) throw new UsageError(`--schema ${name}=…: the program has no such stream`);
+    return scan;
+  };
+  const schemas = parseSchemas(schema, scanOf);
+  const avro =
+    registry === undefined
+      ? null
+      : new SchemaRegistry({
+          url: registry,
+          authorization: process.env.MILLRACE_REGISTRY_AUTHORIZATION,
+        });
+  return plan.scans.map((_, scan): ValueFormat => {
+    const found = schemas.get(scan);
+    if (found !== undefined) return { kind: 'protobuf', schema: found };
+    return avro === null ? { kind: 'json' } : { kind: 'avro', registry: avro };
+  });
+}
+
+/** The first signal drains, a second one or the deadline ends the process at once. */
+function watchSignals(log: (event: string, more?: Record<string, string>) => void) {
+  const stop = { requested: false, unwatch: () => undefined as void };
+  const listener = (signal: NodeJS.Signals) => {
+    if (stop.requested) process.exit(1);
+    stop.requested = true;
+    log('draining', { signal });
+    setTimeout(() => {
+      log('drain_cut_off', { reason: `it took longer than ${DRAIN_MS_MAX} ms` });
+      process.exit(1);
+    }, DRAIN_MS_MAX).unref();
+  };
+  process.on('SIGTERM', listener).on('SIGINT', listener);
+  stop.unwatch = () => {
+    process.off('SIGTERM', listener).off('SIGINT', listener);
+  };
+  return stop;
+}
+
+/** A parameter of its own, since the compiler does not see the callback's assignment. */
+function closeSpill(spill: SpillFile | null): void {
+  spill?.close();
+}

@@ -1,0 +1,173 @@
+/** What an operator sees of a worker: Prometheus metrics, liveness, readiness, over HTTP. */
+import { createServer, type Server } from 'node:http';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Plan } from '../../compiler/plan.ts';
+import type { ClusterFault } from '../cluster.ts';
+import { Fault } from '../fault.ts';
+import type { UnitLife } from './unit-life.ts';
+import type { WorkerWatch } from './worker.ts';
+
+/** A worker that has not turned for so long is stuck: not alive. */
+const STUCK_MS = 60_000;
+
+export class Operations implements WorkerWatch {
+  readonly #registry = new Registry();
+  readonly #plan: Plan;
+  readonly #port: number | null;
+  readonly #say: (event: string, more?: Readonly<Record<string, string | number>>) => void;
+  readonly #faults: Counter;
+  #server: Server | null = null;
+  #life: UnitLife | null = null;
+  #turnedAt = Date.now();
+
+  constructor(
+    plan: Plan,
+    app: string,
+    port: number | null,
+    say: (event: string, more?: Readonly<Record<string, string | number>>) => void,
+  ) {
+    this.#plan = plan;
+    this.#port = port;
+    this.#say = say;
+    this.#registry.setDefaultLabels({ app });
+    collectDefaultMetrics({ register: this.#registry });
+    this.#faults = new Counter({
+      name: 'millrace_faults_total',
+      help: 'Failures of the cluster that ended a life, by what they left behind.',
+      labelNames: ['effect', 'kind'],
+      registers: [this.#registry],
+    });
+    this.#gauges();
+  }
+
+  onLife(life: UnitLife | null): void {
+    this.#life = life;
+  }
+
+  onFault(fault: ClusterFault): void {
+    this.#faults.inc({ effect: fault.effect, kind: fault.kind });
+  }
+
+  onTurn(): void {
+    this.#turnedAt = Date.now();
+  }
+
+  async listen(): Promise<void> {
+    if (this.#port === null) return;
+    const server = createServer((request, response) => {
+      this.#answer(request.url ?? '/').then(({ status, type, body }) => {
+        response.writeHead(status, { 'content-type': type }).end(body);
+      });
+    });
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause) => {
+        reject(
+          new Fault('http_port', `cannot serve metrics on port ${this.#port}: ${cause.message}`, {
+            cause,
+          }),
+        );
+      });
+      server.listen(this.#port, resolve);
+    });
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    this.#say('serving', { port });
+  }
+
+  async close(): Promise<void> {
+    const server = this.#server;
+    if (server === null) return;
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+
+  async #answer(url: string): Promise<{ status: number; type: string; body: string }> {
+    const text = 'text/plain; charset=utf-8';
+    switch (url.split('?', 1)[0]) {
+      case '/metrics':
+        return {
+          status: 200,
+          type: this.#registry.contentType,
+          body: await this.#registry.metrics(),
+        };
+      case '/healthz': {
+        const idleMs = Date.now() - this.#turnedAt;
+        const isAlive = idleMs < STUCK_MS;
+        const body = isAlive ? 'ok\n' : `no progress for ${idleMs} ms\n`;
+        return { status: isAlive ? 200 : 503, type: text, body };
+      }
+      case '/readyz': {
+        // A standby is ready: it is there to take over.
+        const isReady = this.#life === null || !this.#life.isReplaying;
+        return { status: isReady ? 200 : 503, type: text, body: isReady ? 'ok\n' : 'replaying\n' };
+      }
+      default:
+        return { status: 404, type: text, body: 'here are /metrics, /healthz and /readyz\n' };
+    }
+  }
+
+  #gauges(): void {
+    const gauge = (name: string, help: string, collect: (gauge: Gauge, life: UnitLife) => void) => {
+      const labelNames = LABELS[name] ?? [];
+      const made: Gauge = new Gauge({
+        ...{ name, help, labelNames, registers: [this.#registry] },
+        collect: () => {
+          made.reset();
+          if (this.#life !== null) collect(made, this.#life);
+        },
+      });
+    };
+    gauge('millrace_active', '1 while this worker owns a unit.', (of) => of.set(1));
+    gauge('millrace_replaying', '1 while what is out already is applied again.', (of, life) =>
+      of.set(life.isReplaying ? 1 : 0),
+    );
+    gauge('millrace_frontier_seconds', 'Event time that is applied, Unix.', (of, life) => {
+      if (Number.isFinite(life.k)) of.set(life.k / 1000);
+    });
+    gauge('millrace_committed_seconds', 'Event time that is out, Unix.', (of, life) => {
+      if (Number.isFinite(life.committedK)) of.set(life.committedK / 1000);
+    });
+    gauge('millrace_lag_records', 'Records between here and the end.', (of, life) => {
+      for (const source of life.parts.sources) {
+        const { topic, partition } = source.of;
+        of.set({ topic, partition: String(partition) }, source.lag() ?? 0);
+      }
+    });
+    gauge('millrace_watermark_seconds', 'Watermark of each partition, Unix.', (of, life) => {
+      for (const source of life.parts.sources) {
+        const { topic, partition } = source.of;
+        const watermark = source.watermark();
+        if (!Number.isFinite(watermark)) continue;
+        of.set({ topic, partition: String(partition) }, watermark / 1000);
+      }
+    });
+    gauge('millrace_records', 'Records read, by what became of them.', (of, life) => {
+      this.#plan.streams.forEach(({ name, scan }, index) => {
+        if (scan < 0) return;
+        const counts = life.parts.engine.counts(index);
+        for (const fate of FATES) of.set({ stream: name, fate }, counts[fate]);
+      });
+    });
+    gauge('millrace_examples_committed', 'Examples of this life that are out.', (of, life) =>
+      of.set(life.parts.outputs.committed.examples),
+    );
+    gauge('millrace_dead_committed', 'Records of this life that were set aside.', (of, life) =>
+      of.set(life.parts.outputs.committed.dead),
+    );
+    gauge('millrace_commit_seconds', 'What the last commit took.', (of, life) =>
+      of.set(life.lastCommitMs / 1000),
+    );
+    gauge('millrace_checkpoint_seconds', 'What the last checkpoint took.', (of, life) =>
+      of.set(life.lastCheckpointMs / 1000),
+    );
+  }
+}
+
+const FATES = ['accepted', 'lateForFeatures', 'late', 'duplicate', 'malformed'] as const;
+
+const LABELS: Readonly<Record<string, readonly string[]>> = {
+  millrace_lag_records: ['topic', 'partition'],
+  millrace_watermark_seconds: ['topic', 'partition'],
+  millrace_records: ['stream', 'fate'],
+};

@@ -1,0 +1,267 @@
+/**
+ * One life of a unit: from recovery to the first failure, or to the end. Nothing of it is kept for the next: whatever was
+ * doubtful is decided by what the next life reads.
+ *
+ *   recover   fence -> read progress and decisions to their ends -> load the state -> open the sources where it reads on
+ *   turn      read what has arrived, apply what is complete, commit and checkpoint when it is time
+ *
+ * Until the frontier has passed the committed K, what is emitted is out already and is thrown away.
+ */
+import type { Plan } from '../../compiler/plan.ts';
+import { assert } from '../../operators/assert.ts';
+import type { ColdCopies } from '../../operators/cold-copies.ts';
+import { type CheckpointMeta, type SlabSets, saveCheckpoint } from '../checkpoint.ts';
+import type { Cluster, ClusterReader, TransactionalProducer } from '../cluster.ts';
+import type { LiveEngine } from '../engine.ts';
+import type { StateStore } from '../state-store.ts';
+import type { LiveSource } from './live-source.ts';
+import { SetAsideRecords } from './set-aside-records.ts';
+import type { UnitOutputs } from './unit-outputs.ts';
+import type { SourcePlace, UnitProgress } from './unit-progress.ts';
+
+export type UnitParts = {
+  readonly plan: Plan;
+  readonly cluster: Cluster;
+  readonly engine: LiveEngine;
+  readonly sources: readonly LiveSource[];
+  readonly reader: ClusterReader;
+  readonly outputs: UnitOutputs;
+  readonly transactions: TransactionalProducer;
+  readonly store: StateStore;
+  readonly slabs: SlabSets;
+  readonly copies: ColdCopies | null;
+  readonly starts: Readonly<Record<string, number>>;
+};
+
+export type UnitPaces = {
+  readonly commitEveryMs: number;
+  readonly checkpointEveryMs: number;
+  /** A partition that has been at its end for so long holds nobody up. */
+  readonly idleMs: number;
+  /** No partition is read further than this ahead of the slowest, ms of event time. */
+  readonly maxSkewMs: number;
+};
+
+/** Rows read between two advances of the engine. */
+const ADVANCE_ROWS = 16_384;
+/** Nothing to read: how long to wait for something. */
+const WAIT_MS = 50;
+
+export class UnitLife {
+  readonly parts: UnitParts;
+  readonly #paces: UnitPaces;
+  readonly #aside: SetAsideRecords;
+  /** Steps with time < k are applied. */
+  #k: number;
+  #committedK: number;
+  #checkpointK: number;
+  #committedAt: number;
+  #checkpointedAt: number;
+  /** Rows read, floors decided, or ends reached since. */
+  /** What the last ones took, ms. */
+  lastCommitMs = 0;
+  lastCheckpointMs = 0;
+  #newsSinceCommit = 0;
+  #newsSinceCheckpoint = 0;
+  #rowsSinceAdvance = 0;
+  readonly #idleSince = new Map<LiveSource, number>();
+
+  constructor(
+    parts: UnitParts,
+    from: { readonly progress: UnitProgress | null; readonly checkpoint: CheckpointMeta | null },
+    paces: UnitPaces,
+  ) {
+    this.parts = parts;
+    this.#paces = paces;
+    this.#k = from.checkpoint?.k ?? Number.NEGATIVE_INFINITY;
+    this.#checkpointK = this.#k;
+    this.#committedK = from.progress?.k ?? Number.NEGATIVE_INFINITY;
+    this.#aside = new SetAsideRecords(parts.plan, parts.outputs, from.progress?.sideRows ?? {});
+    const now = parts.cluster.now();
+    this.#committedAt = now;
+    this.#checkpointedAt = now;
+    parts.engine.skipBelow(this.#k);
+  }
+
+  /** Event time reached. */
+  get k(): number {
+    return this.#k;
+  }
+
+  get committedK(): number {
+    return this.#committedK;
+  }
+
+  get isReplaying(): boolean {
+    return this.#k < this.#committedK;
+  }
+
+  /** One round; `done`: every source has come to its decided end, and all of it is out. */
+  async turn(): Promise<'busy' | 'waiting' | 'done'> {
+    const source = await this.#next();
+    if (source !== null) {
+      if (this.#rowsSinceAdvance >= ADVANCE_ROWS) await this.#advance();
+    } else {
+      await this.#advance();
+      if (this.parts.sources.every(({ ended }) => ended)) {
+        await this.commit(true);
+        await this.checkpoint();
+        return 'done';
+      }
+    }
+    const { now } = this.parts.cluster;
+    if (now.call(this.parts.cluster) - this.#committedAt >= this.#paces.commitEveryMs) {
+      await this.#advance();
+      await this.#floorIdle();
+      await this.commit(false);
+      if (now.call(this.parts.cluster) - this.#checkpointedAt >= this.#paces.checkpointEveryMs) {
+        await this.checkpoint();
+      }
+    }
+    if (source === null) await this.parts.reader.wait(WAIT_MS);
+    return source === null ? 'waiting' : 'busy';
+  }
+
+  /** Makes everything emitted so far visible, together with how far it goes. */
+  async commit(done: boolean): Promise<void> {
+    this.#committedAt = this.parts.cluster.now();
+    // While replaying the older, larger commit stands.
+    if (this.isReplaying) return;
+    const { plan, outputs, starts, sources } = this.parts;
+    const isClean = outputs.isEmpty && this.#k === this.#committedK && this.#newsSinceCommit === 0;
+    if (isClean && !done) return;
+    const unapplied: Record<string, SourcePlace> = {};
+    for (const source of sources) {
+      const { rows, bytes } = source.snapshot();
+      unapplied[placeOf(source)] = { rows, offset: bytes };
+    }
+    await outputs.commit({
+      planDigest: plan.digest,
+      k: this.#k,
+      starts,
+      unapplied,
+      sideRows: this.#aside.rows(),
+      rows: outputs.rows(),
+      done,
+    });
+    this.#committedK = this.#k;
+    this.#newsSinceCommit = 0;
+    this.lastCommitMs = this.parts.cluster.now() - this.#committedAt;
+  }
+
+  /** Writes the state as of the last commit. */
+  async checkpoint(): Promise<void> {
+    this.#checkpointedAt = this.parts.cluster.now();
+    const isClean = this.#newsSinceCheckpoint === 0 && this.#k === this.#checkpointK;
+    if (this.isReplaying || isClean) return;
+    assert(this.#k === this.#committedK, 'a checkpoint is of a committed state');
+    const { plan, store, slabs, sources, copies } = this.parts;
+    const places = sources.map((source) => source.snapshot());
+    const meta = { planDigest: plan.digest, k: this.#k, sources: places };
+    await saveCheckpoint(store, slabs, meta, copies);
+    this.#checkpointK = this.#k;
+    this.#newsSinceCheckpoint = 0;
+    this.lastCheckpointMs = this.parts.cluster.now() - this.#checkpointedAt;
+  }
+
+  /** Commits what is complete and saves the state, for whoever takes over. */
+  async drain(): Promise<void> {
+    await this.#advance();
+    await this.commit(false);
+    await this.checkpoint();
+  }
+
+  /** Reads one batch of whoever is furthest behind and has something; null: nobody has, or may. */
+  async #next(): Promise<LiveSource | null> {
+    const { maxSkewMs } = this.#paces;
+    const open = this.parts.sources
+      .filter(({ ended }) => !ended)
+      .map((source) => ({ source, watermark: source.isStatic ? -1e308 : source.watermark() }))
+      .sort((a, b) => a.watermark - b.watermark);
+    const slowest = open[0]?.watermark ?? 0;
+    for (const { source, watermark } of open) {
+      if (watermark > slowest + maxSkewMs && slowest > -1e300) break;
+      if (await this.#read(source)) return source;
+    }
+    return null;
+  }
+
+  async #read(source: LiveSource): Promise<boolean> {
+    const before = source.rows;
+    const read = await source.read();
+    if (source.ended) this.#news();
+    if (read === null) return false;
+    this.#rowsSinceAdvance += source.rows - before;
+    this.#news();
+    this.#idleSince.delete(source);
+    await this.#aside.add(source, read);
+    const fault = this.#aside.fault(this.parts.engine, source);
+    if (fault !== null) {
+      // What the message points at must be there to be read.
+      await this.commit(false);
+      throw fault;
+    }
+    return true;
+  }
+
+  async #advance(): Promise<void> {
+    this.#rowsSinceAdvance = 0;
+    const { engine, outputs, sources } = this.parts;
+    const frontier = engine.frontier();
+    if (this.isReplaying) {
+      const target = Math.min(frontier, this.#committedK);
+      if (target <= this.#k) return;
+      // Already out: the steps are applied for their effect on the state.
+      for (const _ of engine.advance(target));
+      this.#k = target;
+    }
+    if (this.isReplaying || frontier <= this.#k) return;
+    for (const emitted of engine.advance(frontier)) {
+      for (const [set, batch] of emitted.entries()) {
+        if (batch !== null && batch.n > 0) await outputs.examples(set, batch);
+      }
+    }
+    this.#k = frontier;
+    for (const source of sources) source.forgetBefore(source.snapshot());
+  }
+
+  /** Partitions that have been at their end for a while are said to hold nobody up, as far as the others have come. */
+  async #floorIdle(): Promise<void> {
+    if (this.isReplaying) return;
+    const { cluster, outputs, plan } = this.parts;
+    const now = cluster.now();
+    const idle = new Set<LiveSource>();
+    let others = Number.POSITIVE_INFINITY;
+    for (const source of this.parts.sources) {
+      if (source.ended || source.isStatic) continue;
+      if (!source.isCaughtUp()) this.#idleSince.delete(source);
+      else if (!this.#idleSince.has(source)) this.#idleSince.set(source, now);
+      const since = this.#idleSince.get(source);
+      if (since !== undefined && now - since >= this.#paces.idleMs) idle.add(source);
+      else others = Math.min(others, source.watermark());
+    }
+    if (!Number.isFinite(others)) return;
+    for (const source of idle) {
+      if (source.watermark() >= others || this.#isAwaited(source, idle, plan)) continue;
+      await outputs.decide(source.floor(others), now);
+      this.#news();
+    }
+  }
+
+  /** Silence is no answer: where a whole stream is silent that a label waits for, the label waits. */
+  #isAwaited(source: LiveSource, idle: ReadonlySet<LiveSource>, plan: Plan): boolean {
+    const awaited = new Set(plan.labels.flatMap(({ waitsFor }) => waitsFor));
+    if (!source.scan.streams.some((stream) => awaited.has(stream))) return false;
+    const same = this.parts.sources.filter(({ scan }) => scan === source.scan);
+    return same.every((each) => idle.has(each) || each.ended);
+  }
+
+  #news(): void {
+    this.#newsSinceCommit++;
+    this.#newsSinceCheckpoint++;
+  }
+}
+
+export function placeOf({ of }: { readonly of: LiveSource['of'] }): string {
+  return `${of.topic}/${of.partition}`;
+}

@@ -1,0 +1,162 @@
+/**
+ * What a unit commits, in one transaction: example blocks, records that were set aside, decisions, and the progress record.
+ * Records gather here and are sent as they fill a batch; nothing is visible before `commit`.
+ */
+import type { Plan } from '../../compiler/plan.ts';
+import type { EmissionBatch } from '../../operators/emission-batch.ts';
+import { blockLayout } from '../block-layout.ts';
+import { BlockWriter } from '../block-writer.ts';
+import type { Partition, ProducedRecord, TransactionalProducer } from '../cluster.ts';
+import { BLOCK_ROWS } from '../config.ts';
+import { RowChecks } from '../row-checks.ts';
+import type { AppTopics } from './app-topics.ts';
+import { encodeDecision, type UnitDecision } from './unit-decisions.ts';
+import { encodeProgress, type UnitProgress } from './unit-progress.ts';
+
+/** Bytes that wait for one partition before they are sent. */
+const SEND_BYTES = 512 * 1024;
+
+export type OutputParts = {
+  readonly plan: Plan;
+  readonly topics: AppTopics;
+  /** Partitions of each topic. */
+  readonly partitions: ReadonlyMap<string, number>;
+  readonly unit: number;
+  readonly transactions: TransactionalProducer;
+  /** Rows of each example set that are out already. */
+  readonly rows: readonly number[];
+};
+
+type Waiting = { readonly to: Partition; records: ProducedRecord[]; bytes: number };
+
+/** A record that was set aside: where it came from, why, and itself. */
+export type DeadRecord = {
+  readonly kind: 'late' | 'malformed' | 'quarantined';
+  readonly reason: string;
+  readonly value: Uint8Array | null;
+  readonly key: Uint8Array | null;
+  /** Its place, and the headers it had. */
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+export class UnitOutputs {
+  /** Examples and set-aside records that were committed by this producer. */
+  committed = { examples: 0, dead: 0 };
+  readonly #parts: OutputParts;
+  readonly #writers: readonly BlockWriter[];
+  readonly #checks: readonly RowChecks[];
+  readonly #waiting = new Map<string, Waiting>();
+  /** Rows of each set, those that are not committed included. */
+  readonly #rows: number[];
+  #isOpen = false;
+  #pending = { examples: 0, dead: 0 };
+
+  constructor(parts: OutputParts) {
+    this.#parts = parts;
+    const { plan } = parts;
+    this.#writers = plan.examples.map(
+      (set) => new BlockWriter(blockLayout(set, plan.anchors[set.anchor]!.slots), plan.digest),
+    );
+    this.#rows = [...parts.rows];
+    this.#checks = plan.examples.map((set) => new RowChecks(set));
+  }
+
+  /** Whether anything was added since the last commit. */
+  get isEmpty(): boolean {
+    return !this.#isOpen && this.#waiting.size === 0;
+  }
+
+  /** Where set-aside records go. */
+  get deadTopic(): string {
+    return this.#parts.topics.dead;
+  }
+
+  /** The batch's rows, in their final order; those that break a check go to the dead letters. */
+  async examples(set: number, batch: EmissionBatch): Promise<void> {
+    const rows = await this.#kept(set, batch);
+    const to = this.#partitionOf(this.#parts.topics.examples[set]!);
+    for (let from = 0; from < rows.length; from += BLOCK_ROWS) {
+      const part = rows.subarray(from, from + BLOCK_ROWS);
+      const block = this.#writers[set]!.encode(batch, part, this.#rows[set]!);
+      this.#rows[set]! += part.length;
+      await this.#add(to, { key: null, value: block.slice() });
+    }
+    this.#pending.examples += rows.length;
+  }
+
+  async dead({ kind, reason, value, key, headers }: DeadRecord): Promise<void> {
+    const own = { 'millrace.kind': kind, 'millrace.reason': reason };
+    const to = this.#partitionOf(this.#parts.topics.dead);
+    await this.#add(to, { key, value, headers: { ...headers, ...own } });
+    this.#pending.dead++;
+  }
+
+  async decide(decision: UnitDecision, now: number): Promise<void> {
+    const { topics, unit } = this.#parts;
+    const to = { topic: topics.decisions, partition: unit };
+    await this.#add(to, { key: null, value: encodeDecision(decision, now) });
+  }
+
+  /** Rows of each set once what was added is committed. */
+  rows(): readonly number[] {
+    return [...this.#rows];
+  }
+
+  /** Everything added, and the progress record: visible together on return. */
+  async commit(progress: UnitProgress): Promise<void> {
+    const { topics, unit } = this.#parts;
+    const to = { topic: topics.progress, partition: unit };
+    await this.#add(to, { key: Buffer.from(`${unit}`), value: encodeProgress(progress) });
+    for (const waiting of this.#waiting.values()) await this.#send(waiting);
+    await this.#parts.transactions.commit();
+    this.#isOpen = false;
+    this.committed.examples += this.#pending.examples;
+    this.committed.dead += this.#pending.dead;
+    this.#pending = { examples: 0, dead: 0 };
+  }
+
+  async #kept(set: number, batch: EmissionBatch): Promise<Int32Array> {
+    const checks = this.#checks[set]!;
+    const rows = new Int32Array(batch.n);
+    let count = 0;
+    for (let row = 0; row < batch.n; row++) {
+      const reason = checks.any ? checks.reason(batch, row) : null;
+      if (reason === null) {
+        rows[count++] = row;
+        continue;
+      }
+      const headers = { 'millrace.set': this.#parts.plan.examples[set]!.name };
+      const value = checks.line(reason, batch, row).slice();
+      await this.dead({ kind: 'quarantined', reason, value, key: null, headers });
+    }
+    return rows.subarray(0, count);
+  }
+
+  /** A unit's rows of a topic are in one partition, so that their order is kept. */
+  #partitionOf(topic: string): Partition {
+    const count = this.#parts.partitions.get(topic) ?? 1;
+    return { topic, partition: this.#parts.unit % count };
+  }
+
+  async #add(to: Partition, record: ProducedRecord): Promise<void> {
+    const name = `${to.topic}/${to.partition}`;
+    let waiting = this.#waiting.get(name);
+    if (waiting === undefined) {
+      waiting = { to, records: [], bytes: 0 };
+      this.#waiting.set(name, waiting);
+    }
+    waiting.records.push(record);
+    waiting.bytes += (record.value?.length ?? 0) + (record.key?.length ?? 0);
+    if (waiting.bytes >= SEND_BYTES) await this.#send(waiting);
+  }
+
+  async #send(waiting: Waiting): Promise<void> {
+    const { to, records } = waiting;
+    this.#waiting.delete(`${to.topic}/${to.partition}`);
+    if (!this.#isOpen) {
+      this.#isOpen = true;
+      await this.#parts.transactions.begin();
+    }
+    await this.#parts.transactions.send(to, records);
+  }
+}

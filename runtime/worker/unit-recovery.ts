@@ -1,0 +1,300 @@
+/**
+ * The one way a unit comes to life, whatever happened before: fence, read what is committed, load the state, open the
+ * sources where the state reads on. A first start is a recovery from nothing.
+ */
+import { rm } from 'node:fs/promises';
+import type { Plan } from '../../compiler/plan.ts';
+import { ColdCopies } from '../../operators/cold-copies.ts';
+import {
+  type CheckpointMeta,
+  newSlabSets,
+  restoreCheckpoint,
+  type SlabSets,
+} from '../checkpoint.ts';
+import type { Cluster, Partition } from '../cluster.ts';
+import type { LiveEngine } from '../engine.ts';
+import { Fault } from '../fault.ts';
+import type { StateStore } from '../state-store.ts';
+import type { AppTopics } from './app-topics.ts';
+import { transactionalId } from './app-topics.ts';
+import { LiveSource } from './live-source.ts';
+import {
+  type EndDecision,
+  type FloorDecision,
+  readDecisions,
+  type UnitDecision,
+} from './unit-decisions.ts';
+import { UnitLife, type UnitPaces } from './unit-life.ts';
+import { UnitOutputs } from './unit-outputs.ts';
+import { readProgress, type UnitProgress } from './unit-progress.ts';
+import { type ValueFormat, valueDecoder } from './value-decoder.ts';
+
+export type UnitRequest = {
+  readonly app: string;
+  readonly plan: Plan;
+  readonly topics: AppTopics;
+  readonly unit: number;
+  readonly cluster: Cluster;
+  /** By scan. */
+  readonly formats: readonly ValueFormat[];
+  /** Fetched and not yet read, bytes. */
+  readonly fetchBytes: number;
+  readonly paces: UnitPaces;
+  /** Read to where the topics end now, as if they were files. */
+  readonly untilEnd: boolean;
+  /** With `untilEnd`: the streams end there, so every wait elapses. */
+  readonly complete: boolean;
+  /** The unit's local state; deleted when it cannot be used. */
+  readonly folder: string;
+  readonly openStore: (folder: string) => Promise<StateStore>;
+  readonly makeEngine: (plan: Plan, slabs: SlabSets, copies: ColdCopies | null) => LiveEngine;
+  readonly say: (event: string, more?: Readonly<Record<string, string | number>>) => void;
+};
+
+export type Recovered = { readonly life: UnitLife; readonly close: () => Promise<void> };
+
+/** `already_done`: everything up to a decided end was committed by an earlier life. */
+export async function recoverUnit(request: UnitRequest): Promise<Recovered | 'already_done'> {
+  const closing: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const each of closing.reverse()) await each().catch(() => undefined);
+  };
+  try {
+    const life = await recover(request, closing);
+    if (life !== 'already_done') return { life, close };
+    await close();
+    return life;
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function recover(
+  request: UnitRequest,
+  closing: (() => Promise<void>)[],
+): Promise<UnitLife | 'already_done'> {
+  const { app, plan, cluster, topics, unit, say } = request;
+  const transactions = cluster.transactions(transactionalId(app, unit));
+  closing.push(() => transactions.close());
+  await transactions.fence();
+  const progress = await readProgress(cluster, { topic: topics.progress, partition: unit });
+  checkPlan(request, progress);
+  if (progress?.done) return 'already_done';
+  const decisions = await readDecisions(cluster, { topic: topics.decisions, partition: unit });
+  const state = await loadState(request, progress, closing);
+  const { store, slabs, checkpoint, copies } = state;
+  const engine = request.makeEngine(plan, slabs, copies);
+  const own = await ownPartitions(request);
+  const outputs = new UnitOutputs({
+    ...{ plan, topics, unit, transactions },
+    partitions: await partitionsOf(cluster, [...topics.examples, topics.dead]),
+    rows: progress?.rows ?? plan.examples.map(() => 0),
+  });
+  const starts = await startsOf(request, own, progress);
+  await decideFirst({ request, own, decisions, outputs, progress });
+  if (decisions.some(({ kind }) => kind === 'complete')) engine.complete();
+  const reader = cluster.reader({ isolation: 'committed', bufferBytes: request.fetchBytes });
+  closing.push(() => reader.close());
+  const sources = own.map(({ of, scan }) => {
+    const scanPlan = plan.scans[scan]!;
+    const at = checkpoint?.sources.find(
+      (s) => s.topic === of.topic && s.partition === of.partition,
+    );
+    return new LiveSource(
+      {
+        ...{ of, scan: scanPlan, engine, reader, at: at ?? null },
+        values: valueDecoder(request.formats[scan]!, scanPlan.fields),
+        start: starts[nameOf(of)]!,
+        floors: floorsOf(decisions, of),
+        end: endOf(decisions, of),
+      },
+      isStatic(plan, scan),
+    );
+  });
+  say('recovered', {
+    unit,
+    committed: timeText(progress?.k),
+    state: timeText(checkpoint?.k),
+    partitions: sources.length,
+  });
+  return new UnitLife(
+    { plan, cluster, engine, sources, reader, outputs, transactions, store, slabs, copies, starts },
+    { progress, checkpoint },
+    request.paces,
+  );
+}
+
+function checkPlan({ app, plan }: UnitRequest, progress: UnitProgress | null): void {
+  if (progress === null || progress.planDigest === plan.digest) return;
+  throw new Fault(
+    'app_of_other_plan',
+    `the application ${app} was started with another program (plan ${progress.planDigest.slice(0, 12)}, not ${plan.digest.slice(0, 12)}). Give another name with --app: both can run side by side.`,
+    { context: { app } },
+  );
+}
+
+type OwnPartition = { readonly of: Partition; readonly scan: number };
+
+/** The source partitions of the unit, as many as the topics have now. */
+async function ownPartitions({ plan, cluster }: UnitRequest): Promise<OwnPartition[]> {
+  const counts = await cluster.partitions(plan.scans.map(({ topic }) => topic));
+  return plan.scans.flatMap(({ topic }, scan) => {
+    const count = counts.get(topic) ?? null;
+    if (count === null) throw missingTopic(topic);
+    return Array.from({ length: count }, (_, partition) => ({ of: { topic, partition }, scan }));
+  });
+}
+
+async function partitionsOf(
+  cluster: Cluster,
+  topics: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for (const [topic, count] of await cluster.partitions(topics)) {
+    if (count === null) throw missingTopic(topic);
+    counts.set(topic, count);
+  }
+  return counts;
+}
+
+function missingTopic(topic: string): Fault {
+  return new Fault(
+    'no_topic',
+    `there is no topic ${topic}. millrace topics plan says which topics the program needs, millrace topics apply makes them.`,
+    { context: { topic } },
+  );
+}
+
+/** Where row 0 of each partition lies; a Fault when what must be read again is gone. */
+async function startsOf(
+  { cluster, unit, app }: UnitRequest,
+  own: readonly OwnPartition[],
+  progress: UnitProgress | null,
+): Promise<Record<string, number>> {
+  const bounds = await cluster.bounds(
+    own.map(({ of }) => of),
+    'committed',
+  );
+  const starts: Record<string, number> = {};
+  own.forEach(({ of }, i) => {
+    starts[nameOf(of)] = progress?.starts[nameOf(of)] ?? bounds[i]!.start;
+  });
+  if (own.length === 0) throw new Fault('no_sources', `unit ${unit} of ${app} has nothing to read`);
+  return starts;
+}
+
+type FirstDecisions = {
+  readonly request: UnitRequest;
+  readonly own: readonly OwnPartition[];
+  readonly decisions: UnitDecision[];
+  readonly outputs: UnitOutputs;
+  readonly progress: UnitProgress | null;
+};
+
+/** What is decided before anything is read: where partitions end, and that new ones begin where the others are. */
+async function decideFirst(of: FirstDecisions): Promise<void> {
+  const { request, own, decisions, outputs, progress } = of;
+  const { cluster, plan, untilEnd, complete } = request;
+  const made: UnitDecision[] = [];
+  const ending = own.filter(
+    ({ of, scan }) => (untilEnd || isStatic(plan, scan)) && endOf(decisions, of) === null,
+  );
+  if (ending.length > 0) {
+    const bounds = await cluster.bounds(
+      ending.map(({ of }) => of),
+      'committed',
+    );
+    ending.forEach(({ of }, i) => {
+      made.push({ kind: 'end', ...of, offset: bounds[i]!.end });
+    });
+  }
+  if (complete && !decisions.some(({ kind }) => kind === 'complete')) {
+    made.push({ kind: 'complete' });
+  }
+  for (const { of, scan } of own) {
+    const isNew = progress !== null && progress.starts[nameOf(of)] === undefined;
+    if (!isNew || isStatic(plan, scan) || !Number.isFinite(progress.k)) continue;
+    if (floorsOf(decisions, of).length > 0) continue;
+    made.push({ kind: 'floor', ...of, row: 0, time: progress.k });
+  }
+  for (const decision of made) await outputs.decide(decision, cluster.now());
+  // They go out with the first commit, and nothing that depends on them goes out before.
+  decisions.push(...made);
+}
+
+function floorsOf(decisions: readonly UnitDecision[], of: Partition): FloorDecision[] {
+  return decisions.filter(
+    (each): each is FloorDecision =>
+      each.kind === 'floor' && each.topic === of.topic && each.partition === of.partition,
+  );
+}
+
+function endOf(decisions: readonly UnitDecision[], of: Partition): number | null {
+  const found = decisions.find(
+    (each): each is EndDecision =>
+      each.kind === 'end' && each.topic === of.topic && each.partition === of.partition,
+  );
+  return found?.offset ?? null;
+}
+
+/** A table without a time: read once, before everything. */
+function isStatic(plan: Plan, scan: number): boolean {
+  return plan.scans[scan]!.streams.every((stream) => plan.streams[stream]!.timeField < 0);
+}
+
+type State = {
+  readonly store: StateStore;
+  readonly slabs: SlabSets;
+  readonly checkpoint: CheckpointMeta | null;
+  readonly copies: ColdCopies | null;
+};
+
+/** The saved state, unless it is of no use: then an empty one, and the log is read from its beginning. */
+async function loadState(
+  request: UnitRequest,
+  progress: UnitProgress | null,
+  closing: (() => Promise<void>)[],
+): Promise<State> {
+  const { folder, openStore, plan, say, unit } = request;
+  const open = async (): Promise<State> => {
+    const store = await openStore(folder);
+    const slabs = newSlabSets(1);
+    const checkpoint = await restoreCheckpoint(store, slabs, plan.digest).catch(async (error) => {
+      await store.close();
+      throw error;
+    });
+    const copies = store.cold ? new ColdCopies(store.cold, checkpoint?.cold ?? null) : null;
+    return { store, slabs, checkpoint, copies };
+  };
+  let state: State;
+  try {
+    state = await open();
+    const ahead =
+      (state.checkpoint?.k ?? Number.NEGATIVE_INFINITY) > (progress?.k ?? Number.NEGATIVE_INFINITY);
+    if (ahead) {
+      await state.store.close();
+      throw new Fault('state_ahead', 'it is ahead of what was ever committed');
+    }
+  } catch (error) {
+    if (!(error instanceof Fault) || !UNUSABLE.has(error.kind)) throw error;
+    // The log has everything: a state that cannot be used is one that is not there.
+    say('state_dropped', { unit, reason: error.message });
+    await rm(folder, { recursive: true, force: true });
+    state = await open();
+  }
+  closing.push(() => state.store.close());
+  return state;
+}
+
+/** Faults of a saved state that reading the log again cures. */
+const UNUSABLE = new Set(['state_ahead', 'state_damaged', 'state_of_other_plan', 'state_version']);
+
+function timeText(time: number | undefined): string {
+  if (time === undefined || time === Number.NEGATIVE_INFINITY) return 'nothing';
+  return time === Number.POSITIVE_INFINITY ? 'everything' : new Date(time).toISOString();
+}
+
+function nameOf({ topic, partition }: Partition): string {
+  return `${topic}/${partition}`;
+}

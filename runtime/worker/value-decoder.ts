@@ -1,0 +1,127 @@
+/** Values of fetched records as batches of a scan: JSON, protobuf or Avro. One row a record, whatever is in it. */
+import type { ScanField } from '../../compiler/plan.ts';
+import { BATCH_ROWS_MAX, type DecodedBatch, LINE_BYTES_MAX } from '../../operators/decoder.ts';
+import { NdjsonDecoder } from '../../operators/ndjson.ts';
+import { SLACK_BYTES } from '../../operators/ndjson-scanner.ts';
+import { ProtobufDecoder, type ProtobufSchema } from '../../operators/protobuf.ts';
+import type { Records } from '../cluster.ts';
+import { AvroValues, type SchemaRegistry } from '../schema-registry.ts';
+
+export type ValueDecoder = {
+  /** Takes records to decode; all earlier ones are decoded. */
+  load(records: Records): Promise<void>;
+  /** The next at most `rowsMax` rows; `firstOffset` is the ordinal of the first. */
+  decode(rowsMax: number, firstOffset: number): DecodedBatch;
+};
+
+/** How the values of a topic are written. */
+export type ValueFormat =
+  | { readonly kind: 'json' }
+  | { readonly kind: 'protobuf'; readonly schema: ProtobufSchema }
+  | { readonly kind: 'avro'; readonly registry: SchemaRegistry };
+
+export function valueDecoder(format: ValueFormat, fields: readonly ScanField[]): ValueDecoder {
+  switch (format.kind) {
+    case 'json':
+      return new JsonValues(fields);
+    case 'protobuf':
+      return new EachValue(new ProtobufDecoder(format.schema, fields));
+    case 'avro': {
+      const values = new AvroValues(format.registry, fields);
+      return new EachValue(values, (all) => values.prepare(all));
+    }
+  }
+}
+
+const NEWLINE = 10;
+const RETURN = 13;
+const SPACE = 32;
+/** What a null or blank value is read as: no JSON object, and so malformed. */
+const NO_VALUE = Buffer.from('null');
+
+/** Values as lines of one chunk: a copy, since a line needs its end. */
+class JsonValues implements ValueDecoder {
+  readonly #decoder: NdjsonDecoder;
+
+  constructor(fields: readonly ScanField[]) {
+    this.#decoder = new NdjsonDecoder(fields);
+  }
+
+  async load(records: Records): Promise<void> {
+    const { n, bytes, valueStart, valueEnd } = records;
+    let size = SLACK_BYTES;
+    for (let i = 0; i < n; i++)
+      size += Math.max(valueEnd[i]! - valueStart[i]!, NO_VALUE.length) + 1;
+    const chunk = new Uint8Array(size);
+    let at = 0;
+    for (let i = 0; i < n; i++) {
+      const from = valueStart[i]!;
+      // A line that is cut one byte beyond the bound is seen to be too long.
+      const to = Math.min(valueEnd[i]!, from + LINE_BYTES_MAX + 1);
+      let isBlank = true;
+      const start = at;
+      for (let b = from; b < to && from >= 0; b++) {
+        const byte = bytes[b]!;
+        // Between tokens a line break is a space, and within them it is not allowed.
+        const kept = byte === NEWLINE || byte === RETURN ? SPACE : byte;
+        if (kept !== SPACE && kept !== 9) isBlank = false;
+        chunk[at++] = kept;
+      }
+      if (isBlank) {
+        at = start;
+        chunk.set(NO_VALUE, at);
+        at += NO_VALUE.length;
+      }
+      chunk[at++] = NEWLINE;
+    }
+    this.#decoder.load(chunk.subarray(0, at + SLACK_BYTES), 0, at);
+  }
+
+  decode(rowsMax: number, firstOffset: number): DecodedBatch {
+    return this.#decoder.decode(rowsMax, firstOffset)!;
+  }
+}
+
+type RowDecoder = {
+  begin(rowsMax: number): void;
+  add(value: Uint8Array | null): void;
+  finish(firstOffset: number): DecodedBatch;
+};
+
+/** Values one by one. */
+class EachValue implements ValueDecoder {
+  readonly #decoder: RowDecoder;
+  readonly #prepare: ((values: readonly (Uint8Array | null)[]) => Promise<void>) | null;
+  #values: readonly (Uint8Array | null)[] = [];
+  #at = 0;
+
+  constructor(
+    decoder: RowDecoder,
+    prepare: ((values: readonly (Uint8Array | null)[]) => Promise<void>) | null = null,
+  ) {
+    this.#decoder = decoder;
+    this.#prepare = prepare;
+  }
+
+  async load(records: Records): Promise<void> {
+    const { n, bytes, valueStart, valueEnd } = records;
+    this.#values = Array.from({ length: n }, (_, i) =>
+      valueStart[i]! < 0 ? null : bytes.subarray(valueStart[i], valueEnd[i]),
+    );
+    this.#at = 0;
+    await this.#prepare?.(this.#values);
+  }
+
+  decode(rowsMax: number, firstOffset: number): DecodedBatch {
+    const rows = Math.min(rowsMax, BATCH_ROWS_MAX, this.#values.length - this.#at);
+    this.#decoder.begin(rows);
+    for (let row = 0; row < rows; row++) {
+      // A null is no message.
+      this.#decoder.add(this.#values[this.#at++] ?? NO_MESSAGE);
+    }
+    return this.#decoder.finish(firstOffset);
+  }
+}
+
+/** Field number 0 is none: malformed in every schema. */
+const NO_MESSAGE = new Uint8Array([0]);
