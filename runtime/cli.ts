@@ -1,14 +1,23 @@
 /** The command line: its words, and which command answers. Exit codes: 0 done, 1 the program, 2 the command line, 3 the world. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { addExport } from './cli-export.ts';
 import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from './config.ts';
 import type { Console } from './console-output.ts';
 import { Fault } from './fault.ts';
 import { parseFloatForm } from './float-form.ts';
+import { collect, folder, megabytes, seconds, whole, within } from './option-values.ts';
 import { stateBytesDefault } from './state-memory.ts';
 import type { TrainFlags } from './train-command.ts';
 import { DEVICES } from './trainer/tensor-device.ts';
 import { UsageError } from './usage-error.ts';
+import {
+  isKafkaRun,
+  KAFKA_OPTIONS,
+  type KafkaOptions,
+  runOnKafka,
+  runTopics,
+  type TopicsOptions,
+} from './worker/kafka-options.ts';
 
 /** For the files that add commands: Commander itself is this file's. */
 export type { Command } from 'commander';
@@ -143,8 +152,8 @@ function addAuthoring(program: Command, out: Console, done: Done): void {
 
 type RunOptions = KafkaOptions & {
   schema?: string[];
-  from: string[];
-  to: string;
+  from?: string[];
+  to?: string;
   format: 'ndjson' | 'parquet' | 'block';
   floats: string;
   compress: 'none' | 'deflate';
@@ -162,19 +171,19 @@ type RunOptions = KafkaOptions & {
 const SCHEMA = 'protobuf files of a stream: FILE.proto:package.Message, or a descriptor set';
 
 function addRun(program: Command, out: Console, done: Done): void {
-  program
+  const command = program
     .command('run')
     .argument('<path...>', PATHS)
     .description(
       'run over files to their end; the same command again goes on from where it was cut off',
     )
-    .requiredOption(
+    .option(
       '--from <stream=files>',
       'input of a stream: FILE[,FILE]… its partitions; repeat for each',
       collect,
     )
     .option('--schema <stream=file>', SCHEMA, collect)
-    .requiredOption('--to <dir>', 'output folder', folder)
+    .option('--to <dir>', 'output folder', folder)
     .addOption(
       new Option('--format <format>', 'of the examples')
         .choices(['ndjson', 'parquet', 'block'])
@@ -228,12 +237,16 @@ function addRun(program: Command, out: Console, done: Done): void {
     )
     .option('--quiet', 'no progress display')
     .action(async (paths: string[], options: RunOptions) => {
-      if (options.kafka !== undefined || options.app !== undefined) {
-        done(await runOnKafka(paths, options, out));
+      if (isKafkaRun(options)) {
+        done(await runOnKafka(paths, options, stateBytesOf(options), out));
         return;
       }
+      const { from, to } = options;
+      if (from === undefined || to === undefined) {
+        throw new UsageError(from === undefined ? NO_FROM : NO_TO);
+      }
       const { runCommand } = await import('./run-command.ts');
-      const { from, to, format, shards, state, compress, schema = [] } = options;
+      const { format, shards, state, compress, schema = [] } = options;
       const flags = {
         ...{ from, to, format, shards, state, schema },
         block: { floats: parseFloatForm(options.floats), compression: compress },
@@ -247,7 +260,27 @@ function addRun(program: Command, out: Console, done: Done): void {
       };
       done(await runCommand(paths, flags, out));
     });
+  for (const [name, help] of KAFKA_OPTIONS) command.option(name, help);
 }
+
+function addTopics(program: Command, out: Console, done: Done): void {
+  program
+    .command('topics')
+    .argument('<action>', 'plan: say what is missing or wrong; apply: make what is missing')
+    .argument('<path...>', PATHS)
+    .description('the Kafka topics that a program needs; nothing is ever deleted or changed')
+    .option('--kafka <brokers>', 'HOST:PORT[,…]')
+    .option('--app <name>', 'the application')
+    .option('--config <file>', 'as in run')
+    .option('--partitions <n>', 'of source topics that are made (default: 4)')
+    .option('--replication <n>', 'of topics that are made (default: 3)')
+    .action(async (action: string, paths: string[], options: TopicsOptions) => {
+      done(await runTopics(action, paths, options, out));
+    });
+}
+
+const NO_FROM = "required option '--from <stream=files>' not specified";
+const NO_TO = "required option '--to <dir>' not specified";
 
 function stateBytesOf({ state, stateMemory }: RunOptions): number {
   if (stateMemory !== undefined && state === 'memory') {
@@ -346,48 +379,4 @@ function addTrainer(program: Command, out: Console, done: Done): void {
       const flags = { days, scale, seed, to, fresh: fresh === true, quiet: quiet === true };
       done(await demoCommand(flags, out));
     });
-}
-
-function collect(value: string, previous: string[] | undefined): string[] {
-  return [...(previous ?? []), value];
-}
-
-function folder(text: string): string {
-  // As a path it would be the current folder.
-  if (text.trim() === '') throw new InvalidArgumentError('It must be the path of a folder.');
-  return text;
-}
-
-function whole(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < min || value > max) {
-      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
-    }
-    return value;
-  };
-}
-
-function within(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() === '' || !(value >= min && value <= max)) {
-      throw new InvalidArgumentError(`must be a number from ${min} to ${max}.`);
-    }
-    return value;
-  };
-}
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !(value >= 0 && value <= 86_400))
-    throw new InvalidArgumentError('It must be seconds, 0 to 86400.');
-  return value * 1000;
-}
-
-function megabytes(text: string): number {
-  const value = Number(text);
-  if (!(value >= 1 && value <= 1_048_576))
-    throw new InvalidArgumentError('It must be megabytes, 1 or more.');
-  return value * 1024 * 1024;
 }

@@ -33,7 +33,10 @@ export class KafkaCluster implements Cluster {
   }
 
   sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, ms));
+    return new Promise((resolve) => {
+      if (ms === 0) setImmediate(resolve);
+      else setTimeout(resolve, ms);
+    });
   }
 
   async partitions(topics: readonly string[]): Promise<ReadonlyMap<string, number | null>> {

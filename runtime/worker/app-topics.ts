@@ -9,7 +9,7 @@ export type AppTopics = {
   readonly decisions: string;
   /** Late and malformed records, rows that broke a check. */
   readonly dead: string;
-  /** By example set. */
+  /** By example set: as the program says, or by its name. */
   readonly examples: readonly string[];
   /** The group that shares out units. */
   readonly group: string;
@@ -20,7 +20,7 @@ export function appTopics(app: string, plan: Plan): AppTopics {
     progress: `${app}.progress`,
     decisions: `${app}.decisions`,
     dead: `${app}.dead`,
-    examples: plan.examples.map(({ name }) => `${app}.${safeName(name)}`),
+    examples: plan.examples.map(({ name, topic }) => topic ?? `${app}.${safeName(name)}`),
     group: `${app}.workers`,
   };
 }

@@ -69,7 +69,7 @@ export async function kafkaCommand(
   const lock = await FolderLock.take(folder);
   const cluster = new KafkaCluster(kafka);
   const operations = new Operations(plan, app, flags.httpPort, log);
-  const stop = watchSignals(log);
+  const { stop, unwatch } = watchSignals(log);
   let spill: SpillFile | null = null;
   try {
     await operations.listen();
@@ -89,7 +89,12 @@ export async function kafkaCommand(
         spill = new SpillFile(join(folder, 'spill'));
         const sets = [...slabs.values()];
         return new PipelineEngine(of, {
-          ...{ slabs: [slabs.get('shard-0')!], scanSlabs: slabs.get('scan')!, codegen: true, spill },
+          ...{
+            slabs: [slabs.get('shard-0')!],
+            scanSlabs: slabs.get('scan')!,
+            codegen: true,
+            spill,
+          },
           bufferBytesMax: flags.memoryBytes ?? BUFFER_BYTES,
           budget: copies === null ? null : new StateBudget(copies, flags.stateBytes, sets),
         });
@@ -99,7 +104,7 @@ export async function kafkaCommand(
     if (ended === 'done') out.print(`${app}: everything up to the end of the topics is out`);
     return STOPPED;
   } finally {
-    stop.unwatch();
+    unwatch();
     closeSpill(spill);
     await operations.close();
     await cluster.close();
@@ -132,7 +137,7 @@ function formatsOf(plan: Plan, { schema, registry }: WorkerFlags): ValueFormat[]
 
 /** The first signal drains, a second one or the deadline ends the process at once. */
 function watchSignals(log: (event: string, more?: Record<string, string>) => void) {
-  const stop = { requested: false, unwatch: () => undefined as void };
+  const stop = { requested: false };
   const listener = (signal: NodeJS.Signals) => {
     if (stop.requested) process.exit(1);
     stop.requested = true;
@@ -143,10 +148,10 @@ function watchSignals(log: (event: string, more?: Record<string, string>) => voi
     }, DRAIN_MS_MAX).unref();
   };
   process.on('SIGTERM', listener).on('SIGINT', listener);
-  stop.unwatch = () => {
+  const unwatch = () => {
     process.off('SIGTERM', listener).off('SIGINT', listener);
   };
-  return stop;
+  return { stop, unwatch };
 }
 
 /** A parameter of its own, since the compiler does not see the callback's assignment. */

@@ -87,7 +87,8 @@ function tlsOf({ tls, tlsCaFile, tlsCertFile, tlsKeyFile }: Values): KafkaSettin
   }
   const files = { ca: tlsCaFile, cert: tlsCertFile, key: tlsKeyFile };
   const given = Object.entries(files).filter((entry): entry is [string, string] => !!entry[1]);
-  if (isOn === 'false' && given.length > 0) throw new UsageError('tls is false, but files are given');
+  if (isOn === 'false' && given.length > 0)
+    throw new UsageError('tls is false, but files are given');
   if (given.length === 0) return isOn === 'true';
   return Object.fromEntries(given.map(([name, path]) => [name, read(path)]));
 }
@@ -121,7 +122,10 @@ function oneOf<T extends string>(name: string, value: string, known: readonly T[
 }
 
 function flagValues({ kafka, app }: KafkaFlags): Values {
-  return { ...(kafka === undefined ? {} : { brokers: kafka }), ...(app === undefined ? {} : { app }) };
+  return {
+    ...(kafka === undefined ? {} : { brokers: kafka }),
+    ...(app === undefined ? {} : { app }),
+  };
 }
 
 function envValues(env: Readonly<Record<string, string | undefined>>): Values {
@@ -148,7 +152,9 @@ function fileValues(path: string | undefined): Values {
   const found: Partial<Record<Key, string>> = {};
   for (const [key, value] of Object.entries(content)) {
     if (!isKey(key)) {
-      throw new UsageError(`--config ${path}: ${key} is unknown; known are ${Object.keys(KEYS).join(', ')}`);
+      throw new UsageError(
+        `--config ${path}: ${key} is unknown; known are ${Object.keys(KEYS).join(', ')}`,
+      );
     }
     if (typeof value !== 'string' && typeof value !== 'boolean') {
       throw new UsageError(`--config ${path}: ${key} must be a text`);

@@ -120,7 +120,7 @@ async function turnAfterTurn(of: {
       }
     }
     // The group's heartbeats and the metrics get their turn.
-    await new Promise((resolve) => setImmediate(resolve));
+    await cluster.sleep(0);
   }
 }
 

@@ -1,0 +1,135 @@
+/** Command-line options of the Kafka commands, as commander gives them, checked. */
+import type { Console } from '../console-output.ts';
+import { UsageError } from '../usage-error.ts';
+
+/** Name and help of each option of `run` that is for Kafka. */
+export const KAFKA_OPTIONS: readonly (readonly [string, string])[] = [
+  ['--kafka <brokers>', 'HOST:PORT[,…]: run as a worker on Kafka instead of over files'],
+  ['--app <name>', 'with --kafka: the application; it names its topics, group and state'],
+  ['--config <file>', 'with --kafka: JSON with brokers, app, tls…, sasl…; see README'],
+  ['--state-dir <dir>', 'with --kafka: local state (default: millrace-state)'],
+  ['--until-end', 'with --kafka: read to where the topics end now, then stop'],
+  [
+    '--idle <seconds>',
+    'with --kafka: a silent partition holds the others up so long (default: 10)',
+  ],
+  ['--max-skew <seconds>', 'with --kafka: event time read ahead of the slowest (default: 3600)'],
+  ['--registry <url>', 'with --kafka: schema registry; values are Avro unless --schema is given'],
+  ['--http <port>', 'with --kafka: /metrics, /healthz and /readyz'],
+];
+
+export type KafkaOptions = {
+  readonly kafka?: string;
+  readonly app?: string;
+  readonly config?: string;
+  readonly stateDir?: string;
+  readonly untilEnd?: boolean;
+  readonly idle?: string;
+  readonly maxSkew?: string;
+  readonly registry?: string;
+  readonly http?: string;
+};
+
+type SharedOptions = {
+  readonly schema?: readonly string[];
+  readonly complete?: boolean;
+  readonly commitEvery: number;
+  readonly checkpointEvery: number;
+  readonly memory: number;
+  readonly state: 'rocksdb' | 'memory';
+  readonly shards: number;
+  readonly from?: readonly string[];
+  readonly to?: string;
+};
+
+const IDLE_S = 10;
+const MAX_SKEW_S = 3_600;
+const SECONDS_MAX = 30 * 86_400;
+const STATE_DIR = 'millrace-state';
+
+export function isKafkaRun({ kafka, app, config }: KafkaOptions): boolean {
+  return kafka !== undefined || app !== undefined || config !== undefined;
+}
+
+/** Runs a worker; gives the exit code. Throws UsageError, Fault. */
+export async function runOnKafka(
+  paths: readonly string[],
+  options: KafkaOptions & SharedOptions,
+  stateBytes: number,
+  out: Console,
+): Promise<number> {
+  if ((options.from ?? []).length > 0 || options.to !== undefined) {
+    throw new UsageError('--from and --to are for files: with --kafka topics are read and written');
+  }
+  if (options.shards !== 1) {
+    throw new UsageError(
+      '--shards with --kafka: only 1 so far: one worker is active, others stand by',
+    );
+  }
+  const { kafkaCommand } = await import('./kafka-command.ts');
+  const { kafka, app, config, registry, state } = options;
+  return kafkaCommand(
+    paths,
+    {
+      ...{ kafka, app, config, registry, state, stateBytes },
+      stateDir: options.stateDir ?? STATE_DIR,
+      schema: options.schema ?? [],
+      untilEnd: options.untilEnd === true,
+      complete: options.complete === true,
+      commitEveryMs: options.commitEvery,
+      checkpointEveryMs: options.checkpointEvery,
+      memoryBytes: options.memory,
+      idleMs: 1000 * numberOf('--idle', options.idle, { otherwise: IDLE_S, max: SECONDS_MAX }),
+      maxSkewMs:
+        1000 * numberOf('--max-skew', options.maxSkew, { otherwise: MAX_SKEW_S, max: SECONDS_MAX }),
+      httpPort:
+        options.http === undefined
+          ? null
+          : numberOf('--http', options.http, { otherwise: 0, max: 65_535 }),
+    },
+    out,
+  );
+}
+
+export type TopicsOptions = Pick<KafkaOptions, 'kafka' | 'app' | 'config'> & {
+  readonly partitions?: string;
+  readonly replication?: string;
+};
+
+const REPLICATION = 3;
+const SOURCE_PARTITIONS = 4;
+
+export async function runTopics(
+  action: string,
+  paths: readonly string[],
+  options: TopicsOptions,
+  out: Console,
+): Promise<number> {
+  if (action !== 'plan' && action !== 'apply') {
+    throw new UsageError(`topics ${action}: write topics plan PATH… or topics apply PATH…`);
+  }
+  const { topicsCommand } = await import('./topics-command.ts');
+  const { kafka, app, config, partitions, replication } = options;
+  const sourcePartitions = numberOf('--partitions', partitions, {
+    ...{ otherwise: SOURCE_PARTITIONS, min: 1, max: 10_000 },
+  });
+  const replicas = numberOf('--replication', replication, {
+    ...{ otherwise: REPLICATION, min: 1, max: 15 },
+  });
+  const sizes = { sourcePartitions, examplePartitions: 1, replication: replicas };
+  return topicsCommand(action, paths, { kafka, app, config, ...sizes }, out);
+}
+
+function numberOf(
+  name: string,
+  text: string | undefined,
+  of: { readonly otherwise: number; readonly min?: number; readonly max: number },
+): number {
+  if (text === undefined) return of.otherwise;
+  const { min = 0, max } = of;
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= min && value <= max)) {
+    throw new UsageError(`${name} ${text}: it must be a number from ${min} to ${max}`);
+  }
+  return value;
+}

@@ -1,0 +1,126 @@
+/** The small application on a real broker: its topics, its events, a worker in this process, what it wrote. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Plan } from '../../compiler/plan.ts';
+import { decodeBlock } from '../../runtime/block-decode.ts';
+import { blockRow } from '../../runtime/block-reader.ts';
+import type { Cluster, Partition as Place } from '../../runtime/cluster.ts';
+import type { ExampleRow } from '../../runtime/example-row.ts';
+import { KafkaCluster } from '../../runtime/kafka/kafka-cluster.ts';
+import { Topics } from '../../runtime/kafka/topics.ts';
+import { openStateStore } from '../../runtime/open-store.ts';
+import { PipelineEngine } from '../../runtime/pipeline-engine.ts';
+import { appTopics } from '../../runtime/worker/app-topics.ts';
+import { neededTopics } from '../../runtime/worker/needed-topics.ts';
+import { readToEnd } from '../../runtime/worker/tail-read.ts';
+import type { UnitPaces } from '../../runtime/worker/unit-life.ts';
+import type { UnitRequest } from '../../runtime/worker/unit-recovery.ts';
+import { runWorker } from '../../runtime/worker/worker.ts';
+import type { Partition } from '../run-in-memory.ts';
+import type { Broker } from './broker.ts';
+import { settingsOf } from './settings.ts';
+
+export const PACES: UnitPaces = {
+  commitEveryMs: 100,
+  checkpointEveryMs: 400,
+  idleMs: 3_600_000,
+  maxSkewMs: 3_600_000,
+};
+
+/** Makes the app's topics; source topics get `partitions`. */
+export async function makeTopics(
+  broker: Broker,
+  plan: Plan,
+  app: string,
+  partitions: number,
+): Promise<void> {
+  const topics = new Topics(settingsOf(broker));
+  const sizes = { sourcePartitions: partitions, examplePartitions: 1, replication: 1 };
+  for (const need of neededTopics(plan, app, sizes)) {
+    if ((await topics.describe(need.name, [])) === null) await topics.create(need);
+  }
+  await topics.close();
+}
+
+export async function produce(
+  cluster: Cluster,
+  plan: Plan,
+  input: readonly Partition[],
+): Promise<void> {
+  const producer = cluster.producer();
+  for (const { stream, partition, rows } of input) {
+    const { scan } = plan.streams.find(({ name }) => name === stream)!;
+    const to: Place = { topic: plan.scans[scan]!.topic, partition };
+    const records = rows.map((row) => ({
+      key: null,
+      value: Buffer.from(typeof row === 'string' ? row : JSON.stringify(row)),
+    }));
+    await producer.send(to, records);
+  }
+  await producer.close();
+}
+
+export type SmallWorker = {
+  readonly ended: Promise<'stopped' | 'done'>;
+  readonly stop: { requested: boolean };
+  readonly events: string[];
+};
+
+/** A worker in this process. */
+export function startWorker(
+  broker: Broker,
+  plan: Plan,
+  app: string,
+  more: Partial<UnitRequest> = {},
+): SmallWorker {
+  const cluster = new KafkaCluster(settingsOf(broker));
+  const events: string[] = [];
+  const stop = { requested: false };
+  const unit: UnitRequest = {
+    ...{ app, plan, topics: appTopics(app, plan), unit: 0, cluster, paces: PACES },
+    formats: plan.scans.map(() => ({ kind: 'json' as const })),
+    fetchBytes: 8 << 20,
+    untilEnd: true,
+    complete: true,
+    folder: join(mkdtempSync(join(tmpdir(), 'millrace-worker-')), 'unit-0'),
+    openStore: (folder) => openStateStore(folder, () => undefined),
+    makeEngine: (of, slabs) =>
+      new PipelineEngine(of, {
+        ...{ slabs: [slabs.get('shard-0')!], scanSlabs: slabs.get('scan')!, codegen: true },
+        ...{ spill: null, bufferBytesMax: Number.POSITIVE_INFINITY },
+      }),
+    say: (event, facts) => events.push(`${event} ${JSON.stringify(facts)}`),
+    ...more,
+  };
+  const watch = { onLife: () => undefined, onFault: () => undefined, onTurn: () => undefined };
+  const ended = runWorker({ cluster, unit, stop, watch }).finally(() => cluster.close());
+  return { ended, stop, events };
+}
+
+/** By example set: committed rows, in the order of the log. */
+export async function committedRows(
+  cluster: Cluster,
+  plan: Plan,
+  app: string,
+): Promise<ExampleRow[][]> {
+  const { examples } = appTopics(app, plan);
+  return Promise.all(
+    examples.map(async (topic) => {
+      const rows: ExampleRow[] = [];
+      await readToEnd(cluster, { topic, partition: 0 }, null, (value) => {
+        const block = decodeBlock(value.slice());
+        for (let row = 0; row < block.rows; row++) rows.push(blockRow(block, row));
+      });
+      return rows;
+    }),
+  );
+}
+
+export async function countRecords(cluster: Cluster, topic: string): Promise<number> {
+  let count = 0;
+  await readToEnd(cluster, { topic, partition: 0 }, null, () => {
+    count++;
+  });
+  return count;
+}

@@ -1,0 +1,56 @@
+/** Workers on a real broker: whatever happens, what is committed is what one embedded run gives. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KafkaCluster } from '../../runtime/kafka/kafka-cluster.ts';
+import { expectedOf } from '../worker/expected.ts';
+import { smallEvents, smallPlan } from '../worker/small-app.ts';
+import { Broker } from './broker.ts';
+import { whyNoBroker } from './jars.ts';
+import { settingsOf } from './settings.ts';
+import { committedRows, countRecords, makeTopics, produce, startWorker } from './small-run.ts';
+
+const reason = whyNoBroker();
+const START_MS = 120_000;
+const TEST_MS = 120_000;
+
+describe.skipIf(reason !== null)(`Kafka workers${reason === null ? '' : `: ${reason}`}`, () => {
+  let broker: Broker;
+  let cluster: KafkaCluster;
+  const plan = smallPlan();
+  const events = smallEvents(7, 6_000, 3);
+  const inRange = (row: { features: readonly unknown[] }) => Number(row.features.at(-1)) <= 9;
+  const expected = expectedOf(plan, events, { complete: true });
+  const all = expected.rows.flat().length;
+  const kept = expected.rows.map((rows) =>
+    rows.filter((row) => row.set !== 'shown' || inRange(row)),
+  );
+
+  beforeAll(async () => {
+    broker = await Broker.start();
+    cluster = new KafkaCluster(settingsOf(broker));
+    await makeTopics(broker, plan, 'first', 3);
+    await produce(cluster, plan, events);
+  }, START_MS);
+
+  afterAll(async () => {
+    await cluster?.close();
+    await broker?.stop();
+  });
+
+  it(
+    'one worker writes what an embedded run writes',
+    async () => {
+      const worker = startWorker(broker, plan, 'first');
+      expect(await worker.ended).toBe('done');
+      const rows = await committedRows(cluster, plan, 'first');
+      expect(rows.map(({ length }) => length)).toEqual(kept.map(({ length }) => length));
+      expect(rows).toEqual(kept);
+      const quarantined = all - kept.flat().length;
+      const dead = await countRecords(cluster, 'first.dead');
+      expect(dead).toBe(expected.late + expected.malformed + quarantined);
+      expect(quarantined).toBeGreaterThan(0);
+      expect(await startWorker(broker, plan, 'first').ended).toBe('done');
+      expect(await committedRows(cluster, plan, 'first')).toEqual(kept);
+    },
+    TEST_MS,
+  );
+});

@@ -1,0 +1,80 @@
+/** A small program with a feature, a label and a table, and events for it. */
+import type { Plan } from '../../compiler/plan.ts';
+import { rng } from '../random.ts';
+import { type Partition, planOf } from '../run-in-memory.ts';
+
+const PROGRAM = `
+stream imp from "imps" {
+  id   impression_id : string
+  time ts            : timestamp
+  user_id, ad_id     : string
+  bid                : float
+  late 5s
+}
+stream clk from "clks" {
+  id   click_id : string
+  time ts       : timestamp
+  impression_id, user_id : string
+  late 5s
+}
+feature imps  = count(imp) by user_id over [10s, 1m]
+feature bids  = sum(imp.bid) by (user_id, ad_id) over 1m
+feature clks  = count(clk) by user_id over 1m
+label clicked = clk on impression_id within 20s
+examples shown for imp {
+  features imps, bids, clks, imp.ad_id
+  label clicked wait 10s then late positives
+  check range(imp.bid) in 0 .. 9
+}
+examples plain for clk {
+  features imps, clks
+}
+`;
+
+export const START = 1_700_000_000_000;
+
+export function smallPlan(): Plan {
+  return planOf(PROGRAM.replace('imp.ad_id\n', 'imp.ad_id, imp.bid\n'));
+}
+
+export function smallProgram(): string {
+  return PROGRAM.replace('imp.ad_id\n', 'imp.ad_id, imp.bid\n');
+}
+
+/** Events of `partitions` partitions a stream, `count` impressions, 100 ms of event time between two. */
+export function smallEvents(seed: number, count: number, partitions: number): Partition[] {
+  const random = rng(seed);
+  const input = (['imp', 'clk'] as const).flatMap((stream) =>
+    Array.from({ length: partitions }, (_, partition) => ({
+      stream,
+      partition,
+      rows: [] as unknown[],
+    })),
+  );
+  const put = (stream: string, row: unknown) => {
+    const own = input.filter((each) => each.stream === stream);
+    random.pick(own).rows.push(row);
+  };
+  for (let i = 0; i < count; i++) {
+    const ts = START + i * 100 - random.below(4_000);
+    const user = `u${random.below(20)}`;
+    const impression = `i${i}`;
+    const ad = `a${random.below(5)}`;
+    put('imp', {
+      impression_id: impression,
+      ts,
+      user_id: user,
+      ad_id: ad,
+      bid: random.below(100) / 10,
+    });
+    if (random.chance(0.3)) {
+      const clicked = ts + random.below(15_000);
+      put('clk', { click_id: `c${i}`, ts: clicked, impression_id: impression, user_id: user });
+    }
+    if (random.chance(0.01)) put('imp', '{"ts": 12');
+    if (random.chance(0.01)) {
+      put('imp', { impression_id: `l${i}`, ts: ts - 60_000, user_id: user, ad_id: ad, bid: 1 });
+    }
+  }
+  return input;
+}
