@@ -15,6 +15,8 @@ const USAGE: Readonly<Record<CheckName, string>> = {
   range: 'check range(bid) in 0 .. 100',
   drift: 'check drift(bid) <= 0.2',
   size: 'check size <= 64000',
+  duplicates: 'check duplicates <= 0.1%',
+  freshness: 'check freshness <= 1h',
 };
 const NAMES = Object.keys(USAGE) as readonly CheckName[];
 
@@ -23,6 +25,8 @@ type Columns = LogicalExamples['features'];
 export type CheckedSet = {
   readonly decl: ExamplesDecl;
   readonly columns: Columns;
+  /** Columns by the feature set that brings them along. */
+  readonly bySet: ReadonlyMap<string, readonly string[]>;
   /** Names in its list that have no column because of another mistake. */
   readonly broken: ReadonlySet<string>;
   readonly report: Report;
@@ -46,6 +50,8 @@ function checkOne(name: CheckName, node: CheckNode, context: CheckedSet): Logica
   }
   const sound = boundsHold(name, node, report);
   if (name === 'size') return sound ? [{ kind: 'size', maxBytes: node.max! }] : [];
+  if (name === 'duplicates') return sound ? [{ kind: 'duplicates', max: node.max! }] : [];
+  if (name === 'freshness') return sound ? [{ kind: 'freshness', maxMs: node.within!.ms }] : [];
   if (name === 'rate') {
     const label = labelOf(node.of!, context);
     if (label === null || !sound) return [];
@@ -73,7 +79,10 @@ function columnCheck(
 }
 
 function hasForm(name: CheckName, node: CheckNode): boolean {
-  if (name === 'size') return node.of === null && node.min === null && node.max !== null;
+  if (name === 'freshness') return node.of === null && node.within !== null;
+  if (node.within !== null) return false;
+  if (name === 'size' || name === 'duplicates')
+    return node.of === null && node.min === null && node.max !== null;
   if (node.of === null) return false;
   return name !== 'drift' || (node.min === null && node.max !== null);
 }
@@ -87,11 +96,12 @@ function boundsHold(name: CheckName, node: CheckNode, report: Report): boolean {
   if (min !== null && max !== null && min > max) {
     return never('this can never hold: the lower bound is above the upper one');
   }
-  if (name === 'rate' || name === 'missing') {
+  if (name === 'rate' || name === 'missing' || name === 'duplicates') {
     const outside = [min, max].some((bound) => bound !== null && (bound < 0 || bound > 1));
     if (outside) return never('a share is between 0% and 100%');
   }
   if (name === 'size' && max! <= 0) return never('no example is that small');
+  if (name === 'freshness' && node.within!.ms <= 0) return never('no example is that fresh');
   if (name === 'drift' && max! < 0) return never('a drift is never below 0');
   return true;
 }
@@ -104,12 +114,14 @@ function labelOf(item: FeatureItem, { decl, report }: CheckedSet): string | null
   return null;
 }
 
-/** The output columns that an item names: by their name in the output, a family's by the family's. */
-function columnsOf(item: FeatureItem, { columns, broken, report }: CheckedSet): Columns {
+/** The output columns that an item names: by their name in the output, a family's by the family's, a feature set's by the set's. */
+function columnsOf(item: FeatureItem, { columns, bySet, broken, report }: CheckedSet): Columns {
   const base = item.path[item.path.length - 1]!.text;
   const wanted = item.index === null ? base : `${base}[${item.index.text}]`;
   const exact = columns.filter((c) => c.as === wanted);
   if (exact.length > 0) return exact;
+  const members = item.path.length === 1 && item.index === null ? bySet.get(base) : undefined;
+  if (members !== undefined) return columns.filter((c) => members.includes(c.as));
   const family = item.index === null ? columns.filter((c) => c.as.startsWith(`${base}[`)) : [];
   if (family.length === 0 && !broken.has(base)) {
     const names = [...new Set(columns.map((c) => c.as))];

@@ -12,6 +12,8 @@ import type { StreamView } from './streams.ts';
 
 export type ExampleColumns = {
   readonly features: LogicalExamples['features'];
+  /** Their names by the feature set of the list that brings them along. */
+  readonly bySet: ReadonlyMap<string, readonly string[]>;
   /** Names in the list that gave no column, because of a mistake. */
   readonly broken: ReadonlySet<string>;
 };
@@ -28,12 +30,14 @@ export function exampleColumns(
   }
   const output: { as: string; value: LExpr; type: Type }[] = [];
   const broken = new Set<string>();
+  const bySet = new Map<string, string[]>();
   const taken = new Map<string, { value: string; direct: boolean }>();
   for (const { item, through } of flattenItems(decl.features, context.symbols)) {
     const span = (through ?? item).span;
     const columns = itemColumns(item, anchor, context);
     if (columns.length === 0) broken.add((item.as ?? item.path[item.path.length - 1]!).text);
     for (const column of columns) {
+      if (through !== null) pushTo(bySet, through.path[0]!.text, column.as);
       const value = showValue(column.value, decl.anchor.text);
       const before = taken.get(column.as);
       // The same value twice is no clash where a set brings it along: sets may overlap.
@@ -48,7 +52,13 @@ export function exampleColumns(
       output.push({ as: column.as, value: column.value, type: fitted });
     }
   }
-  return { features: output, broken };
+  return { features: output, bySet, broken };
+}
+
+function pushTo(lists: Map<string, string[]>, name: string, value: string): void {
+  const list = lists.get(name);
+  if (list === undefined) lists.set(name, [value]);
+  else list.push(value);
 }
 
 type Fit = {

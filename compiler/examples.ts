@@ -26,10 +26,10 @@ function resolveSet(decl: ExamplesDecl, context: ItemContext): LogicalExamples |
   if (anchor !== null && streams.bases.get(anchor.base)!.own.id === null) {
     report.add(say.anchorWithoutId(decl.anchor));
   }
-  const { features, broken } = exampleColumns(decl, anchor, context);
+  const { features, bySet, broken } = exampleColumns(decl, anchor, context);
   const labels = exampleLabels(decl, anchor, context);
   checkFieldNumbers(decl, { features, labels }, context);
-  const checks = checkChecks({ decl, columns: features, broken, report });
+  const checks = checkChecks({ decl, columns: features, bySet, broken, report });
   const sampleNegatives = share(decl.sampleNegatives, 'a sampling rate', context);
   const audit = share(decl.audit, 'an audit', context);
   if (anchor === null) return null;

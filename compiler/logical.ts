@@ -221,4 +221,6 @@ export type LogicalCheck =
     }
   | { readonly kind: 'range'; readonly column: string; readonly min: number; readonly max: number }
   | { readonly kind: 'drift'; readonly column: string; readonly max: number }
-  | { readonly kind: 'size'; readonly maxBytes: number };
+  | { readonly kind: 'size'; readonly maxBytes: number }
+  | { readonly kind: 'duplicates'; readonly max: number }
+  | { readonly kind: 'freshness'; readonly maxMs: number };

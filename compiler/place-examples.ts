@@ -69,7 +69,7 @@ function checkPlan(
     case 'range':
     case 'drift':
       return { ...check, column: find(set.features, check.column) };
-    case 'size':
+    default:
       return check;
   }
 }

@@ -345,4 +345,8 @@ export type CheckPlan =
     }
   | { readonly kind: 'range'; readonly column: number; readonly min: number; readonly max: number }
   | { readonly kind: 'drift'; readonly column: number; readonly max: number }
-  | { readonly kind: 'size'; readonly maxBytes: number };
+  | { readonly kind: 'size'; readonly maxBytes: number }
+  /** Share of rows that say again what an earlier row of the same id said. */
+  | { readonly kind: 'duplicates'; readonly max: number }
+  /** Time without an example, ms: an alarm. */
+  | { readonly kind: 'freshness'; readonly maxMs: number };

@@ -208,13 +208,15 @@ export type ExamplesDecl = {
   readonly span: Span;
 };
 
-/** `check rate(clicked) in 0.1% .. 20%`, `check missing(spend) <= 99%`, `check range(bid) in 0 .. 100`, `check size <= 64000`. */
+/** `check rate(clicked) in 0.1% .. 20%`, `check missing(spend) <= 99%`, `check size <= 64000`, `check freshness <= 1h`. */
 export type CheckNode = {
   readonly fn: Name;
   readonly of: FeatureItem | null;
   /** Inclusive bounds; shares are fractions (20% is 0.2). */
   readonly min: number | null;
   readonly max: number | null;
+  /** A bound that is a time; `max` is null then. */
+  readonly within: DurationNode | null;
   readonly span: Span;
 };
 

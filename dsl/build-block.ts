@@ -22,7 +22,7 @@ type Clause =
   | { readonly kind: 'label'; readonly label: ExamplesDecl['labels'][number] }
   | { readonly kind: 'sample' | 'audit'; readonly share: Share }
   | { readonly kind: 'check'; readonly check: CheckNode };
-type Range = { readonly min: number | null; readonly max: number | null };
+type Range = Pick<CheckNode, 'min' | 'max' | 'within'>;
 type Cell = { readonly field: Name; readonly value: Expr; readonly span: Span };
 type EmissionRow = Extract<TestStep, { kind: 'emissions' }>['rows'][number];
 type EmittedLabel = EmissionRow['labels'][number];
@@ -123,9 +123,10 @@ function checkActions(site: Site): Record<string, Action> {
       },
     }),
     CheckArg: (_open, item, _close) => item.ast(),
-    Range_both: (_in, min, _to, max): Range => ({ min: the(min), max: the(max) }),
-    Range_most: (_sign, max): Range => ({ min: null, max: the(max) }),
-    Range_least: (_sign, min): Range => ({ min: the(min), max: null }),
+    Range_both: (_in, min, _to, max): Range => ({ min: the(min), max: the(max), within: null }),
+    Range_time: (_sign, within): Range => ({ min: null, max: null, within: the(within) }),
+    Range_most: (_sign, max): Range => ({ min: null, max: the(max), within: null }),
+    Range_least: (_sign, min): Range => ({ min: the(min), max: null, within: null }),
   };
 }
 

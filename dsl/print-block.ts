@@ -125,13 +125,14 @@ function printPolicy(policy: PolicyNode): string {
 }
 
 /** Shares of rows read as percentages; other bounds are in the unit of what is checked. */
-const SHARE_CHECKS: ReadonlySet<string> = new Set(['rate', 'missing']);
+const SHARE_CHECKS: ReadonlySet<string> = new Set(['rate', 'missing', 'duplicates']);
 
 function printCheck(check: CheckNode): string {
   const { min, max } = check;
   const show = SHARE_CHECKS.has(check.fn.text) ? printPercent : String;
   const of = check.of === null ? '' : `(${printItem(check.of)})`;
   const head = `check ${check.fn.text}${of}`;
+  if (check.within !== null) return `${head} <= ${check.within.text}`;
   if (min !== null && max !== null) return `${head} in ${show(min)} .. ${show(max)}`;
   return max !== null ? `${head} <= ${show(max)}` : `${head} >= ${show(min ?? 0)}`;
 }

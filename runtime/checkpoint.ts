@@ -37,12 +37,16 @@ export type CheckpointMeta = {
   readonly cold?: ColdMark;
 };
 
-/** Slab sets by name: `shard-0` …, `scan`. */
+/** The slab set of all gates (operators/checks/gate.ts), beside those of shards and scans. */
+export const GATE_SLABS = 'checks';
+
+/** Slab sets by name: `shard-0` …, `scan`, `checks`. */
 export type SlabSets = ReadonlyMap<string, SlabSet>;
 
-/** Empty sets of the scans and of each shard. */
+/** Empty sets of the scans, the checks and each shard. */
 export function newSlabSets(shards: number): SlabSets {
-  const sets = new Map<string, SlabSet>([['scan', new SlabSet()]]);
+  const sets = new Map<string, SlabSet>();
+  for (const name of ['scan', GATE_SLABS]) sets.set(name, new SlabSet());
   for (let shard = 0; shard < shards; shard++) sets.set(`shard-${shard}`, new SlabSet());
   return sets;
 }

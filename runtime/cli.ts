@@ -1,6 +1,7 @@
 /** The command line: its words, and which command answers. Exit codes: 0 done, 1 the program, 2 the command line, 3 the world. */
 import { Command, CommanderError, Option } from 'commander';
 import { addExport } from './cli-export.ts';
+import { addQuarantine } from './cli-quarantine.ts';
 import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from './config.ts';
 import type { Console } from './console-output.ts';
 import { Fault } from './fault.ts';
@@ -83,6 +84,7 @@ function describe(out: Console, version: string, done: Done): Command {
   addRun(program, out, done);
   addIngest(program, out, done);
   addExport(program, out, done);
+  addQuarantine(program, out, done);
   addTrainer(program, out, done);
   addTopics(program, out, done);
   return program;
@@ -165,6 +167,7 @@ type RunOptions = KafkaOptions & {
   stateMemory?: number;
   fresh?: boolean;
   state: 'rocksdb' | 'memory';
+  decisions?: string;
   quiet?: boolean;
 };
 
@@ -235,6 +238,10 @@ function addRun(program: Command, out: Console, done: Done): void {
         .choices(['rocksdb', 'memory'])
         .default('rocksdb'),
     )
+    .option(
+      '--decisions <dir>',
+      'obey what was decided in that output folder: verdicts, releases, drops',
+    )
     .option('--quiet', 'no progress display')
     .action(async (paths: string[], options: RunOptions) => {
       if (isKafkaRun(options)) {
@@ -253,6 +260,7 @@ function addRun(program: Command, out: Console, done: Done): void {
         complete: options.complete === true,
         fresh: options.fresh === true,
         quiet: options.quiet === true,
+        decisions: options.decisions ?? null,
         commitEveryMs: options.commitEvery,
         checkpointEveryMs: options.checkpointEvery,
         memoryBytes: options.memory,

@@ -1,9 +1,8 @@
 /** `manifest.json`: what a finished run read and wrote. It says nothing of clocks, so a rerun writes the same bytes. */
 import type { Plan } from '../compiler/plan.ts';
 import type { Engine, StreamCounts } from './engine.ts';
-import type { OutputPosition } from './progress.ts';
-import { quarantineName } from './quarantine.ts';
-import { type OutputFormat, safeName, sinkName } from './sink.ts';
+import type { SetCounts } from './set-counts.ts';
+import { type OutputFormat, safeName } from './sink.ts';
 
 export type Manifest = {
   readonly version: 1;
@@ -21,18 +20,15 @@ export type Manifest = {
   readonly malformed: number;
   readonly emitted: number;
   readonly quarantined: number;
+  readonly released: number;
+  readonly dropped: number;
   /** What was odd about the inputs, one sentence each. */
   readonly warnings: readonly string[];
   /** By example set. `pending`: labels that were not due when the inputs ended. */
   readonly examples: Readonly<
     Record<
       string,
-      {
-        readonly file: string;
-        readonly emitted: number;
-        readonly quarantined: number;
-        readonly pending: Readonly<Record<string, number>>;
-      }
+      SetCounts & { readonly file: string; readonly pending: Readonly<Record<string, number>> }
     >
   >;
 };
@@ -52,11 +48,11 @@ export function makeManifest(
     readonly complete: boolean;
     readonly format: OutputFormat;
     readonly inputs: readonly ManifestInput[];
-    readonly outputs: Readonly<Record<string, OutputPosition>>;
+    readonly sets: Readonly<Record<string, SetCounts>>;
     readonly warnings: readonly string[];
   },
 ): Manifest {
-  const { format, outputs } = more;
+  const { format, sets } = more;
   const streams: Record<string, StreamCounts> = {};
   plan.streams.forEach((stream, i) => {
     if (stream.kind !== 'label') streams[stream.name] = engine.counts(i);
@@ -66,15 +62,12 @@ export function makeManifest(
   for (const { name } of plan.examples) {
     examples[name] = {
       file: `${safeName(name)}.${format}`,
-      emitted: outputs[sinkName(name, format)]?.rows ?? 0,
-      quarantined: outputs[quarantineName(name)]?.rows ?? 0,
+      ...sets[name]!,
       pending: pending[name] ?? {},
     };
   }
   const sum = (key: keyof StreamCounts) =>
     Object.values(streams).reduce((total, counts) => total + counts[key], 0);
-  const total = (key: 'emitted' | 'quarantined') =>
-    Object.values(examples).reduce((count, set) => count + set[key], 0);
   return {
     version: 1,
     plan: plan.digest,
@@ -86,9 +79,31 @@ export function makeManifest(
     late: sum('late'),
     duplicate: sum('duplicate'),
     malformed: sum('malformed'),
-    emitted: total('emitted'),
-    quarantined: total('quarantined'),
+    ...totals(sets),
     warnings: more.warnings,
     examples,
+  };
+}
+
+/** The manifest of a finished run after rows of it were released or dropped. */
+export function withSetCounts(
+  manifest: Manifest,
+  sets: Readonly<Record<string, SetCounts>>,
+): Manifest {
+  const examples = Object.entries(manifest.examples).map(([name, set]) => [
+    name,
+    { ...set, ...sets[name] },
+  ]);
+  return { ...manifest, ...totals(sets), examples: Object.fromEntries(examples) };
+}
+
+function totals(sets: Readonly<Record<string, SetCounts>>) {
+  const total = (key: 'emitted' | 'quarantined' | 'released' | 'dropped') =>
+    Object.values(sets).reduce((count, set) => count + set[key], 0);
+  return {
+    emitted: total('emitted'),
+    quarantined: total('quarantined'),
+    released: total('released'),
+    dropped: total('dropped'),
   };
 }

@@ -58,9 +58,19 @@ export class OutputFile {
     return { bytes: this.#file.length, rows: this.rows };
   }
 
+  /** Bytes in the file: what is in the buffer is not. */
+  get length(): number {
+    return this.#file.length;
+  }
+
   /** The first bytes of what is in the file. */
   head(bytes: number): Promise<Uint8Array> {
-    return this.#file.readAt(0, bytes);
+    return this.readAt(0, bytes);
+  }
+
+  /** Up to `bytes` bytes of what is in the file. */
+  readAt(at: number, bytes: number): Promise<Uint8Array> {
+    return this.#file.readAt(at, bytes);
   }
 
   /** Appends all of it to another file. */

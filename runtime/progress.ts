@@ -11,7 +11,7 @@ import { Fault } from './fault.ts';
 import { fromJsonTime, type JsonTime, toJsonTime } from './json-time.ts';
 import type { LogPartition } from './log.ts';
 
-export const PROGRESS_VERSION = 1;
+export const PROGRESS_VERSION = 2;
 
 /** How far one output file is committed. */
 export type OutputPosition = { readonly bytes: number; readonly rows: number };
@@ -23,6 +23,8 @@ export type Progress = {
   readonly outputs: Readonly<Record<string, OutputPosition>>;
   /** By `stream/partition`: records below this offset have their side records (late, malformed) out. */
   readonly sideRows: Readonly<Record<string, number>>;
+  /** Releases and drops of the decision log (in its order) whose effect is in the outputs. */
+  readonly decided: number;
   /** The run is over: every input was read to its end and the manifest is next. */
   readonly done: boolean;
 };
@@ -46,8 +48,8 @@ export async function readProgress(log: LogPartition): Promise<Progress | null> 
       `the progress of this folder has format ${saved.version}; this version reads ${PROGRESS_VERSION}. Start over with --fresh.`,
     );
   }
-  const { outputs, sideRows, done } = saved;
-  return { k: fromJsonTime(saved.k), outputs, sideRows, done };
+  const { outputs, sideRows, decided, done } = saved;
+  return { k: fromJsonTime(saved.k), outputs, sideRows, decided, done };
 }
 
 /** Makes a commit: durable on return. Older records may be dropped. */

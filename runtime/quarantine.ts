@@ -1,68 +1,212 @@
 /**
- * Rows that break a check of their example set go to `quarantine/<set>.ndjson` with the reason, not to the set. What is kept
- * never depends on how rows were batched.
+ * Rows of an example set that were kept aside. `quarantine/<set>.ndjson` is for people: a row a line with its lot and the
+ * reason. `.millrace/quarantine/<set>.rows` holds the same rows so that a lot can be released into any output format.
+ *
+ * Row file: records one after another, all numbers little-endian: u32 words, u16 bytes of the lot, the lot, then the words
+ * (operators/checks/row-words.ts). Both files only grow; what became of a lot is in the decision log.
  */
 import { join } from 'node:path';
 import type { ExamplePlan } from '../compiler/plan.ts';
+import type { Aside } from '../operators/checks/gate.ts';
+import { RowWords } from '../operators/checks/row-words.ts';
 import type { EmissionBatch } from '../operators/emission-batch.ts';
+import { ROOT_WORDS, Slab } from '../operators/slab.ts';
+import { Fault } from './fault.ts';
 import type { Files } from './files.ts';
+import { JsonBytes } from './json-bytes.ts';
+import { NdjsonRows } from './ndjson-rows.ts';
 import { OutputFile } from './output-file.ts';
 import type { OutputPosition } from './progress.ts';
-import { RowChecks } from './row-checks.ts';
+import { safeName } from './sink.ts';
 
 const BUFFER_BYTES = 16_384;
+const HEAD_BYTES = 6;
+const READ_BYTES = 1024 * 1024;
+
+/** A line of `quarantine/<set>.ndjson`; `row` as in the set's own output. */
+export type QuarantineLine = {
+  readonly reason: string;
+  readonly lot: string;
+  readonly row: { readonly id: string; readonly time: number; readonly emitted: number };
+};
 
 export class Quarantine {
   readonly name: string;
-  readonly #checks: RowChecks;
-  readonly #file: OutputFile;
+  readonly rowsName: string;
+  readonly #words: RowWords;
+  readonly #text: NdjsonRows;
+  readonly #scratch = new JsonBytes(BUFFER_BYTES);
+  readonly #slab = new Slab('row');
+  readonly #lines: OutputFile;
+  readonly #rows: OutputFile;
 
-  private constructor(name: string, plan: ExamplePlan, file: OutputFile) {
-    this.name = name;
-    this.#checks = new RowChecks(plan);
-    this.#file = file;
+  private constructor(plan: ExamplePlan, lines: OutputFile, rows: OutputFile) {
+    this.name = quarantineName(plan.name);
+    this.rowsName = rowsName(plan.name);
+    this.#words = new RowWords(plan);
+    this.#text = new NdjsonRows(plan);
+    this.#lines = lines;
+    this.#rows = rows;
   }
 
+  /** `committed`: output positions of the last commit, by name. */
   static async open(
     folder: string,
     plan: ExamplePlan,
-    more: { files: Files; at: OutputPosition | null },
+    more: { files: Files; committed: Readonly<Record<string, OutputPosition>> },
   ): Promise<Quarantine> {
-    const name = quarantineName(plan.name);
-    const file = await OutputFile.open(more.files, join(folder, name), more.at, BUFFER_BYTES);
-    return new Quarantine(name, plan, file);
+    const { files, committed } = more;
+    const open = (name: string) =>
+      OutputFile.open(files, join(folder, name), committed[name] ?? null, BUFFER_BYTES);
+    const lines = await open(quarantineName(plan.name));
+    const rows = await open(rowsName(plan.name));
+    return new Quarantine(plan, lines, rows);
   }
 
+  /** Rows ever kept. */
   get count(): number {
-    return this.#file.rows;
+    return this.#lines.rows;
   }
 
-  /** 1 for each row that was set aside; null when none was. */
-  async check(batch: EmissionBatch): Promise<Uint8Array | null> {
-    let skip: Uint8Array | null = null;
-    for (let row = 0; this.#checks.any && row < batch.n; row++) {
-      const reason = this.#checks.reason(batch, row);
-      if (reason === null) continue;
-      skip ??= new Uint8Array(batch.n);
-      skip[row] = 1;
-      const line = this.#checks.line(reason, batch, row);
-      this.#file.buffer.reserve(line.length);
-      this.#file.buffer.copy(line);
-      this.#file.rows++;
+  /** Bytes of a row of the batch as NDJSON, its newline included. */
+  rowBytes(batch: EmissionBatch, row: number): number {
+    this.#scratch.clear();
+    this.#text.append(this.#scratch, batch, row);
+    return this.#scratch.at;
+  }
+
+  async write(batch: EmissionBatch, aside: readonly Aside[]): Promise<void> {
+    if (aside.length === 0) return;
+    const columns = this.#words.columns(batch);
+    for (const { row, lot, reason } of aside) {
+      this.#writeLine(batch, row, { reason, lot });
+      this.#writeRow(columns, row, lot);
+      await this.#lines.settle();
+      await this.#rows.settle();
     }
-    await this.#file.settle();
-    return skip;
   }
 
-  commit(): Promise<OutputPosition> {
-    return this.#file.commit();
+  /** The rows of a lot, in their order; none: there is no such lot. */
+  async lot(wanted: string): Promise<EmissionBatch> {
+    await this.#rows.commit();
+    const slab = new Slab('lot');
+    const places: number[] = [];
+    const window = new FileWindow(this.#rows);
+    for (let at = 0; at < this.#rows.length; ) {
+      const head = await this.#read(window, at, HEAD_BYTES);
+      const words = head.readUInt32LE(0);
+      const nameBytes = head.readUInt16LE(4);
+      const row = await this.#read(window, at + HEAD_BYTES, nameBytes + words * 8);
+      if (row.toString('utf8', 0, nameBytes) === wanted) {
+        const place = slab.bump(words);
+        slab.u8.set(row.subarray(nameBytes), place * 8);
+        places.push(place);
+      }
+      at += HEAD_BYTES + row.length;
+    }
+    return this.#words.batch(slab, places);
   }
 
-  close(): Promise<void> {
-    return this.#file.close();
+  /** Every line of the file for people, parsed. */
+  async *lines(): AsyncGenerator<QuarantineLine> {
+    await this.#lines.commit();
+    let rest = Buffer.alloc(0);
+    for (let at = 0; at < this.#lines.length; ) {
+      const bytes = await this.#lines.readAt(at, READ_BYTES);
+      at += bytes.length;
+      const text = Buffer.concat([rest, bytes]);
+      let from = 0;
+      for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, from)) {
+        yield JSON.parse(text.toString('utf8', from, end));
+        from = end + 1;
+      }
+      rest = text.subarray(from);
+    }
+  }
+
+  /** The position of each file; everything written is on the disk. */
+  async commit(): Promise<[string, OutputPosition][]> {
+    return [
+      [this.name, await this.#lines.commit()],
+      [this.rowsName, await this.#rows.commit()],
+    ];
+  }
+
+  async close(): Promise<void> {
+    await this.#lines.close();
+    await this.#rows.close();
+  }
+
+  async #read(window: FileWindow, at: number, bytes: number): Promise<Buffer> {
+    const found = await window.read(at, bytes);
+    if (found.length === bytes) return found;
+    throw new Fault(
+      'quarantine_damaged',
+      `${this.#rows.path} ends inside a row at byte ${at}: somebody cut or replaced it. What it held can be made again with --fresh.`,
+      { context: { path: this.#rows.path, byte: at } },
+    );
+  }
+
+  #writeLine(batch: EmissionBatch, row: number, why: { reason: string; lot: string }): void {
+    this.rowBytes(batch, row);
+    const line = this.#scratch.written();
+    const head = Buffer.from(`${JSON.stringify(why).slice(0, -1)},"row":`);
+    const { buffer } = this.#lines;
+    buffer.reserve(head.length + line.length + TAIL.length);
+    buffer.copy(head);
+    buffer.copy(line.subarray(0, line.length - 1));
+    buffer.literal(TAIL);
+    this.#lines.rows++;
+  }
+
+  #writeRow(columns: ReturnType<RowWords['columns']>, row: number, lot: string): void {
+    const slab = this.#slab;
+    const words = this.#words.measure(columns, row);
+    slab.ensure(ROOT_WORDS + words);
+    slab.u8.fill(0, ROOT_WORDS * 8, (ROOT_WORDS + words) * 8);
+    this.#words.write(slab, ROOT_WORDS, columns, row);
+    const name = Buffer.from(lot);
+    const head = Buffer.alloc(HEAD_BYTES);
+    head.writeUInt32LE(words, 0);
+    head.writeUInt16LE(name.length, 4);
+    const { buffer } = this.#rows;
+    buffer.reserve(HEAD_BYTES + name.length + words * 8);
+    buffer.copy(head);
+    buffer.copy(name);
+    buffer.copy(slab.u8.subarray(ROOT_WORDS * 8, (ROOT_WORDS + words) * 8));
+    this.#rows.rows++;
+  }
+}
+
+const TAIL = Buffer.from('}\n');
+const NEWLINE = 0x0a;
+
+/** A file read front to back in pieces of READ_BYTES. */
+class FileWindow {
+  readonly #file: OutputFile;
+  #bytes: Buffer = Buffer.alloc(0);
+  #from = 0;
+
+  constructor(file: OutputFile) {
+    this.#file = file;
+  }
+
+  /** Bytes [at, at + length); fewer at the end of the file. */
+  async read(at: number, length: number): Promise<Buffer> {
+    const start = at - this.#from;
+    if (start < 0 || start + length > this.#bytes.length) {
+      const found = await this.#file.readAt(at, Math.max(length, READ_BYTES));
+      this.#bytes = Buffer.from(found.buffer, found.byteOffset, found.length);
+      this.#from = at;
+    }
+    return this.#bytes.subarray(at - this.#from, at - this.#from + length);
   }
 }
 
 export function quarantineName(set: string): string {
-  return `quarantine/${set.replace(/[^A-Za-z0-9._-]/g, '_')}.ndjson`;
+  return `quarantine/${safeName(set)}.ndjson`;
+}
+
+function rowsName(set: string): string {
+  return `.millrace/quarantine/${safeName(set)}.rows`;
 }

@@ -8,8 +8,11 @@ import type { BlockOptions } from './block-writer.ts';
 import type { SlabSets } from './checkpoint.ts';
 import type { Console } from './console-output.ts';
 import { showDiagnostics } from './console-output.ts';
+import { decisionsOf } from './decided-folder.ts';
+import type { Decision } from './decisions.ts';
 import { parseInputs } from './inputs.ts';
 import type { Manifest } from './manifest.ts';
+import { ownCommand, shownPath } from './own-command.ts';
 import { PipelineEngine } from './pipeline-engine.ts';
 import { compileProgram, readProgram } from './program-files.ts';
 import { type ProgressState, ProgressView } from './progress-view.ts';
@@ -39,6 +42,8 @@ export type RunFlags = {
   readonly stateBytes: number;
   readonly fresh: boolean;
   readonly state: 'rocksdb' | 'memory';
+  /** Output folder whose decisions are obeyed; null or absent: they are taken anew. */
+  readonly decisions?: string | null;
   readonly quiet: boolean;
 };
 
@@ -59,7 +64,13 @@ export async function runCommand(
     throw new UsageError('the program has no examples block: there is nothing to write');
   }
   const inputs = await parseInputs(plan, flags.from, flags.schema);
-  const { outcome, manifest, code } = await runPlan({ plan, inputs }, flags, out);
+  const decided = flags.decisions ? await decisionsOf(flags.decisions) : undefined;
+  const { outcome, manifest, code } = await runPlan(
+    { plan, inputs },
+    { ...flags, complete: flags.complete || decided?.some(isComplete) === true },
+    out,
+    { decided },
+  );
   if (outcome === 'already_done') {
     out.error(`${flags.to} is done already: nothing to do. (--fresh makes it again.)`);
   } else if (outcome === 'stopped') {
@@ -71,8 +82,14 @@ export async function runCommand(
   return code;
 }
 
+function isComplete({ kind }: Decision): boolean {
+  return kind === 'complete';
+}
+
 /** What a command built around a run adds to it. */
 export type RunHooks = {
+  /** Decisions to obey. */
+  readonly decided?: readonly Decision[] | undefined;
   readonly onCommit?: OnCommit;
   /** Records there are to read, for the progress display. */
   readonly eventsTotal?: number;
@@ -108,6 +125,7 @@ export async function runPlan(
       say: (line) => out.error(line),
       onBatch: (task) => meter.show(task),
       onCommit: hooks.onCommit,
+      decided: hooks.decided,
     });
     if (result.outcome === 'done') meter.finish();
     const state = stateLine(budget);
@@ -212,7 +230,7 @@ class Meter {
   }
 
   #state(task: Task, elapsedMs: number): ProgressState {
-    const { engine, sources, sinks } = task.parts;
+    const { engine, sources, landings } = task.parts;
     let rows = 0;
     let newest = Number.NEGATIVE_INFINITY;
     for (const source of sources) {
@@ -245,7 +263,7 @@ class Meter {
       late: sum.late,
       duplicates: sum.duplicate,
       malformed: sum.malformed,
-      emitted: sinks.reduce((total, sink) => total + sink.rows, 0),
+      emitted: landings.reduce((total, { sink }) => total + sink.rows, 0),
       memoryBytes: process.memoryUsage.rss(),
       state: stateLine(this.#budget),
       ...(this.#hooks.note === undefined ? {} : { note: this.#hooks.note() }),
@@ -263,7 +281,15 @@ function summary(folder: string, manifest: Manifest): string {
   const kept = [late > 0 ? 'late.ndjson' : '', malformed > 0 ? 'malformed.ndjson' : ''];
   const files = kept.filter((name) => name !== '').map((name) => join(folder, name));
   if (files.length > 0) lines.push(`set aside with the reason: ${files.join(', ')}`);
-  if (quarantined > 0) lines.push(`${quarantined} quarantined: see ${folder}/quarantine`);
+  if (quarantined > 0) {
+    lines.push(
+      `${quarantined} kept aside by checks: ${ownCommand()} quarantine list ${shownPath(folder)}`,
+    );
+  }
+  for (const [set, { judged, failed }] of Object.entries(manifest.examples)) {
+    if (failed > 0)
+      lines.push(`${set}: ${failed} of ${judged} buckets of rows failed their checks`);
+  }
   for (const [set, { pending }] of Object.entries(manifest.examples)) {
     const waiting = Object.entries(pending).filter(([, count]) => count > 0);
     if (waiting.length === 0) continue;

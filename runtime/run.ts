@@ -1,6 +1,8 @@
 /** One run over files: claims the folder, puts log, state, engine, sources and sinks together, runs the task to its end. */
 import { join, resolve } from 'node:path';
 import type { Plan } from '../compiler/plan.ts';
+import { showDuration } from '../compiler/show-duration.ts';
+import type { BucketBounds } from '../operators/checks/buckets.ts';
 import { ColdCopies } from '../operators/cold-copies.ts';
 import { BLOCK_OPTIONS, type BlockOptions } from './block-writer.ts';
 import {
@@ -10,28 +12,30 @@ import {
   type SlabSets,
 } from './checkpoint.ts';
 import { PROGRESS_SEGMENT_BYTES } from './config.ts';
-import { DecisionLog } from './decisions.ts';
+import { type Decision, DecisionLog } from './decisions.ts';
 import { EmbeddedLog } from './embedded-log.ts';
 import type { Engine } from './engine.ts';
 import { Fault } from './fault.ts';
 import { disk, type Files } from './files.ts';
 import { FolderLock } from './folder-lock.ts';
+import { formatText } from './format-text.ts';
 import { type InputFacts, inputWarnings } from './input-warnings.ts';
+import type { Landing } from './landing.ts';
 import type { Log, LogPartition } from './log.ts';
 import { type Manifest, makeManifest } from './manifest.ts';
 import { NoStore } from './memory-store.ts';
-import { openSink, outputNames } from './open-sink.ts';
+import { openOutputs } from './open-outputs.ts';
+import { outputNames } from './open-sink.ts';
 import { openStateStore } from './open-store.ts';
 import { type Progress, readProgress } from './progress.ts';
-import { Quarantine, quarantineName } from './quarantine.ts';
 import { claimFolder, clearFolder, PRIVATE } from './run-folder.ts';
 import { IDENTITY_VERSION, identifyFile } from './run-identity.ts';
-import { SideRecords } from './side-records.ts';
-import { type OutputFormat, sinkName } from './sink.ts';
+import { setCounts } from './set-counts.ts';
+import { settleDone } from './settle-done.ts';
+import type { OutputFormat } from './sink.ts';
 import type { StateStore } from './state-store.ts';
 import { type OnCommit, Task, type TaskOptions } from './task.ts';
 import { type SourceInput, TaskSource } from './task-source.ts';
-import { UsageError } from './usage-error.ts';
 
 export type RunRequest = {
   readonly plan: Plan;
@@ -45,6 +49,8 @@ export type RunRequest = {
   /** Delete what an earlier run left in the folder. */
   readonly fresh: boolean;
   readonly state: 'rocksdb' | 'memory';
+  /** Decisions of an earlier run of the same plan, which this one obeys; none: they are taken anew. */
+  readonly decided?: readonly Decision[] | undefined;
   readonly commitEveryMs: number;
   readonly checkpointEveryMs: number;
   /** Set `requested` to stop at the next commit. */
@@ -63,6 +69,7 @@ export type RunRequest = {
   /** Tests put failing ones in their place. */
   readonly files?: Files;
   readonly now?: () => number;
+  readonly bucketBounds?: BucketBounds;
   readonly openStore?: (folder: string, say: (line: string) => void) => Promise<StateStore>;
 };
 
@@ -83,12 +90,15 @@ export async function run(request: RunRequest): Promise<RunResult> {
     closing.push(() => log.close());
     const progressLog = await openOwn(log, 'progress');
     const progress = await readProgress(progressLog);
-    if (progress?.done) return { outcome: 'already_done', manifest: null };
+    const decisions = await DecisionLog.open(await openOwn(log, 'decisions'));
+    if (progress?.done) {
+      await settleDone(request, { decisions, progress, log: progressLog });
+      return { outcome: 'already_done', manifest: null };
+    }
     if (progress !== null && request.inputs.some(({ path }) => path === '-')) {
       request.say('going on: standard input must bring the same bytes again, from the first');
     }
-    const decisions = await DecisionLog.open(await openOwn(log, 'decisions'));
-    if (request.complete) await decisions.take('complete', new Date());
+    await startDecisions(decisions, request);
 
     const store = await openStore(request, own);
     closing.push(() => store.close());
@@ -97,11 +107,11 @@ export async function run(request: RunRequest): Promise<RunResult> {
     checkProgress(own, progress, checkpoint);
     const copies = store.cold && new ColdCopies(store.cold, checkpoint?.cold ?? null);
     const engine = request.makeEngine(request.plan, slabs, request.shards, copies ?? null);
-    const outputs = await openOutputs(request, progress, closing);
+    const outputs = await openOutputs(request, { progress, slabs, decisions }, closing);
     const sources = await openSources(request, engine, checkpoint, closing);
     const task = new Task(
       {
-        ...{ plan: request.plan, engine, sources, ...outputs, progress: progressLog },
+        ...{ plan: request.plan, engine, sources, ...outputs, decisions, progress: progressLog },
         ...{ store, slabs, copies: copies ?? null },
       },
       { progress, checkpoint },
@@ -117,8 +127,8 @@ export async function run(request: RunRequest): Promise<RunResult> {
 /** After the last commit: the files users see, the manifest, then the word that it is done. */
 async function finish(request: RunRequest, task: Task): Promise<Manifest> {
   const { plan, format, complete, folder } = request;
-  const { engine, sinks, side, sources } = task.parts;
-  for (const sink of sinks) await sink.finish();
+  const { engine, landings, decisions, side, sources } = task.parts;
+  for (const { sink } of landings) await sink.finish();
   await side.finish(sources.flatMap((source) => source.sides));
   const manifest = makeManifest(plan, engine, {
     complete,
@@ -129,7 +139,7 @@ async function finish(request: RunRequest, task: Task): Promise<Manifest> {
       file: source.input.path,
       records: source.rows,
     })),
-    outputs: await task.outputs(),
+    sets: await setCounts(landings, decisions),
     warnings: await warningsOf(plan, task),
   });
   const files = request.files ?? disk;
@@ -160,7 +170,7 @@ async function warningsOf(plan: Plan, task: Task): Promise<string[]> {
       warnings.push(...inputWarnings(stream, fields, engine.counts(index), inputs));
     }
   }
-  return [...warnings, ...uncheckedWarnings(plan)];
+  return [...warnings, ...landingWarnings(task.parts.landings)];
 }
 
 async function prepareFolder(request: RunRequest): Promise<void> {
@@ -179,17 +189,6 @@ async function prepareFolder(request: RunRequest): Promise<void> {
   const version = IDENTITY_VERSION;
   const identity = { version, planDigest: plan.digest, shards, format, complete, sources };
   await claimFolder(folder, identity, { files, outputs, plan });
-}
-
-/** What a folder is known by: two halves of a file in two precisions would be neither. */
-function formatText(format: OutputFormat, { floats, compression }: BlockOptions): string {
-  const precision = floats.kind === 'step' ? String(1 / floats.divisor) : floats.kind;
-  if (format === 'ndjson') {
-    if (precision === 'exact' && compression === 'none') return format;
-    throw new UsageError('--floats and --compress are for --format block and parquet');
-  }
-  const said = precision === 'exact' ? format : `${format} --floats ${precision}`;
-  return compression === 'none' ? said : `${said} --compress ${compression}`;
 }
 
 /** Reading what the run itself replaces: --fresh would delete the input first. */
@@ -238,33 +237,6 @@ function openStore(request: RunRequest, own: string): Promise<StateStore> {
   return (request.openStore ?? openStateStore)(own, request.say);
 }
 
-async function openOutputs(
-  request: RunRequest,
-  progress: Progress | null,
-  closing: (() => Promise<void>)[],
-) {
-  const { plan, folder, format, block = BLOCK_OPTIONS } = request;
-  const files = request.files ?? disk;
-  const committed = progress?.outputs ?? {};
-  const sinks = [];
-  const quarantines = [];
-  for (const example of plan.examples) {
-    const at = committed[sinkName(example.name, format)] ?? null;
-    const slots = plan.anchors[example.anchor]!.slots;
-    const more = { files, plan: example, planDigest: plan.digest, at, slots, block };
-    const sink = await openSink(folder, format, more);
-    closing.push(() => sink.close());
-    sinks.push(sink);
-    const quarantined = committed[quarantineName(example.name)] ?? null;
-    const quarantine = await Quarantine.open(folder, example, { files, at: quarantined });
-    closing.push(() => quarantine.close());
-    quarantines.push(quarantine);
-  }
-  const side = await SideRecords.open(folder, files, committed);
-  closing.push(() => side.close());
-  return { sinks, quarantines, side };
-}
-
 async function openSources(
   request: RunRequest,
   engine: Engine,
@@ -297,15 +269,33 @@ function taskOptions(request: RunRequest): TaskOptions {
   return { commitEveryMs, checkpointEveryMs, complete, stop, onBatch, onCommit, now };
 }
 
-/** Checks that are compiled but judged by nobody yet: an author must not take silence for a verdict. */
-function uncheckedWarnings(plan: Plan): string[] {
-  return plan.examples.flatMap(({ name, checks }) => {
-    const kinds = checks
-      .map(({ kind }) => kind)
-      .filter((kind) => kind !== 'range' && kind !== 'size');
-    if (kinds.length === 0) return [];
+/** The first entries of the log: those of the run that is made again, or that this one began. */
+async function startDecisions(decisions: DecisionLog, request: RunRequest): Promise<void> {
+  const at = new Date().toISOString();
+  if (!decisions.has('started')) {
+    const decided = request.decided ?? [];
+    const began = decided.find((each) => each.kind === 'started');
+    if (began?.kind === 'started' && began.plan !== request.plan.digest) {
+      throw new Fault(
+        'decisions_of_other_plan',
+        `the decisions were taken for another program (plan ${began.plan.slice(0, 12)}, not ${request.plan.digest.slice(0, 12)}): buckets and lots of one are not those of the other. Leave --decisions out.`,
+      );
+    }
+    const started: Decision = { kind: 'started', plan: request.plan.digest, at };
+    await decisions.take(...(began === undefined ? [started, ...decided] : decided));
+  }
+  if (request.complete && !decisions.has('complete'))
+    await decisions.take({ kind: 'complete', at });
+}
+
+/** Alarms that keep nothing back. */
+function landingWarnings(landings: readonly Landing[]): string[] {
+  return landings.flatMap(({ plan, stale }) => {
+    if (stale === null) return [];
+    const { maxMs, times, from, to } = stale;
+    const longest = `${new Date(from).toISOString()} to ${new Date(to).toISOString()}`;
     return [
-      `${name}: not judged yet: check ${[...new Set(kinds)].join(', ')} (range and size are)`,
+      `${plan.name}: check freshness <= ${showDuration(maxMs)}: without an example for longer ${times === 1 ? 'once' : `${times} times`}, at most ${showDuration(to - from)}, from ${longest}`,
     ];
   });
 }

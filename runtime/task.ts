@@ -14,13 +14,14 @@ import type { Plan } from '../compiler/plan.ts';
 import { assert } from '../operators/assert.ts';
 import type { ColdCopies } from '../operators/cold-copies.ts';
 import { type CheckpointMeta, type SlabSets, saveCheckpoint } from './checkpoint.ts';
+import type { DecisionLog } from './decisions.ts';
 import type { Engine } from './engine.ts';
 import { Fault } from './fault.ts';
+import { fromJsonTime } from './json-time.ts';
+import type { Landing } from './landing.ts';
 import type { LogPartition } from './log.ts';
 import { type OutputPosition, type Progress, writeProgress } from './progress.ts';
-import type { Quarantine } from './quarantine.ts';
 import type { SideRecords } from './side-records.ts';
-import type { Sink } from './sink.ts';
 import type { StateStore } from './state-store.ts';
 import { malformedFault, type TaskSource } from './task-source.ts';
 
@@ -29,8 +30,8 @@ export type TaskParts = {
   readonly engine: Engine;
   readonly sources: readonly TaskSource[];
   /** By example set. */
-  readonly sinks: readonly Sink[];
-  readonly quarantines: readonly Quarantine[];
+  readonly landings: readonly Landing[];
+  readonly decisions: DecisionLog;
   readonly side: SideRecords;
   readonly progress: LogPartition;
   readonly store: StateStore;
@@ -69,6 +70,9 @@ export class Task {
   #committedK: number;
   #checkpointK: number;
   readonly #sideRows: Record<string, number>;
+  /** Releases and drops that were acted on, and those whose effect is out. */
+  #decided = 0;
+  #decidedOut: number;
   #rowsSinceAdvance = 0;
   #rowsSinceCommit = 0;
   #rowsSinceCheckpoint = 0;
@@ -83,6 +87,7 @@ export class Task {
     this.#k = from.checkpoint?.k ?? Number.NEGATIVE_INFINITY;
     this.#checkpointK = this.#k;
     this.#committedK = from.progress?.k ?? Number.NEGATIVE_INFINITY;
+    this.#decidedOut = from.progress?.decided ?? 0;
     this.#sideRows = { ...from.progress?.sideRows };
     parts.engine.skipBelow(this.#k);
   }
@@ -101,6 +106,7 @@ export class Task {
     const { now, commitEveryMs, checkpointEveryMs, stop } = this.#options;
     // From the start: a stream that ends early must not hold labels until the others end.
     if (this.#options.complete) this.parts.engine.complete();
+    await this.#decide();
     let committedAt = now();
     let checkpointedAt = now();
     for (let source = this.#next(); source !== null; source = this.#next()) {
@@ -133,14 +139,12 @@ export class Task {
   /** Positions of all outputs; everything written is on the disk. */
   async outputs(): Promise<Record<string, OutputPosition>> {
     const outputs = await this.parts.side.commit();
-    const files = [...this.parts.sinks, ...this.parts.quarantines];
     // Every file is waited for, also when one fails: none may be written to once the task has given up.
-    const settled = await Promise.allSettled(files.map((file) => file.commit()));
-    files.forEach((file, i) => {
-      const result = settled[i]!;
+    const settled = await Promise.allSettled(this.parts.landings.map((each) => each.commit()));
+    for (const result of settled) {
       if (result.status === 'rejected') throw result.reason;
-      outputs[file.name] = result.value;
-    });
+      for (const [name, position] of result.value) outputs[name] = position;
+    }
     return outputs;
   }
 
@@ -150,10 +154,13 @@ export class Task {
     const isClean = this.#rowsSinceCommit === 0 && this.#k === this.#committedK;
     if (this.isReplaying || (isClean && !done)) return;
     const outputs = await this.outputs();
+    // Verdicts are written down before their rows are out.
+    await this.parts.decisions.flush();
     await writeProgress(this.parts.progress, {
       k: this.#k,
       outputs,
       sideRows: this.#sideRows,
+      decided: this.#decidedOut,
       done,
     });
     this.#committedK = this.#k;
@@ -230,23 +237,54 @@ export class Task {
   async #advance(): Promise<void> {
     this.#rowsSinceAdvance = 0;
     const frontier = this.parts.engine.frontier();
-    if (this.isReplaying) {
-      const target = Math.min(frontier, this.#committedK);
-      if (target <= this.#k) return;
-      // Already out: the steps are applied for their effect on the state.
-      for (const _ of this.parts.engine.advance(target));
-      this.#k = target;
+    for (;;) {
+      // The frontier stops exactly where the last commit was, and where somebody decided something.
+      const replayTo = this.isReplaying ? this.#committedK : Number.POSITIVE_INFINITY;
+      const target = Math.min(frontier, replayTo, this.#nextDecisionK());
+      if (target <= this.#k) break;
+      await this.#advanceTo(target);
+      await this.#decide();
     }
-    if (this.isReplaying || frontier <= this.#k) return;
-    for (const emitted of this.parts.engine.advance(frontier)) {
-      for (const [set, batch] of emitted.entries()) {
-        if (batch === null || batch.n === 0) continue;
-        const skip = await this.parts.quarantines[set]!.check(batch);
-        await this.parts.sinks[set]!.write(batch, skip);
-      }
-    }
-    this.#k = frontier;
+    if (this.isReplaying) return;
     // The next checkpoint will read on from here at the earliest; a restart before it has the ids of the last one.
     for (const source of this.parts.sources) source.forgetBefore(source.snapshot());
+  }
+
+  async #advanceTo(target: number): Promise<void> {
+    const { engine, landings } = this.parts;
+    // What is out already is applied for its effect on the state.
+    const isOut = this.isReplaying;
+    for (const emitted of engine.advance(target)) {
+      for (const [set, batch] of emitted.entries()) {
+        if (batch !== null && batch.n > 0) await landings[set]!.take(batch, isOut);
+      }
+    }
+    for (const landing of landings) await landing.reach(target, isOut);
+    this.#k = target;
+  }
+
+  #nextDecisionK(): number {
+    const next = this.parts.decisions.lots[this.#decided];
+    return next === undefined ? Number.POSITIVE_INFINITY : fromJsonTime(next.k);
+  }
+
+  /** Acts on the releases and drops that are due. */
+  async #decide(): Promise<void> {
+    const { decisions, landings } = this.parts;
+    const { lots } = decisions;
+    for (; this.#decided < lots.length; this.#decided++) {
+      const decision = lots[this.#decided]!;
+      if (fromJsonTime(decision.k) > this.#k) return;
+      const landing = landings.find(({ plan }) => plan.name === decision.set);
+      const isOut = this.#decided < this.#decidedOut;
+      const count = lots
+        .slice(0, this.#decided + 1)
+        .filter(({ set }) => set === decision.set).length;
+      await landing?.decide(decision, count, isOut);
+      if (isOut) continue;
+      this.#decidedOut = this.#decided + 1;
+      this.#rowsSinceCommit++;
+      this.#rowsSinceCheckpoint++;
+    }
   }
 }

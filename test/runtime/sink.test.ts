@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Gate } from '../../operators/checks/gate.ts';
+import { Slab } from '../../operators/slab.ts';
 import { blockRow, readBlocks } from '../../runtime/block-reader.ts';
 import { emissionRows } from '../../runtime/emission-row.ts';
 import type { ExampleRow } from '../../runtime/example-row.ts';
@@ -202,10 +204,21 @@ describe('the quarantine', () => {
       ],
     };
     const batch = randomBatch(rng(9), 200);
-    const quarantine = await Quarantine.open(join(folder, 'q'), plan, { files: disk, at: null });
-    const skip = (await quarantine.check(batch))!;
-    await quarantine.commit();
+    const to = join(folder, 'q');
+    const quarantine = await Quarantine.open(to, plan, { files: disk, committed: {} });
+    const gate = new Gate(plan, new Slab('checks'), {
+      rowBytes: (of, row) => quarantine.rowBytes(of, row),
+      decided: () => null,
+    });
+    const [settled] = [...gate.accept(batch)];
+    const skip = settled!.skip!;
+    await quarantine.write(batch, settled!.aside);
+    const committed = Object.fromEntries(await quarantine.commit());
+    const lots = [...new Set(settled!.aside.map(({ lot }) => lot))];
+    const kept = [];
+    for (const lot of lots) kept.push(...emissionRows(await quarantine.lot(lot), plan));
     await quarantine.close();
+    expect(committed[quarantine.name]!.rows).toBe(kept.length);
     const lines = (await readFile(join(folder, 'q', quarantine.name), 'utf8'))
       .trimEnd()
       .split('\n');
@@ -219,6 +232,7 @@ describe('the quarantine', () => {
     expect(lines.map((line) => JSON.stringify(JSON.parse(line).row))).toEqual(
       wrong.map(expectedLine),
     );
+    expect(kept.map(expectedLine)).toEqual(wrong.map(expectedLine));
     for (const line of lines)
       expect(JSON.parse(line).reason).toMatch(/^(range\(count\[5m\]\)|size): /);
   });
