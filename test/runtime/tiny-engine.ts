@@ -218,7 +218,7 @@ export function tinyPlan(digest = 'd1', checks: readonly CheckPlan[] = RANGE): P
     enrichments: [],
     labels: [],
     feeds: [],
-    anchors: [],
+    anchors: [{ name: 'event', stream: 0, mask: null, slots: [] }],
     keyspaces: [],
     examples: [
       {
