@@ -1,7 +1,10 @@
 import type { KafkaSettings } from '../../runtime/kafka/settings.ts';
 import type { Broker } from './broker.ts';
 
-export function settingsOf(broker: Broker, more: Partial<KafkaSettings> = {}): KafkaSettings {
+export function settingsOf(
+  broker: Pick<Broker, 'address'>,
+  more: Partial<KafkaSettings> = {},
+): KafkaSettings {
   return {
     brokers: [broker.address],
     clientId: 'millrace-test',

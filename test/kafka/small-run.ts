@@ -69,12 +69,21 @@ export type SmallWorker = {
 
 /** A worker in this process. */
 export function startWorker(
-  broker: Broker,
+  { address }: Broker,
   plan: Plan,
   app: string,
   more: Partial<UnitRequest> = {},
 ): SmallWorker {
-  const cluster = new KafkaCluster(settingsOf(broker));
+  return startWorkerAt(address, plan, app, more);
+}
+
+export function startWorkerAt(
+  address: string,
+  plan: Plan,
+  app: string,
+  more: Partial<UnitRequest> = {},
+): SmallWorker {
+  const cluster = new KafkaCluster(settingsOf({ address }));
   const events: string[] = [];
   const stop = { requested: false };
   const unit: UnitRequest = {
