@@ -340,7 +340,7 @@ function addTrainer(program: Command, out: Console, done: Done): void {
     .option('--label <name>', 'a label to train; repeat for more (default: all)', collect)
     .option(
       '--weights <name>',
-      'how late labels are corrected for: [label=]auto|none|fake-negative|fnw|fnc|late-share|elapsed|es-dfm|defer; repeat for more labels (default: auto, by policy)',
+      'how late labels are corrected for: [label=]auto|none|take-back|fake-negative|fnw|fnc|elapsed|es-dfm|defer; repeat for more labels (default: auto, by policy)',
       collect,
     )
     .option('--to <snapshot>', 'the model file (default: <set>.model in the folder)')

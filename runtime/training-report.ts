@@ -9,7 +9,7 @@ import type { GateVerdict } from './trainer/model-gates.ts';
  * audit rows, over the audited anchors (scored when shown, joined with the final label); then calibration by decile.
  */
 export function renderTraining({ labels, audits }: TrainerMetrics): string[] {
-  const head = ['label', 'rows', 'positives', 'NE', 'AUC', 'calibration'];
+  const head = ['label', 'rows', 'positives', 'NE', 'AUC', 'PR-AUC', 'calibration'];
   const measured = Object.entries(labels).flatMap(([name, { emissions, audit }]) => [
     { name, values: emissions },
     ...(audit.rows > 0 ? [{ name: `${name} (audit)`, values: audit }] : []),
@@ -61,6 +61,7 @@ function measure(name: string, values: MetricValues): string[] {
     grouped(values.observed),
     fixed(values.normalisedEntropy),
     fixed(values.auc),
+    fixed(values.prAuc),
     fixed(values.calibration),
   ];
 }

@@ -283,11 +283,11 @@ export class DeepTrainer {
     return slopes;
   }
 
-  #scored({ row, head, score, value, weight }: LabelSlope, beside: Beside): void {
+  #scored({ row, head, step, score, value, weight }: LabelSlope, beside: Beside): void {
     const { emissions, series, kinds } = this.#labels[head]!;
     const label = this.config.labels[head]!;
     const { kind } = row.labels[label]!;
-    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+    if (step === 0) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
     emissions.add(score, value, weight);
     series.add(row.emitted, { score: keptScore(score), value, weight });
     this.#gates.add(label, { score, baseline: beside.score, value, weight });

@@ -4,7 +4,7 @@ import type { ExampleRow } from '../example-row.ts';
 import { FtrlModel, type FtrlRates } from './ftrl-model.ts';
 import { HourlySeries, type HourPoint } from './hourly-series.ts';
 import { keptScore, LabelMetrics, type MetricValues } from './label-metrics.ts';
-import { labelStep, labelWeights, servedScore, type Weighting } from './label-weights.ts';
+import { labelSteps, labelWeights, servedScore, type Weighting } from './label-weights.ts';
 import { LateHeads } from './late-heads.ts';
 import { PendingScores } from './pending-scores.ts';
 import { RowEncoder, type TrainerColumn } from './row-encoder.ts';
@@ -102,6 +102,24 @@ export class FtrlTrainer {
     );
   }
 
+  /**
+   * Takes over another trainer's models, label by label of the same name: what it learnt under another policy or weighting
+   * is where this one starts. Heads and measurements stay this one's own. Both must have the same columns and space.
+   */
+  startFrom(other: FtrlTrainer): void {
+    assert(
+      JSON.stringify(this.config.columns) === JSON.stringify(other.config.columns) &&
+        this.config.bits === other.config.bits &&
+        this.config.denseBins === other.config.denseBins,
+      'models are exchanged between trainers of the same columns and space',
+    );
+    for (const [index, label] of this.config.labels.entries()) {
+      const from = other.#parts.labels[other.config.labels.indexOf(label)];
+      if (from === undefined) continue;
+      this.#parts.labels[index]!.model.coordinates.set(from.model.coordinates);
+    }
+  }
+
   metrics(): TrainerMetrics {
     const { rows, pending, labels } = this.#parts;
     const reports = labels.map(({ emissions, audit, series, kinds }, index) => {
@@ -176,15 +194,14 @@ export class FtrlTrainer {
       const raw = model.predict(encoder);
       const score = servedScore(weighting, raw);
       const late = heads.predict(encoder);
-      const step = labelStep(label, labelWeights(weighting, score, late));
-      if (step === null) continue;
-      const value = step.value;
-      const weight = step.weight / row.sampleRate;
-      emissions.add(score, value, weight);
-      series.add(row.emitted, { score: keptScore(score), value, weight });
-      onScored?.({ row, label: name, score, value, weight, heads: late, source: 'emission' });
-      model.update(encoder, (raw - value) * weight);
-      heads.learn(encoder, label, false);
+      for (const step of labelSteps(label, weighting, labelWeights(weighting, score, late))) {
+        const value = step.value;
+        const weight = step.weight / row.sampleRate;
+        emissions.add(score, value, weight);
+        series.add(row.emitted, { score: keptScore(score), value, weight });
+        onScored?.({ row, label: name, score, value, weight, heads: late, source: 'emission' });
+        model.update(encoder, (raw - value) * weight);
+      }
     }
   }
 
@@ -194,7 +211,7 @@ export class FtrlTrainer {
     this.#encoder.encode(row.features);
     for (const [index, name] of this.config.labels.entries()) {
       const label = row.labels[name];
-      if (label !== undefined) this.#parts.labels[index]!.heads.learn(this.#encoder, label, true);
+      if (label !== undefined) this.#parts.labels[index]!.heads.learn(this.#encoder, label);
     }
   }
 

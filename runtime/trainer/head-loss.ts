@@ -6,14 +6,16 @@
 import type { ExampleRow } from '../example-row.ts';
 import type { DeepConfig } from './deep-config.ts';
 import { keptScore } from './label-metrics.ts';
-import { labelStep, labelWeights, servedScore } from './label-weights.ts';
+import { labelSteps, labelWeights, servedScore } from './label-weights.ts';
 
-/** One label of a row, as it is trained on. */
+/** One step on a label of a row, as it is trained on. */
 export type LabelSlope = {
   readonly row: ExampleRow;
   /** The row's place in the batch. */
   readonly index: number;
   readonly head: number;
+  /** Its place among the label's steps (`labelSteps`). */
+  readonly step: number;
   readonly score: number;
   readonly value: number;
   readonly weight: number;
@@ -32,7 +34,7 @@ export function probabilities(config: DeepConfig, logits: Float64Array): Float64
 }
 
 /**
- * The gradient of the mean loss by the logits, [rows, heads], and that loss; `onLabel` hears of each label trained on.
+ * The gradient of the mean loss by the logits, [rows, heads], and that loss; `onLabel` hears of each step.
  */
 export function headSlopes(
   config: DeepConfig,
@@ -56,22 +58,22 @@ export function headSlopes(
       const raw = keptScore(scores[at]!);
       const weighting = config.weightings[head]!;
       const score = servedScore(weighting, raw);
-      const late = more.lateHeads(index, head);
-      const step = labelStep(label, labelWeights(weighting, score, late));
-      if (step === null) continue;
-      const { value } = step;
-      const weight = step.weight / row.sampleRate;
-      more.onLabel({ row, index, head, score, value, weight });
-      loss -= weight * (value === 1 ? Math.log(raw) : Math.log1p(-raw));
-      const mean = weight / rows.length;
-      if (config.model.heads.kind !== 'esmm' || head === 0) {
-        slopes[at] = slopes[at]! + mean * (raw - value);
-        continue;
+      const weights = labelWeights(weighting, score, more.lateHeads(index, head));
+      for (const [step, each] of labelSteps(label, weighting, weights).entries()) {
+        const { value } = each;
+        const weight = each.weight / row.sampleRate;
+        more.onLabel({ row, index, head, step, score, value, weight });
+        loss -= weight * (value === 1 ? Math.log(raw) : Math.log1p(-raw));
+        const mean = weight / rows.length;
+        if (config.model.heads.kind !== 'esmm' || head === 0) {
+          slopes[at] = slopes[at]! + mean * (raw - value);
+          continue;
+        }
+        const pull = mean * (value === 1 ? -1 : raw / (1 - raw));
+        const parent = scores[at - 1]!;
+        slopes[at - 1] = slopes[at - 1]! + pull * (1 - parent);
+        slopes[at] = slopes[at]! + pull * (1 - scores[at]! / Math.max(parent, Number.MIN_VALUE));
       }
-      const pull = mean * (value === 1 ? -1 : raw / (1 - raw));
-      const parent = scores[at - 1]!;
-      slopes[at - 1] = slopes[at - 1]! + pull * (1 - parent);
-      slopes[at] = slopes[at]! + pull * (1 - scores[at]! / Math.max(parent, Number.MIN_VALUE));
     }
   }
   return { slopes, loss: loss / rows.length };

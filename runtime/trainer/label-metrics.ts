@@ -18,6 +18,8 @@ export type MetricValues = {
    */
   readonly normalisedEntropy: number | null;
   readonly auc: number | null;
+  /** Average precision; null without positives. */
+  readonly prAuc: number | null;
   /** observed / expected: below 1 the model promises too much; null without rows. */
   readonly calibration: number | null;
   readonly deciles: readonly Decile[];
@@ -108,6 +110,7 @@ export class LabelMetrics {
       logLoss: this.sums.logLoss(),
       normalisedEntropy: this.sums.normalisedEntropy(),
       auc: this.bins.auc(),
+      prAuc: this.bins.prAuc(),
       calibration: this.sums.calibration(),
       deciles: this.bins.deciles(),
     };

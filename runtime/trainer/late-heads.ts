@@ -8,7 +8,7 @@ const HEAD_ROWS_MIN = 100;
 
 /**
  * The models beside a label's own that its weighting reads: logistic regressions on the same encoded row, each
- * trained where a row says something about it (`headTarget`).
+ * trained where an audit row says something about it (`headTarget`).
  */
 export class LateHeads {
   readonly heads: readonly Head[];
@@ -33,10 +33,10 @@ export class LateHeads {
     return this.#predicted;
   }
 
-  /** Learns what the encoded row's label teaches, if anything. */
-  learn(row: RowEncoder, label: EmittedLabel, isAudit: boolean): void {
+  /** Learns what the encoded audit row's label teaches, if anything. */
+  learn(row: RowEncoder, label: EmittedLabel): void {
     for (const [i, head] of this.heads.entries()) {
-      const target = headTarget(head, label, isAudit);
+      const target = headTarget(head, label);
       if (target === null) continue;
       const model = this.models[i]!;
       model.update(row, model.predict(row) - target);

@@ -14,7 +14,7 @@ export type Decile = {
 };
 
 /**
- * Weighted scores with their labels, in constant memory (200 KiB). AUC is exact, ties half, up to
+ * Weighted scores with their labels, in constant memory (200 KiB). Areas are exact, ties half, up to
  * 4,096 rows; beyond, scores within the same 1/128 of a logit count as ties, so the error is at
  * most half the share of (positive, negative) pairs that meet in one bin.
  */
@@ -44,7 +44,26 @@ export class ScoreBins {
 
   /** Area under the ROC curve; null while either class is missing. */
   auc(): number | null {
-    return this.rows <= EXACT_ROWS_MAX ? this.#exactAuc() : this.#binnedAuc();
+    let [area, positives, negatives] = [0, 0, 0];
+    for (const [positive, negative] of this.#ties()) {
+      area += positive * (negatives + negative / 2);
+      positives += positive;
+      negatives += negative;
+    }
+    return positives > 0 && negatives > 0 ? area / (positives * negatives) : null;
+  }
+
+  /** Area under the precision-recall curve as average precision, ties as one step; null without positives. */
+  prAuc(): number | null {
+    const ties = [...this.#ties()];
+    const all = ties.reduce((sum, [positive]) => sum + positive, 0);
+    let [area, positives, rows] = [0, 0, 0];
+    for (const [positive, negative] of ties.reverse()) {
+      positives += positive;
+      rows += positive + negative;
+      if (rows > 0) area += positive * (positives / rows);
+    }
+    return all > 0 ? area / all : null;
   }
 
   /** Ten groups of about equal weight, cut between bins; fewer where one bin holds more. */
@@ -65,22 +84,20 @@ export class ScoreBins {
     return out;
   }
 
-  #binnedAuc(): number | null {
-    let [area, positives, negatives] = [0, 0, 0];
-    for (let bin = 0; bin < BINS; bin++) {
-      const positive = this.observed[bin]!;
-      const negative = this.weight[bin]! - positive;
-      area += positive * (negatives + negative / 2);
-      positives += positive;
-      negatives += negative;
+  /** Weights of the positives and of the negatives that score alike, by ascending score. */
+  *#ties(): Generator<readonly [number, number]> {
+    if (this.rows <= EXACT_ROWS_MAX) {
+      yield* this.#exactTies();
+      return;
     }
-    return positives > 0 && negatives > 0 ? area / (positives * negatives) : null;
+    for (let bin = 0; bin < BINS; bin++) {
+      yield [this.observed[bin]!, this.weight[bin]! - this.observed[bin]!];
+    }
   }
 
-  #exactAuc(): number | null {
+  *#exactTies(): Generator<readonly [number, number]> {
     const order = Array.from({ length: this.rows }, (_, row) => row);
     order.sort((a, b) => this.exact[a * 3]! - this.exact[b * 3]!);
-    let [area, positives, negatives] = [0, 0, 0];
     for (let from = 0; from < order.length; ) {
       const score = this.exact[order[from]! * 3]!;
       let [positive, negative] = [0, 0];
@@ -90,10 +107,7 @@ export class ScoreBins {
         positive += weight * this.exact[at + 1]!;
         negative += weight * (1 - this.exact[at + 1]!);
       }
-      area += positive * (negatives + negative / 2);
-      positives += positive;
-      negatives += negative;
+      yield [positive, negative];
     }
-    return positives > 0 && negatives > 0 ? area / (positives * negatives) : null;
   }
 }

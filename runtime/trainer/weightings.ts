@@ -6,10 +6,10 @@ import { headsOf, type Weighting } from './label-weights.ts';
 export const WEIGHTS = [
   'auto',
   'none',
+  'take-back',
   'fake-negative',
   'fnw',
   'fnc',
-  'late-share',
   'elapsed',
   'es-dfm',
   'defer',
@@ -19,12 +19,16 @@ export type WeightsName = (typeof WEIGHTS)[number];
 type Carried = Readonly<Partial<Record<WeightsName, Weighting>>>;
 
 const NONE: Carried = { none: 'none' };
+const TAKE_BACK: Carried = { 'take-back': 'take_back' };
 const CARRIED: Readonly<Record<PolicyPlan['kind'], Carried>> = {
   wait: NONE,
   wait_horizon: NONE,
-  now_then_late: { 'fake-negative': 'fake_negative', fnw: 'fnw', fnc: 'fnc', ...NONE },
-  wait_then_late: { 'late-share': 'late_share', elapsed: 'elapsed', 'es-dfm': 'es_dfm', ...NONE },
-  wait_then_everything: { 'late-share': 'late_share_again', defer: 'defer', ...NONE },
+  now_then_late: {
+    ...TAKE_BACK,
+    ...{ 'fake-negative': 'fake_negative', fnw: 'fnw', fnc: 'fnc', ...NONE },
+  },
+  wait_then_late: { ...TAKE_BACK, elapsed: 'elapsed', 'es-dfm': 'es_dfm', ...NONE },
+  wait_then_everything: { 'take-back': 'take_back_again', defer: 'defer', ...NONE },
 };
 
 /** What is chosen, or why it cannot be. */
@@ -47,11 +51,8 @@ export function chooseWeighting(
     const can = Object.keys(carried).join(', ');
     return { weighting: null, why: `its policy \`${POLICY_TEXT[policy.kind]}\` takes ${can}` };
   }
-  const asksForAudit = headsOf[weighting].some((head) => head !== 'late_share');
-  if (asksForAudit && audit === 0) {
-    const why = `${name} learns from audit rows, and the set has none: add \`audit 2%\` to it${
-      carried['late-share'] === undefined ? '' : ', or take late-share, which needs none'
-    }`;
+  if (headsOf[weighting].length > 0 && audit === 0) {
+    const why = `${name} learns from audit rows, and the set has none: add \`audit 2%\` to it, or take take-back, which needs none`;
     return { weighting: null, why };
   }
   return { weighting, why: null };

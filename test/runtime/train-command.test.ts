@@ -157,7 +157,10 @@ describe('train', () => {
     expect(out).toMatch(/^ctr: [\d,]+ rows of .*ctr\.ndjson, model in .*ctr\.model/);
     for (const label of ['clicked', 'clicked \\(audit\\)', 'soon', 'soon \\(audit\\)']) {
       expect(out).toMatch(
-        new RegExp(`^${label} +[\\d,]+ +[\\d,]+ +\\d\\.\\d{3} +0\\.\\d{3} +\\d\\.\\d{3}$`, 'm'),
+        new RegExp(
+          `^${label} +[\\d,]+ +[\\d,]+ +\\d\\.\\d{3} +0\\.\\d{3} +0\\.\\d{3} +\\d\\.\\d{3}$`,
+          'm',
+        ),
       );
       expect(out).toMatch(new RegExp(`^${label}(?: +(?:\\d+\\.\\d\\d|-)){5,10}$`, 'm'));
     }
@@ -188,7 +191,7 @@ describe('train', () => {
     const train = (...more: string[]) => cli('train', '--from', at('ndjson'), '--to', to, ...more);
     const weighting = () => FtrlTrainer.restore(to).trainer.config.weighting;
     await train();
-    expect(weighting()).toEqual({ clicked: 'late_share', soon: 'none' });
+    expect(weighting()).toEqual({ clicked: 'take_back', soon: 'none' });
     expect((await train('--weights', 'es-dfm')).code).toBe(0);
     expect(weighting()).toEqual({ clicked: 'es_dfm', soon: 'none' });
     expect((await train('--weights', 'es-dfm', '--weights', 'clicked=none')).code).toBe(0);
@@ -199,7 +202,7 @@ describe('train', () => {
     const refusals: [string, RegExp][] = [
       [
         'fnw',
-        /does not fit clicked of ctr: its policy `wait … then late positives` takes late-share/,
+        /does not fit clicked of ctr: its policy `wait … then late positives` takes take-back/,
       ],
       ['soon=elapsed', /does not fit soon of ctr: its policy `wait horizon` takes none/],
       ['sooner=none', /there is no label sooner; did you mean soon\?/],

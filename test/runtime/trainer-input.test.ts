@@ -96,7 +96,7 @@ test('rows of a batch say what its columns say', () => {
 
 test('a trainer made from the plan takes the rows as they are', () => {
   const config = trainerConfig(set, { bits: 12, showAfterLabels: 1 });
-  expect(config.weighting).toEqual({ clicked: 'none', purchased: 'late_share' });
+  expect(config.weighting).toEqual({ clicked: 'none', purchased: 'take_back' });
   const trainer = new FtrlTrainer(config);
   trainer.consume(emissionRows(batch, set));
   const { rows, labels, audits } = trainer.metrics();

@@ -38,6 +38,18 @@ function aucByPairs(rows: readonly Scored[]): number {
   return won / pairs;
 }
 
+/** By its definition: precision at each positive's threshold, averaged over the positives' weight. */
+function averagePrecision(rows: readonly Scored[]): number {
+  const positives = rows.filter(({ value }) => value === 1);
+  const all = positives.reduce((sum, { weight }) => sum + weight, 0);
+  const precision = (score: number) => {
+    const above = rows.filter((row) => row.score >= score);
+    const weightOf = (list: readonly Scored[]) => list.reduce((sum, { weight }) => sum + weight, 0);
+    return weightOf(above.filter(({ value }) => value === 1)) / weightOf(above);
+  };
+  return positives.reduce((sum, { score, weight }) => sum + weight * precision(score), 0) / all;
+}
+
 describe('metrics', () => {
   test.each([1, 2, 3])('equal their definitions (seed %i)', (seed) => {
     const rows = draw(seed, 900);
@@ -54,11 +66,13 @@ describe('metrics', () => {
     expect(values.normalisedEntropy).toBeCloseTo(loss / weight / entropy, 12);
     expect(values.calibration).toBeCloseTo((rate * weight) / expected, 12);
     expect(values.auc).toBeCloseTo(aucByPairs(rows), 12);
+    expect(values.prAuc).toBeCloseTo(averagePrecision(rows), 12);
   });
 
   test('AUC by bins is near the exact one', () => {
     const rows = draw(9, 5_000);
     expect(metricsOf(rows).values().auc).toBeCloseTo(aucByPairs(rows), 4);
+    expect(metricsOf(rows).values().prAuc).toBeCloseTo(averagePrecision(rows), 3);
   });
 
   test('a weight counts as so many rows', () => {
