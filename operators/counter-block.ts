@@ -1,6 +1,6 @@
 /**
  * The circular block of slices behind a chain's log: where slices lie in it, and how it grows. Logical indexes count
- * from the oldest slice; `header` is the int32 index of the chain's section in the key's record.
+ * from the oldest slice; `header` is the int32 index of the chain's busy section.
  */
 import { assert } from './assert.ts';
 import { BLOCK, CAPACITY, type Chain, type ChainWindow, HEAD, SIZE } from './counter-layout.ts';
@@ -8,7 +8,7 @@ import type { Slab } from './slab.ts';
 
 export class SliceBlock {
   readonly #chain: Chain;
-  readonly #records: Slab;
+  readonly #sections: Slab;
   readonly #logs: Slab;
   /** Words of a slice. */
   readonly #width: number;
@@ -18,35 +18,32 @@ export class SliceBlock {
   readonly #tails: Int32Array;
   readonly #movedTails: Int32Array;
 
-  constructor(chain: Chain, records: Slab, logs: Slab) {
+  constructor(chain: Chain, sections: Slab, logs: Slab) {
     this.#chain = chain;
-    this.#records = records;
+    this.#sections = sections;
     this.#logs = logs;
     this.#width = 1 + chain.lanes;
-    // Room for one slice: most keys of a sparse key (a pair of ids) never have a second.
-    this.#smallestClass = sizeClass(this.#width);
+    // Room for what made the key busy, and a little more: most have few slices even so.
+    this.#smallestClass = sizeClass(this.#width * (chain.quiet.max + 2));
     this.#tails = new Int32Array(chain.windows.length);
     this.#movedTails = new Int32Array(chain.windows.length);
   }
 
-  /** The log holds nothing any more. A block of more than the smallest size is given back. */
-  emptied(record: number): void {
-    const { i32 } = this.#records;
-    const header = (record + this.#chain.at) * 2;
-    i32[header + HEAD] = 0;
-    const block = i32[header + BLOCK]!;
-    const kept = this.#classOf(i32[header + CAPACITY]!);
-    if (kept === this.#smallestClass) return;
-    this.#logs.free(block, kept);
+  /** Frees the block. */
+  release(section: number): void {
+    const { i32 } = this.#sections;
+    const header = section * 2;
+    const capacity = i32[header + CAPACITY]!;
+    if (capacity > 0) this.#logs.free(i32[header + BLOCK]!, this.#classOf(capacity));
     i32[header + BLOCK] = 0;
     i32[header + CAPACITY] = 0;
   }
 
   /** A block of twice the size, with the slices at its front. */
-  double(record: number, capacity: number): void {
+  double(section: number, capacity: number): void {
     const chain = this.#chain;
-    const header = (record + chain.at) * 2;
-    const { i32 } = this.#records;
+    const header = section * 2;
+    const { i32 } = this.#sections;
     const width = this.#width;
     const size = i32[header + SIZE]!;
     const oldest = this.oldest(header);
@@ -61,7 +58,7 @@ export class SliceBlock {
     }
     this.#logs.free(old, held);
     for (let w = 0; w < chain.windows.length; w++) {
-      const word = record * 2 + chain.windows[w]!.tail;
+      const word = section * 2 + chain.windows[w]!.tail;
       const at = i32[word]! - oldest;
       i32[word] = at < 0 ? at + capacity : at;
     }
@@ -71,12 +68,12 @@ export class SliceBlock {
   }
 
   /** A block with half as much again to spare, after slices that only coarser windows hold were merged. */
-  coarsen(record: number): void {
+  coarsen(section: number): void {
     const chain = this.#chain;
-    const header = (record + chain.at) * 2;
-    const { i32 } = this.#records;
+    const header = section * 2;
+    const { i32 } = this.#sections;
     const tails = this.#tails;
-    for (let w = 0; w < tails.length; w++) tails[w] = this.tailOf(record, chain.windows[w]!);
+    for (let w = 0; w < tails.length; w++) tails[w] = this.tailOf(section, chain.windows[w]!);
     const kept = this.#gather(header);
     this.#fit(header, kept === 0 ? 1 : Math.ceil(kept * 1.5) + 1);
     const block = i32[header + BLOCK]!;
@@ -86,7 +83,7 @@ export class SliceBlock {
     logs.mark(block, words + 1);
     i32[header + SIZE] = kept;
     i32[header + HEAD] = kept;
-    for (let w = 0; w < tails.length; w++) i32[record * 2 + chain.windows[w]!.tail] = tails[w]!;
+    for (let w = 0; w < tails.length; w++) i32[section * 2 + chain.windows[w]!.tail] = tails[w]!;
   }
 
   /**
@@ -97,12 +94,12 @@ export class SliceBlock {
     const { windows } = this.#chain;
     const width = this.#width;
     const tails = this.#tails;
-    const size = this.#records.i32[header + SIZE]!;
+    const size = this.#sections.i32[header + SIZE]!;
     if (this.#slices.length < size * width) this.#slices = new Float64Array(size * width * 2);
     const slices = this.#slices;
     const logs = this.#logs.f64;
-    const block = this.#records.i32[header + BLOCK]!;
-    const end = block + this.#records.i32[header + CAPACITY]! * width;
+    const block = this.#sections.i32[header + BLOCK]!;
+    const end = block + this.#sections.i32[header + CAPACITY]! * width;
     let from = block + this.oldest(header) * width;
     let kept = 0;
     let hop = 0;
@@ -142,7 +139,7 @@ export class SliceBlock {
 
   /** A block for at least `slices`; what the old one held is lost. */
   #fit(header: number, slices: number): void {
-    const { i32 } = this.#records;
+    const { i32 } = this.#sections;
     const wanted = Math.max(this.#smallestClass, sizeClass(slices * this.#width));
     const capacity = i32[header + CAPACITY]!;
     if (capacity > 0) {
@@ -156,14 +153,14 @@ export class SliceBlock {
 
   /** Physical index of the oldest slice. */
   oldest(header: number): number {
-    const { i32 } = this.#records;
+    const { i32 } = this.#sections;
     const at = i32[header + HEAD]! - i32[header + SIZE]!;
     return at < 0 ? at + i32[header + CAPACITY]! : at;
   }
 
   /** Word of the slice at logical index j (0: oldest). */
   slotAt(header: number, j: number): number {
-    const { i32 } = this.#records;
+    const { i32 } = this.#sections;
     const capacity = i32[header + CAPACITY]!;
     let at = this.oldest(header) + j;
     if (at >= capacity) at -= capacity;
@@ -176,11 +173,11 @@ export class SliceBlock {
   }
 
   /** Logical index of a window's oldest slice; the log's size when it holds none. */
-  tailOf(record: number, window: ChainWindow): number {
-    const { f64, i32 } = this.#records;
-    const header = (record + this.#chain.at) * 2;
-    if (f64[record + window.expiry] === Number.POSITIVE_INFINITY) return i32[header + SIZE]!;
-    const at = i32[record * 2 + window.tail]! - this.oldest(header);
+  tailOf(section: number, window: ChainWindow): number {
+    const { f64, i32 } = this.#sections;
+    const header = section * 2;
+    if (f64[section + window.expiry] === Number.POSITIVE_INFINITY) return i32[header + SIZE]!;
+    const at = i32[section * 2 + window.tail]! - this.oldest(header);
     return at < 0 ? at + i32[header + CAPACITY]! : at;
   }
 

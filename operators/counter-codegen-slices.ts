@@ -1,7 +1,6 @@
 /**
  * `push` and `expire` of counter-log.ts written out for one chain, for the cases that happen all the time: a slice
- * appended where there is room, windows moved on. Whatever else goes to the log itself. Names in scope: F, I, D (the
- * records' views and dirty bits), slices (the logs' slab), logs<i>.
+ * appended where there is room, windows moved on. Whatever else goes to the log itself. Both take a busy section.
  */
 import {
   BLOCK,
@@ -25,10 +24,10 @@ export function sliceFunctions(chain: Chain, index: number): string[] {
 
 function pushFunction(chain: Chain, index: number): string[] {
   const width = 1 + chain.lanes;
-  const at = (word: number) => `q + ${chain.at + word}`;
+  const at = (word: number) => `q + ${word}`;
   return [
     `function push${index}(q, s) {`,
-    `const h = ${header(chain)}, z = I[h + ${SIZE}], c = I[h + ${CAPACITY}];`,
+    `const h = q << 1, z = I[h + ${SIZE}], c = I[h + ${CAPACITY}];`,
     `if (z === c || s < F[${at(NEWEST_START)}]) return logs${index}.push(q, s);`,
     `const b = Math.floor(s / ${chain.hopMs}) * ${chain.hopMs};`,
     `const p = I[h + ${HEAD}], w = I[h + ${BLOCK}] + p * ${width}, g = slices.f64;`,
@@ -58,16 +57,16 @@ function expireFunction(chain: Chain, index: number): string[] {
   const last = chain.windows.length - 1;
   return [
     `function expire${index}(q, t) {`,
-    `const h = ${header(chain)}, k = I[h + ${BLOCK}], c = I[h + ${CAPACITY}], e = I[h + ${HEAD}], g = slices.f64;`,
+    `const h = q << 1, k = I[h + ${BLOCK}], c = I[h + ${CAPACITY}], e = I[h + ${HEAD}], g = slices.f64;`,
     'let m = Infinity, x, p, o, w;',
-    ...chain.windows.flatMap((window, w) => expireWindow(chain, index, window, w === last)),
-    `F[q + ${chain.at + NEXT_EXPIRY}] = m;`,
+    ...chain.windows.flatMap((window, w) => expireWindow(chain, window, w === last)),
+    `F[q + ${NEXT_EXPIRY}] = m;`,
     `D[q >> ${PAGE_SHIFT}] = 1;`,
     '}',
   ];
 }
 
-function expireWindow(chain: Chain, index: number, window: ChainWindow, isLast: boolean): string[] {
+function expireWindow(chain: Chain, window: ChainWindow, isLast: boolean): string[] {
   const width = 1 + chain.lanes;
   const tail = `I[(q << 1) + ${window.tail}]`;
   const totals = window.lanes.map(
@@ -87,8 +86,8 @@ function expireWindow(chain: Chain, index: number, window: ChainWindow, isLast: 
     `F[q + ${window.expiry}] = x;`,
     'if (x === Infinity) {',
     ...totals,
-    `F[q + ${chain.at + NEWEST_END}] = F[q + ${chain.at + NEWEST_START}];`,
-    ...(isLast ? [`I[h + ${SIZE}] = 0;`, `logs${index}.emptied(q);`] : []),
+    `F[q + ${NEWEST_END}] = F[q + ${NEWEST_START}];`,
+    ...(isLast ? [`I[h + ${SIZE}] = 0;`] : []),
     '} else {',
     ...slice,
     `${tail} = p;`,
@@ -99,35 +98,48 @@ function expireWindow(chain: Chain, index: number, window: ChainWindow, isLast: 
   ];
 }
 
-/** Reads, of every record of steps [from, to), the slices that a step may read or write. */
+/** Reads, of every busy record of steps [from, to), its section, and then the slices that a step may read or write. */
 export function touchFunction(layout: CounterLayout): string[] {
-  const reads = layout.chains.flatMap((chain) => {
-    if (chain.windows.length === 0) return [];
+  const timed = layout.chains.filter((chain) => chain.windows.length > 0);
+  const sections = timed.flatMap((chain) => [
+    `k = N[(q + ${chain.section}) << 1];`,
+    'if (k !== 0) {',
+    ...Array.from(
+      { length: Math.ceil(chain.busyWords / 8) },
+      (_, line) => `n += F[k + ${line * 8}];`,
+    ),
+    '}',
+  ]);
+  const slices = timed.flatMap((chain) => {
     const slice = (index: string) => `n += g[k + ${index} * ${1 + chain.lanes}];`;
     return [
-      `h = ${header(chain)};`,
+      `h = N[(q + ${chain.section}) << 1];`,
+      'if (h !== 0) {',
+      'h <<= 1;',
       `k = I[h + ${BLOCK}];`,
       slice(`I[h + ${HEAD}]`),
-      ...chain.windows.map((window) => slice(`I[(q << 1) + ${window.tail}]`)),
+      ...chain.windows.map((window) => slice(`I[h + ${window.tail}]`)),
+      '}',
     ];
   });
-  return [
-    'function touch(from, to, records, slab) {',
-    'const I = slab.i32, g = slices.f64;',
-    'let n = 0, h = 0, k = 0, l = 0;',
+  const pass = (body: string[]) => [
     'for (let i = from; i < to; i++) {',
     'const q = records[i];',
     'if (q <= 0 || q === l) continue;',
     'l = q;',
-    ...reads,
+    ...body,
     '}',
+  ];
+  return [
+    'function touch(from, to, records, slab) {',
+    'const N = slab.i32, F = sections.f64, I = sections.i32, g = slices.f64;',
+    'let n = 0, h = 0, k = 0, l = 0;',
+    ...pass(sections),
+    'l = 0;',
+    ...pass(slices),
     'return n;',
     '}',
   ];
-}
-
-function header(chain: Chain): string {
-  return `(q + ${chain.at}) << 1`;
 }
 
 function lanes(chain: Chain): number[] {

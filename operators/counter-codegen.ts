@@ -7,23 +7,28 @@
  *       case 0: {                                            // a feed
  *         if (q <= 0) break;
  *         const s = t0[r], x0 = v0[r];
- *         const late0 = s >= f64[q + 5] || s < f64[q + 4] ? push0(q, s) : false;
- *         f64[q + 12] += 1;
- *         if (x0 === x0) { … }
- *         if (late0) logs0.settle(q);
+ *         let e0 = N[(q + 1) << 1], p0 = e0 === 0 ? quiet0(q, s) : 0;
+ *         const a0 = x0 === x0 ? Math.round(x0 * 1048576) : 0, l0 = R[p0 + 1] + a0;
+ *         if (p0 !== 0 && l0 < … ) R[p0 + 1] = l0;           // the key is quiet and stays so
+ *         else { … the same in the busy section e0 … }
  *         break;
  *       }
  *       case 1: {                                            // a look-up
- *         if (q > 0) { if (t1[r] >= f64[q + 6]) expire0(q, t1[r]); o0[a0 + r] = f64[q + 12] - f64[q + 16]; }
+ *         if (q > 0) { … go through the slices, or: o0[a0 + r] = F[e0 + 12] - F[e0 + 16]; }
  *         else if (q === 0) o0[a0 + r] = 0;
  *         break;
  *       }
  *
- * push0 and expire0 are those of the chain's log (counter-log.ts) written out, see counter-codegen-slices.ts.
+ * counter-codegen-steps.ts writes the cases, counter-codegen-quiet.ts and counter-codegen-slices.ts the functions they
+ * call. Names in scope: R, N the records' numbers and int32s; F, I, D the busy sections' numbers, int32s and dirty bits;
+ * slices the slab of their logs; logs<i>, quiets<i> the chain's CounterLog and CounterQuiet.
  * Only numbers of the layout and names made here go into the text.
  */
 import type { KeyspacePlan } from '../compiler/plan.ts';
+import type { CounterChains } from './counter-chains.ts';
+import { quietFunctions } from './counter-codegen-quiet.ts';
 import { sliceFunctions, touchFunction } from './counter-codegen-slices.ts';
+import { feedCase, type Inputs, inputsOf, probeCase } from './counter-codegen-steps.ts';
 import {
   bitsOf,
   type CounterBatch,
@@ -32,18 +37,9 @@ import {
   numbersOf,
   timesOf,
 } from './counter-kernel.ts';
-import {
-  type Chain,
-  type ChainColumn,
-  type CounterLayout,
-  type CounterView,
-  NEWEST_END,
-  NEWEST_START,
-  NEXT_EXPIRY,
-} from './counter-layout.ts';
-import type { CounterLog } from './counter-log.ts';
+import type { CounterLayout } from './counter-layout.ts';
 import type { Slab } from './slab.ts';
-import { addWide, LIMB } from './wide-sum.ts';
+import { addWide } from './wide-sum.ts';
 
 type Generated = {
   readonly touch: (from: number, to: number, records: Int32Array, slab: Slab) => number;
@@ -66,13 +62,12 @@ type Generated = {
 export function counterCodegen(
   keyspace: KeyspacePlan,
   layout: CounterLayout,
-  logs: readonly CounterLog[],
-  slabs: { readonly records: Slab; readonly logs: Slab },
+  chains: CounterChains,
 ): CounterKernel {
-  return new GeneratedKernel(keyspace, layout, logs, slabs);
+  return new GeneratedKernel(keyspace, layout, chains);
 }
 
-type Maker = (logs: readonly CounterLog[], slices: Slab, add: typeof addWide) => Generated;
+type Maker = (chains: CounterChains, add: typeof addWide) => Generated;
 
 /** By text: keyspaces of one shape (and the shards of each) share a kernel, and its compilation. */
 const makers = new Map<string, Maker>();
@@ -83,7 +78,7 @@ function makerOf(source: string): Maker {
   let maker = makers.get(source);
   if (maker === undefined) {
     if (makers.size >= MAKERS_MAX) makers.clear();
-    maker = new Function('logs', 'slices', 'addWide', source) as Maker;
+    maker = new Function('chains', 'addWide', source) as Maker;
     makers.set(source, maker);
   }
   return maker;
@@ -103,16 +98,11 @@ class GeneratedKernel implements CounterKernel {
   /** What `touch` read: kept so that its reads cannot be optimised away. */
   touched = 0;
 
-  constructor(
-    keyspace: KeyspacePlan,
-    layout: CounterLayout,
-    logs: readonly CounterLog[],
-    slabs: { readonly records: Slab; readonly logs: Slab },
-  ) {
-    this.#code = makerOf(counterSource(keyspace, layout))(logs, slabs.logs, addWide);
+  constructor(keyspace: KeyspacePlan, layout: CounterLayout, chains: CounterChains) {
+    this.#code = makerOf(counterSource(keyspace, layout))(chains, addWide);
     this.#layout = layout;
     this.#inputs = inputsOf(layout);
-    this.#slab = slabs.records;
+    this.#slab = chains.records;
   }
 
   open(batch: CounterBatch): void {
@@ -149,7 +139,7 @@ class GeneratedKernel implements CounterKernel {
   }
 }
 
-/** The body of a function of (logs, slices, addWide) that answers the kernel. */
+/** The body of a function of (chains, addWide) that answers the kernel. */
 function counterSource(keyspace: KeyspacePlan, layout: CounterLayout): string {
   const inputs = inputsOf(layout);
   const feeds = keyspace.feeds.length;
@@ -163,21 +153,26 @@ function counterSource(keyspace: KeyspacePlan, layout: CounterLayout): string {
     firstOutput += layout.views[probe]!.length;
   }
   return [
-    ...list('logs', layout.chains.length, 'logs'),
-    'let F, I, D;',
-    ...layout.chains.flatMap((chain, index) => sliceFunctions(chain, index)),
+    'const { slices, sections } = chains;',
+    ...list('logs', layout.chains.length, 'chains.logs'),
+    ...list('quiets', layout.chains.length, 'chains.quiet'),
+    'let R, N, F, I, D;',
+    'function look() { F = sections.f64; I = sections.i32; D = sections.dirty; }',
+    ...layout.chains.flatMap((chain, index) => [
+      ...quietFunctions(chain, index),
+      ...sliceFunctions(chain, index),
+    ]),
     ...touchFunction(layout),
     'function run(from, to, participant, row, records, slab, times, masks, values, outputs, offsets) {',
-    'const f64 = F = slab.f64;',
-    'I = slab.i32;',
-    'D = slab.dirty;',
+    'R = slab.f64; N = slab.i32; look();',
+    'const r = R, n = N; let f = F;',
     ...list('t', participants, 'times'),
     ...list('m', inputs.masks.length, 'masks'),
     ...list('v', inputs.values.length, 'values'),
     ...list('o', keyspace.probes.length, 'outputs'),
     ...list('a', offsets, 'offsets'),
     'for (let i = from; i < to; i++) {',
-    'const q = records[i], r = row[i];',
+    'const q = records[i], j = row[i];',
     'switch (participant[i]) {',
     ...cases,
     '}}}',
@@ -185,134 +180,6 @@ function counterSource(keyspace: KeyspacePlan, layout: CounterLayout): string {
   ].join('\n');
 }
 
-type Input = { readonly feed: number; readonly slot: number };
-type Inputs = { readonly masks: readonly Input[]; readonly values: readonly Input[] };
-
-/** The mask and value slots that some column reads, each once. */
-function inputsOf(layout: CounterLayout): Inputs {
-  const masks: Input[] = [];
-  const values: Input[] = [];
-  const add = (inputs: Input[], feed: number, slot: number | null) => {
-    if (slot !== null && find(inputs, feed, slot) < 0) inputs.push({ feed, slot });
-  };
-  for (const { plan } of layout.chains.flatMap((chain) => chain.columns)) {
-    add(masks, plan.feed, plan.mask);
-    add(values, plan.feed, plan.value);
-  }
-  return { masks, values };
-}
-
-function find(inputs: readonly Input[], feed: number, slot: number): number {
-  return inputs.findIndex((input) => input.feed === feed && input.slot === slot);
-}
-
 function list(name: string, count: number, from: string): string[] {
   return Array.from({ length: count }, (_, i) => `const ${name}${i} = ${from}[${i}];`);
-}
-
-function feedCase(layout: CounterLayout, feed: number, inputs: Inputs): string[] {
-  const own = layout.chains.flatMap((chain) =>
-    chain.columns.filter(({ plan }) => plan.feed === feed),
-  );
-  if (own.length === 0) return [];
-  const lines = [`case ${feed}: {`, 'if (q <= 0) break;', `const s = t${feed}[r];`];
-  inputs.values.forEach((input, i) => {
-    if (input.feed === feed) lines.push(`const x${i} = v${i}[r];`);
-  });
-  inputs.masks.forEach((input, i) => {
-    if (input.feed === feed) lines.push(`const k${i} = m${i}[r] === 1;`);
-  });
-  layout.chains.forEach((chain, index) => {
-    const columns = chain.columns.filter(({ plan }) => plan.feed === feed);
-    if (columns.length > 0) lines.push(...feedChain(chain, index, columns, inputs));
-  });
-  return [...lines, 'break;', '}'];
-}
-
-function feedChain(
-  chain: Chain,
-  index: number,
-  columns: readonly ChainColumn[],
-  inputs: Inputs,
-): string[] {
-  const conditions = columns.map((column) => condition(column, inputs));
-  const adds = columns.flatMap((column, i) => addColumn(chain, column, conditions[i]!, inputs));
-  const any = conditions.includes('') ? '' : `if (${[...new Set(conditions)].join(' || ')}) `;
-  if (chain.windows.length === 0) return adds;
-  return [
-    `${any}{`,
-    `const late${index} = s >= f64[q + ${chain.at + NEWEST_END}] || s < f64[q + ${chain.at + NEWEST_START}] ? push${index}(q, s) : false;`,
-    ...adds,
-    `if (late${index}) logs${index}.settle(q);`,
-    '}',
-  ];
-}
-
-/** When a column takes the event; empty: always. */
-function condition({ plan }: ChainColumn, inputs: Inputs): string {
-  const parts: string[] = [];
-  if (plan.mask !== null) parts.push(`k${find(inputs.masks, plan.feed, plan.mask)}`);
-  if (plan.value !== null) {
-    const value = `x${find(inputs.values, plan.feed, plan.value)}`;
-    parts.push(`${value} === ${value}`);
-  }
-  return parts.length > 1 ? `(${parts.join(' && ')})` : parts.join('');
-}
-
-function addColumn(chain: Chain, column: ChainColumn, when: string, inputs: Inputs): string[] {
-  const { plan, lane } = column;
-  const word = `q + ${chain.totals + lane}`;
-  const guard = when === '' ? '' : `if (${when}) `;
-  if (plan.value === null) return [`${guard}f64[${word}] += 1;`];
-  const x = `x${find(inputs.values, plan.feed, plan.value)}`;
-  const scaled = `${plan.square ? `${x} * ${x}` : x}${` * ${plan.scale}`}`;
-  return [
-    `${guard}{`,
-    `const a = Math.round(${scaled}), l = f64[${word}] + a;`,
-    `if (a < ${LIMB} && a > -${LIMB} && l < ${LIMB} && l > -${LIMB}) f64[${word}] = l;`,
-    `else addWide(f64, ${word}, a);`,
-    '}',
-  ];
-}
-
-function probeCase(
-  layout: CounterLayout,
-  probe: number,
-  feeds: number,
-  firstOutput: number,
-): string[] {
-  const views = layout.views[probe]!;
-  if (views.length === 0) return [];
-  const time = `t${feeds + probe}[r]`;
-  const answer = (i: number) => `o${probe}[a${firstOutput + i} + r]`;
-  const expiries = layout.chains.flatMap((chain, index) =>
-    chain.windows.length === 0 || !views.some((view) => view.chain === index)
-      ? []
-      : [`if (t >= f64[q + ${chain.at + NEXT_EXPIRY}]) expire${index}(q, t);`],
-  );
-  return [
-    `case ${feeds + probe}: {`,
-    'if (q > 0) {',
-    ...(expiries.length === 0 ? [] : [`const t = ${time};`]),
-    ...expiries,
-    ...views.map((view, i) => `${answer(i)} = ${readView(view)};`),
-    '} else if (q === 0) {',
-    ...views.map((_, i) => `${answer(i)} = 0;`),
-    '}',
-    'break;',
-    '}',
-  ];
-}
-
-function readView(view: CounterView): string {
-  const limb = (k: number) =>
-    view.before < 0
-      ? `f64[q + ${view.total + k}]`
-      : `f64[q + ${view.total + k}] - f64[q + ${view.before + k}]`;
-  const sum = view.wide ? `${limb(0)} + (${limb(1)}) * ${LIMB}` : limb(0);
-  if (view.scale === 1) return sum;
-  const inverse = 1 / view.scale;
-  return Number.isInteger(Math.log2(view.scale))
-    ? `(${sum}) * ${inverse}`
-    : `(${sum}) / ${view.scale}`;
 }

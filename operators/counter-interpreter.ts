@@ -1,4 +1,6 @@
 /** Counters by walking the layout step by step: slow, plain, and what the generated kernel must equal bit for bit. */
+
+import type { CounterChains } from './counter-chains.ts';
 import {
   bitsOf,
   type CounterBatch,
@@ -15,20 +17,17 @@ import {
   NEWEST_START,
   NEXT_EXPIRY,
 } from './counter-layout.ts';
-import type { CounterLog } from './counter-log.ts';
-import type { Slab } from './slab.ts';
+import { PAGE_SHIFT, type Slab } from './slab.ts';
 import { addWide, LIMB } from './wide-sum.ts';
 
 export class CounterInterpreter implements CounterKernel {
   readonly #layout: CounterLayout;
-  readonly #logs: readonly CounterLog[];
-  readonly #records: Slab;
+  readonly #chains: CounterChains;
   #batch: CounterBatch | null = null;
 
-  constructor(layout: CounterLayout, logs: readonly CounterLog[], records: Slab) {
+  constructor(layout: CounterLayout, chains: CounterChains) {
     this.#layout = layout;
-    this.#logs = logs;
-    this.#records = records;
+    this.#chains = chains;
   }
 
   open(batch: CounterBatch): void {
@@ -65,25 +64,47 @@ export class CounterInterpreter implements CounterKernel {
       return Math.round(plan.square ? value * value * plan.scale : value * plan.scale);
     });
     if (added.every((value) => Number.isNaN(value))) return;
-    const late = this.#openSlice(index, record, timesOf(frame)[row]!);
+    if (chain.windows.length === 0) {
+      this.#addTotals(chain, this.#chains.records, record, added);
+    } else if (!this.#addQuiet(index, record, timesOf(frame)[row]!, added)) {
+      this.#addBusy(index, record, timesOf(frame)[row]!, added);
+    }
+  }
+
+  /** False: the key is busy, or is not quiet with that event; nothing was added. */
+  #addQuiet(index: number, record: number, time: number, added: readonly number[]): boolean {
+    const chain: Chain = this.#layout.chains[index]!;
+    const quiet = this.#chains.quiet[index]!;
+    if (quiet.busy(record) !== 0) return false;
+    const slice = quiet.slice(record, time);
+    if (slice === 0) return false;
+    const lanes = chain.columns.map(({ lane }) => lane);
+    const isAdded = (c: number) => !Number.isNaN(added[c]!);
+    if (lanes.some((lane, c) => isAdded(c) && !quiet.fits(slice, lane, added[c]!))) return false;
+    for (const [c, lane] of lanes.entries()) if (isAdded(c)) quiet.add(slice, lane, added[c]!);
+    return true;
+  }
+
+  #addBusy(index: number, record: number, time: number, added: readonly number[]): void {
+    const chain: Chain = this.#layout.chains[index]!;
+    const { quiet, logs, sections } = this.#chains;
+    const busy = quiet[index]!.busy(record) || quiet[index]!.promote(record);
+    const isInNewest =
+      time >= sections.f64[busy + NEWEST_START]! && time < sections.f64[busy + NEWEST_END]!;
+    const late = isInNewest ? false : logs[index]!.push(busy, time);
+    this.#addTotals(chain, sections, busy, added);
+    if (late) logs[index]!.settle(busy);
+  }
+
+  #addTotals(chain: Chain, home: Slab, at: number, added: readonly number[]): void {
     for (const [c, { plan, lane }] of chain.columns.entries()) {
       const value = added[c]!;
       if (Number.isNaN(value)) continue;
-      const total = record + chain.totals + lane;
-      if (plan.value === null) this.#records.f64[total]! += 1;
-      else addWide(this.#records.f64, total, value);
+      const total = at + chain.totals + lane;
+      if (plan.value === null) home.f64[total]! += 1;
+      else addWide(home.f64, total, value);
     }
-    if (late) this.#logs[index]!.settle(record);
-  }
-
-  #openSlice(index: number, record: number, time: number): boolean {
-    const chain: Chain = this.#layout.chains[index]!;
-    if (chain.windows.length === 0) return false;
-    const { f64 } = this.#records;
-    const isInNewest =
-      time >= f64[record + chain.at + NEWEST_START]! && time < f64[record + chain.at + NEWEST_END]!;
-    if (isInNewest) return false;
-    return this.#logs[index]!.push(record, time);
+    home.dirty[at >> PAGE_SHIFT] = 1;
   }
 
   #probe(probe: number, batch: CounterBatch, i: number): void {
@@ -91,24 +112,40 @@ export class CounterInterpreter implements CounterKernel {
     const record = batch.records[i]!;
     const time = timesOf(batch.probeFrames[probe]!)[row]!;
     const views = this.#layout.views[probe]!;
-    if (record > 0) {
-      for (const [index, chain] of this.#layout.chains.entries()) {
-        if (chain.windows.length === 0) continue;
-        if (time >= this.#records.f64[record + chain.at + NEXT_EXPIRY]!) {
-          this.#logs[index]!.expire(record, time);
-        }
-      }
-    }
+    if (record > 0) for (const index of chainsOf(views)) this.#expire(index, record, time);
     for (const view of views) {
-      const value = record === 0 ? 0 : this.#read(record, view);
+      const value = record === 0 ? 0 : this.#read(record, view, time);
       numbersOut(batch.answers, probe, view.view)[row] = value;
     }
   }
 
-  #read(record: number, view: CounterView): number {
-    const { f64 } = this.#records;
-    const limb = (k: number) =>
-      f64[record + view.total + k]! - (view.before < 0 ? 0 : f64[record + view.before + k]!);
-    return (view.wide ? limb(0) + limb(1) * LIMB : limb(0)) / view.scale;
+  #expire(index: number, record: number, time: number): void {
+    if (this.#layout.chains[index]!.windows.length === 0) return;
+    const quiet = this.#chains.quiet[index]!;
+    const busy = quiet.busy(record);
+    if (busy === 0 || time < this.#chains.sections.f64[busy + NEXT_EXPIRY]!) return;
+    this.#chains.logs[index]!.expire(busy, time);
+    quiet.demoteIfEmpty(record);
   }
+
+  #read(record: number, view: CounterView, time: number): number {
+    const { quiet, records, sections } = this.#chains;
+    if (view.window < 0) return readTotal(view, records, record);
+    const chain = quiet[view.chain]!;
+    const busy = chain.busy(record);
+    if (busy !== 0) return readTotal(view, sections, busy);
+    const { ms, hopMs } = this.#layout.chains[view.chain]!.windows[view.window]!;
+    const from = Math.floor((time - ms) / hopMs) * hopMs;
+    return chain.sum(record, view.lane, from) / view.scale;
+  }
+}
+
+function readTotal(view: CounterView, { f64 }: Slab, at: number): number {
+  const limb = (k: number) =>
+    f64[at + view.total + k]! - (view.before < 0 ? 0 : f64[at + view.before + k]!);
+  return (view.wide ? limb(0) + limb(1) * LIMB : limb(0)) / view.scale;
+}
+
+function chainsOf(views: readonly CounterView[]): Set<number> {
+  return new Set(views.map((view) => view.chain));
 }

@@ -1,8 +1,14 @@
 /**
- * Where running sums live in a key's record, computed from the plan alone.
+ * Where running sums live, computed from the plan alone.
  *
  * A *chain* is a set of columns whose feeds have the same delay and head, with windows whose hops divide one another
- * (each the next one's). Its section of the record, in words:
+ * (each the next one's). Most keys are quiet: their windows hold a few slices, and what a window sums up is found by
+ * going through them. So a chain's section of the key's record is, in words:
+ *
+ *   0          block of the busy section (int32, 0: the key is quiet); slices held while quiet (int32)
+ *   then       QUIET_SLICES times at most: start of the slice, its sums, its counts (int32s, two to a word)
+ *
+ * A key with more slices is busy. Its section is a block in a slab of its own, in words:
  *
  *   0          block of the slice log (int32, 0: none), its capacity in slices (int32)
  *   1          physical index of the next slice (int32), slices held (int32)
@@ -11,13 +17,15 @@
  *   4          earliest time at which some window loses a slice; +inf: never
  *   5 ..       per window: when it loses its oldest slice (+inf: it holds none)
  *   then       per window (two to a word): physical index of its oldest slice (int32)
- *   then       totals: what each lane has summed up since ever
+ *   then       totals: what each lane has summed up since the key became busy
  *   then       per window, per lane it is read for: the total before its oldest slice
  *
- * A window's sum is the total less the total before its oldest slice, so an event adds to one word a lane, however
- * many windows there are. A chain without windows (only `over all`) has totals alone.
+ * A window's sum is then the total less the total before its oldest slice, so an event adds to one word a lane,
+ * however many windows there are.
  *
- * A count has one lane. A sum has two, low and high (wide-sum.ts).
+ * Columns read over `all` are a chain without windows: totals, in the key's record. In totals a count has one lane, a
+ * sum two, low and high (wide-sum.ts). Sums in a quiet slice are low lanes alone, below QUIET_SUM; a key with greater
+ * ones is busy, however few slices it has.
  */
 import type { CounterColumn, CounterGroup, KeyspacePlan, Plan } from '../compiler/plan.ts';
 import { assert } from './assert.ts';
@@ -32,17 +40,30 @@ export type CounterLayout = {
 
 export type Chain = {
   /** Offset of the section in the record, in words. */
-  readonly at: number;
+  readonly section: number;
+  /** Words of the busy section; 0 without windows. */
+  readonly busyWords: number;
+  readonly quiet: QuietSlices;
   readonly columns: readonly ChainColumn[];
   /** Ascending by ms; empty: totals only. */
   readonly windows: readonly ChainWindow[];
   /** The finest hop: the width of new slices, ms. */
   readonly hopMs: number;
-  /** Offset of the first total. */
+  /** Offset of the first total: in the busy section, or in the record without windows. */
   readonly totals: number;
   readonly lanes: number;
   /** By lane: whether it is a low lane, which carries into the next. */
   readonly carries: readonly boolean[];
+};
+
+/** The slices of a quiet key. Offsets are from a slice's first word, which is its start. */
+export type QuietSlices = {
+  /** Offset of the first, in words of the record. */
+  readonly at: number;
+  readonly words: number;
+  readonly max: number;
+  /** By lane: the word of a sum's low lane, or the int32 of a count; -1 for high lanes. */
+  readonly lanes: readonly number[];
 };
 
 export type ChainColumn = {
@@ -53,7 +74,7 @@ export type ChainColumn = {
 export type ChainWindow = {
   readonly ms: number;
   readonly hopMs: number;
-  /** Offset of its expiry word. */
+  /** Offset of its expiry word. Offsets of a window are in the busy section. */
   readonly expiry: number;
   /** Offset of its oldest slice's index, in int32s. */
   readonly tail: number;
@@ -62,16 +83,27 @@ export type ChainWindow = {
   readonly before: readonly number[];
 };
 
-/** A sum is record[total] - record[before] (+ LIMB times the same of the next word when `wide`), over `scale`. */
+/** A busy sum is word[total] - word[before] (+ LIMB times the same of the next word when `wide`), over `scale`. */
 export type CounterView = {
   readonly view: number;
   readonly chain: number;
+  /** Window of the chain; -1: `over all`. */
+  readonly window: number;
+  readonly lane: number;
   readonly total: number;
   /** -1: `over all`. */
   readonly before: number;
   readonly wide: boolean;
   readonly scale: number;
 };
+
+/** Sums of a quiet key are below: then those of all its slices together are exact. */
+export const QUIET_SUM = 2 ** 49;
+/** Counts of a quiet key's slice are below. */
+export const QUIET_COUNT = 2 ** 30;
+/** Slices of a quiet key, and words that they may take. Fewer are less to go through, more keep more keys quiet. */
+const QUIET_SLICES = 4;
+const QUIET_WORDS = 12;
 
 /** Sections for what some view reads, from word `at` of the record on; unread columns and windows keep no state. */
 export function counterLayout(plan: Plan, keyspace: KeyspacePlan, at: number): CounterLayout {
@@ -81,7 +113,7 @@ export function counterLayout(plan: Plan, keyspace: KeyspacePlan, at: number): C
   let end = at;
   const chains = drafts.map((draft) => {
     const chain = placeChain(draft, end);
-    end += chainWords(chain);
+    end += sectionWords(chain);
     return chain;
   });
   return { words: end - at, chains, views: placeViews(keyspace, drafts, chains) };
@@ -91,7 +123,7 @@ export const BLOCK = 0;
 export const CAPACITY = 1;
 export const HEAD = 2;
 export const SIZE = 3;
-/** Offsets in words of the section. */
+/** Offsets in words of the busy section. */
 export const NEWEST_START = 2;
 export const NEWEST_END = 3;
 export const NEXT_EXPIRY = 4;
@@ -130,16 +162,16 @@ function draftChains(
       (w): w is Window & { ms: number } =>
         w.ms !== null && columns.some((c) => isRead(c, w as Window)),
     );
-    const placed = new Set<CounterColumn>();
     for (const windows of byDividingHops(timed)) {
-      const read = columns.filter((column) => windows.some((window) => isRead(column, window)));
-      push(windows, read);
-      for (const column of read) placed.add(column);
+      push(
+        windows,
+        columns.filter((column) => windows.some((window) => isRead(column, window))),
+      );
     }
     const all = group.windows.filter((window) => window.ms === null) as unknown as Window[];
     push(
       [],
-      columns.filter((c) => !placed.has(c) && all.some((window) => isRead(c, window))),
+      columns.filter((column) => all.some((window) => isRead(column, window))),
     );
   }
   return drafts;
@@ -173,7 +205,7 @@ function byDividingHops(windows: readonly Window[]): Window[][] {
   return chains;
 }
 
-function placeChain(draft: ChainDraft, at: number): Chain {
+function placeChain(draft: ChainDraft, section: number): Chain {
   const carries: boolean[] = [];
   const columns = draft.columns.map((plan) => {
     const lane = carries.length;
@@ -182,9 +214,8 @@ function placeChain(draft: ChainDraft, at: number): Chain {
     return { plan, lane };
   });
   const count = draft.windows.length;
-  const expiries = at + WINDOWS_AT;
-  const tails = expiries + count;
-  const totals = count === 0 ? at : tails + Math.ceil(count / 2);
+  const tails = WINDOWS_AT + count;
+  const totals = count === 0 ? section : tails + Math.ceil(count / 2);
   let before = totals + carries.length;
   const windows = draft.windows.map((window, w): ChainWindow => {
     const lanes = columns
@@ -195,19 +226,39 @@ function placeChain(draft: ChainDraft, at: number): Chain {
     return {
       ms: window.ms,
       hopMs: window.hopMs,
-      expiry: expiries + w,
+      expiry: WINDOWS_AT + w,
       tail: tails * 2 + w,
       lanes,
       before: lanes.map((_, i) => first + i),
     };
   });
-  const hopMs = count === 0 ? 0 : draft.windows[0]!.hopMs;
-  return { at, columns, windows, hopMs, totals, lanes: carries.length, carries };
+  return {
+    section,
+    busyWords: count === 0 ? 0 : before,
+    quiet: placeQuiet(columns, carries.length, section + 1),
+    columns,
+    windows,
+    hopMs: count === 0 ? 0 : draft.windows[0]!.hopMs,
+    totals,
+    lanes: carries.length,
+    carries,
+  };
 }
 
-function chainWords(chain: Chain): number {
-  const befores = chain.windows.reduce((sum, window) => sum + window.before.length, 0);
-  return chain.totals + chain.lanes + befores - chain.at;
+function placeQuiet(columns: readonly ChainColumn[], laneCount: number, at: number): QuietSlices {
+  const lanes = new Array<number>(laneCount).fill(-1);
+  let words = 1;
+  for (const { plan, lane } of columns) if (plan.value !== null) lanes[lane] = words++;
+  let half = words * 2;
+  for (const { plan, lane } of columns) if (plan.value === null) lanes[lane] = half++;
+  words = Math.ceil(half / 2);
+  const max = Math.max(1, Math.min(QUIET_SLICES, Math.floor(QUIET_WORDS / words)));
+  return { at, words, max, lanes };
+}
+
+/** Words of a chain's section of the record. */
+function sectionWords({ windows, lanes, quiet }: Chain): number {
+  return windows.length === 0 ? lanes : 1 + quiet.max * quiet.words;
 }
 
 function placeViews(
@@ -225,7 +276,9 @@ function placeViews(
         (draft) =>
           draft.group === group &&
           draft.columns.includes(column) &&
-          (window.ms === null || draft.windows.includes(window as Window)),
+          (window.ms === null
+            ? draft.windows.length === 0
+            : draft.windows.includes(window as Window)),
       );
       assert(chain >= 0, `no chain for counter view ${index} of keyspace ${keyspace.name}`);
       return [
@@ -247,11 +300,11 @@ function placeView(
 ): CounterView {
   const { draft, placed, column, window } = of;
   const { lane } = placed.columns.find((candidate) => candidate.plan === column)!;
-  let before = -1;
-  if (window.ms !== null) {
-    const placedWindow = placed.windows[draft.windows.indexOf(window as Window)]!;
-    before = placedWindow.before[placedWindow.lanes.indexOf(lane)]!;
-  }
   const wide = column.value !== null;
-  return { view, chain, total: placed.totals + lane, before, wide, scale: column.scale };
+  const total = placed.totals + lane;
+  const at = { view, chain, lane, total, wide, scale: column.scale };
+  if (window.ms === null) return { ...at, window: -1, before: -1 };
+  const index = draft.windows.indexOf(window as Window);
+  const { before, lanes } = placed.windows[index]!;
+  return { ...at, window: index, before: before[lanes.indexOf(lane)]! };
 }

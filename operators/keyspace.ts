@@ -7,18 +7,18 @@
  *
  * A record, in words: 0 key hash (lo, hi); 1 step time of the latest update; then the counters' chains; then the value
  * stores' sections. Records never cross a page: page p >= 1 of their slab holds floor(PAGE_WORDS / words) of them.
- * Slabs of keyspace i: `k<i>.table`, `k<i>.records`, `k<i>.logs`, and `k<i>.v<j>…` for value store j.
+ * Slabs of keyspace i: `k<i>.table`, `k<i>.records`, `k<i>.busy`, `k<i>.logs`, and `k<i>.v<j>…` for value store j.
  */
 import type { KeyspacePlan, Plan } from '../compiler/plan.ts';
 import type { Answers } from './answers.ts';
 import { assert } from './assert.ts';
 import { shiftRefs } from './block-ref.ts';
 import type { HashColumn } from './column.ts';
+import { CounterChains } from './counter-chains.ts';
 import { counterCodegen } from './counter-codegen.ts';
 import { CounterInterpreter } from './counter-interpreter.ts';
 import type { CounterKernel } from './counter-kernel.ts';
 import { type CounterLayout, counterLayout } from './counter-layout.ts';
-import { CounterLog } from './counter-log.ts';
 import type { Frame } from './frame.ts';
 import { KeyEviction, type KeyEvictionParts, type StepKeys } from './key-eviction.ts';
 import { KeyTable } from './key-table.ts';
@@ -55,7 +55,7 @@ export class Keyspace {
   readonly #slabs: readonly Slab[];
   readonly #table: KeyTable;
   readonly #layout: CounterLayout;
-  readonly #logs: readonly CounterLog[];
+  readonly #chains: CounterChains;
   readonly #kernel: CounterKernel | null;
   readonly #stores: readonly PlacedStore[];
   readonly #recordWords: number;
@@ -77,8 +77,7 @@ export class Keyspace {
     const open = (part: string) => slabs.open(`k${index}.${part}`);
     this.#records = open('records');
     this.#layout = counterLayout(plan, keyspace, RECORD_HEADER);
-    const logs = open('logs');
-    this.#logs = this.#layout.chains.map((chain) => new CounterLog(chain, this.#records, logs));
+    this.#chains = new CounterChains(this.#layout, this.#records, open('busy'), open('logs'));
     let words = RECORD_HEADER + this.#layout.words;
     this.#stores = keyspace.values.map((store, j): PlacedStore => {
       const family = valueFamilies[store.family];
@@ -94,7 +93,7 @@ export class Keyspace {
     this.#slots = new RecordSlots(this.#records, words, expected);
     const table = open('table');
     this.#table = new KeyTable(table, this.#records, expected);
-    this.#kernel = this.#counterKernel(options.codegen, logs);
+    this.#kernel = this.#counterKernel(options.codegen);
     const budget = options.budget ?? null;
     this.#eviction =
       budget === null ? null : new KeyEviction(this.#evictionParts(index, shard, slabs), budget);
@@ -189,18 +188,17 @@ export class Keyspace {
       slots: this.#slots,
       recordWords: this.#recordWords,
       refs: [
-        ...this.#logs.flatMap(({ refs }) => refs),
+        ...this.#chains.refs,
         ...this.#stores.flatMap(({ operator, offset }) => shiftRefs(operator.refs, offset)),
       ],
       slabs,
     };
   }
 
-  #counterKernel(codegen: boolean, logs: Slab): CounterKernel | null {
+  #counterKernel(codegen: boolean): CounterKernel | null {
     if (this.#layout.chains.length === 0) return null;
-    const records = this.#records;
-    if (codegen) return counterCodegen(this.#plan, this.#layout, this.#logs, { records, logs });
-    return new CounterInterpreter(this.#layout, this.#logs, records);
+    if (codegen) return counterCodegen(this.#plan, this.#layout, this.#chains);
+    return new CounterInterpreter(this.#layout, this.#chains);
   }
 
   /** The key lanes of every participant's frame. */
@@ -285,7 +283,6 @@ export class Keyspace {
     const record = this.#slots.take();
     records.i32[record * 2] = lo;
     records.i32[record * 2 + 1] = hi;
-    for (const log of this.#logs) log.init(record);
     for (const store of this.#stores) store.operator.init(record + store.offset);
     this.#table.insert(lo, hi, record);
     this.#eviction?.entered(record);
