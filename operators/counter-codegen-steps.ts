@@ -1,4 +1,4 @@
-/** The cases of the counters' kernel (counter-codegen.ts): what a step of a feed does, and one of a probe. */
+/** What steps of the counters' kernel (counter-codegen.ts) do: an update by a feed, a look-up by a probe. */
 import { quietLookUp } from './counter-codegen-quiet.ts';
 import {
   type Chain,
@@ -35,13 +35,13 @@ function find(inputs: readonly Input[], feed: number, slot: number): number {
   return inputs.findIndex((input) => input.feed === feed && input.slot === slot);
 }
 
-/** Source lines of the case of an update by `feed`; none when it adds to nothing. */
-export function feedCase(layout: CounterLayout, feed: number, inputs: Inputs): string[] {
+/** Source lines of an update by `feed`; none when it adds to nothing. */
+export function updateLines(layout: CounterLayout, feed: number, inputs: Inputs): string[] {
   const own = layout.chains.flatMap((chain) =>
     chain.columns.filter(({ plan }) => plan.feed === feed),
   );
   if (own.length === 0) return [];
-  const lines = [`case ${feed}: {`, 'if (q <= 0) break;', `const s = t${feed}[j];`];
+  const lines = ['if (q > 0) {', `const s = t${feed}[j];`];
   inputs.values.forEach((input, i) => {
     if (input.feed === feed) lines.push(`const x${i} = v${i}[j];`);
   });
@@ -54,7 +54,7 @@ export function feedCase(layout: CounterLayout, feed: number, inputs: Inputs): s
       .map((column) => ({ ...column, when: condition(column, inputs) }));
     if (columns.length > 0) lines.push(...feedChain(chain, index, columns, inputs));
   });
-  return [...lines, 'break;', '}'];
+  return [...lines, '}'];
 }
 
 /** A column that the step may add to; `when` it does: an expression, empty: always. */
@@ -146,29 +146,22 @@ function addTotal(chain: Chain, column: Adding, array: string, at: string): stri
   ];
 }
 
-/** Source lines of the case of a look-up by `probe`, whose views are answered from output `firstOutput` on. */
-export function probeCase(
-  layout: CounterLayout,
-  probe: number,
-  feeds: number,
-  firstOutput: number,
-): string[] {
+/** Source lines of a look-up by `probe`; its own times are t<times>. */
+export function lookUpLines(layout: CounterLayout, probe: number, times: number): string[] {
   const views = layout.views[probe]!;
   if (views.length === 0) return [];
+  const firstOutput = layout.views.slice(0, probe).reduce((sum, { length }) => sum + length, 0);
   const answer = (view: CounterView) => `o${probe}[a${firstOutput + views.indexOf(view)} + j]`;
   const chains = layout.chains.flatMap((chain, index) => {
     const own = views.filter((view) => view.chain === index);
-    return own.length === 0 ? [] : lookUpChain(chain, index, own, answer);
+    return own.length === 0 ? [] : ['{', ...lookUpChain(chain, index, own, answer), '}'];
   });
   return [
-    `case ${feeds + probe}: {`,
     'if (q > 0) {',
-    `const t = t${feeds + probe}[j];`,
+    `const t = t${times}[j];`,
     ...chains,
     '} else if (q === 0) {',
     ...views.map((view) => `${answer(view)} = 0;`),
-    '}',
-    'break;',
     '}',
   ];
 }

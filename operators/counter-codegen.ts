@@ -24,11 +24,10 @@
  * slices the slab of their logs; logs<i>, quiets<i> the chain's CounterLog and CounterQuiet.
  * Only numbers of the layout and names made here go into the text.
  */
-import type { KeyspacePlan } from '../compiler/plan.ts';
 import type { CounterChains } from './counter-chains.ts';
 import { quietFunctions } from './counter-codegen-quiet.ts';
 import { sliceFunctions, touchFunction } from './counter-codegen-slices.ts';
-import { feedCase, type Inputs, inputsOf, probeCase } from './counter-codegen-steps.ts';
+import { type Inputs, inputsOf, lookUpLines, updateLines } from './counter-codegen-steps.ts';
 import {
   bitsOf,
   type CounterBatch,
@@ -38,6 +37,7 @@ import {
   timesOf,
 } from './counter-kernel.ts';
 import type { CounterLayout } from './counter-layout.ts';
+import type { Participants } from './participants.ts';
 import type { Slab } from './slab.ts';
 import { addWide } from './wide-sum.ts';
 
@@ -60,11 +60,11 @@ type Generated = {
 
 /** The kernel of a layout as generated code. */
 export function counterCodegen(
-  keyspace: KeyspacePlan,
   layout: CounterLayout,
   chains: CounterChains,
+  participants: Participants,
 ): CounterKernel {
-  return new GeneratedKernel(keyspace, layout, chains);
+  return new GeneratedKernel(layout, chains, participants);
 }
 
 type Maker = (chains: CounterChains, add: typeof addWide) => Generated;
@@ -98,8 +98,8 @@ class GeneratedKernel implements CounterKernel {
   /** What `touch` read: kept so that its reads cannot be optimised away. */
   touched = 0;
 
-  constructor(keyspace: KeyspacePlan, layout: CounterLayout, chains: CounterChains) {
-    this.#code = makerOf(counterSource(keyspace, layout))(chains, addWide);
+  constructor(layout: CounterLayout, chains: CounterChains, participants: Participants) {
+    this.#code = makerOf(counterSource(layout, participants))(chains, addWide);
     this.#layout = layout;
     this.#inputs = inputsOf(layout);
     this.#slab = chains.records;
@@ -140,18 +140,18 @@ class GeneratedKernel implements CounterKernel {
 }
 
 /** The body of a function of (chains, addWide) that answers the kernel. */
-function counterSource(keyspace: KeyspacePlan, layout: CounterLayout): string {
+function counterSource(layout: CounterLayout, participants: Participants): string {
   const inputs = inputsOf(layout);
-  const feeds = keyspace.feeds.length;
-  const participants = feeds + keyspace.probes.length;
+  const probes = layout.views.length;
   const offsets = layout.views.reduce((sum, views) => sum + views.length, 0);
-  const cases: string[] = [];
-  for (let feed = 0; feed < feeds; feed++) cases.push(...feedCase(layout, feed, inputs));
-  let firstOutput = 0;
-  for (let probe = 0; probe < keyspace.probes.length; probe++) {
-    cases.push(...probeCase(layout, probe, feeds, firstOutput));
-    firstOutput += layout.views[probe]!.length;
-  }
+  const cases = Array.from(participants.feed, (feed, who) => {
+    const probe = participants.probe[who]!;
+    const lines = [
+      ...(probe < 0 ? [] : lookUpLines(layout, probe, participants.firstPair - probes + probe)),
+      ...(feed < 0 ? [] : updateLines(layout, feed, inputs)),
+    ];
+    return lines.length === 0 ? [] : [`case ${who}: {`, ...lines, 'break;', '}'];
+  });
   return [
     'const { slices, sections } = chains;',
     ...list('logs', layout.chains.length, 'chains.logs'),
@@ -166,15 +166,15 @@ function counterSource(keyspace: KeyspacePlan, layout: CounterLayout): string {
     'function run(from, to, participant, row, records, slab, times, masks, values, outputs, offsets) {',
     'R = slab.f64; N = slab.i32; look();',
     'const r = R, n = N; let f = F;',
-    ...list('t', participants, 'times'),
+    ...list('t', participants.firstPair, 'times'),
     ...list('m', inputs.masks.length, 'masks'),
     ...list('v', inputs.values.length, 'values'),
-    ...list('o', keyspace.probes.length, 'outputs'),
+    ...list('o', probes, 'outputs'),
     ...list('a', offsets, 'offsets'),
     'for (let i = from; i < to; i++) {',
     'const q = records[i], j = row[i];',
     'switch (participant[i]) {',
-    ...cases,
+    ...cases.flat(),
     '}}}',
     'return { touch, run };',
   ].join('\n');

@@ -38,21 +38,19 @@ export class CounterInterpreter implements CounterKernel {
 
   run(from: number, to: number): void {
     const batch = this.#batch!;
-    const { steps, records, feedFrames } = batch;
+    const { steps, records, participants } = batch;
     for (let i = from; i < to; i++) {
       const who = steps.participant[i]!;
       if (records[i]! < 0) continue;
-      if (who < feedFrames.length) {
-        for (let c = 0; c < this.#layout.chains.length; c++) this.#feed(c, batch, i);
-      } else {
-        this.#probe(who - feedFrames.length, batch, i);
-      }
+      if (participants.probe[who]! >= 0) this.#probe(participants.probe[who]!, batch, i);
+      const feed = participants.feed[who]!;
+      if (feed < 0) continue;
+      for (let c = 0; c < this.#layout.chains.length; c++) this.#feed(c, feed, batch, i);
     }
   }
 
-  #feed(index: number, batch: CounterBatch, i: number): void {
+  #feed(index: number, feed: number, batch: CounterBatch, i: number): void {
     const chain = this.#layout.chains[index]!;
-    const feed = batch.steps.participant[i]!;
     const row = batch.steps.row[i]!;
     const record = batch.records[i]!;
     const frame = batch.feedFrames[feed]!;

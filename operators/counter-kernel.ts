@@ -3,6 +3,7 @@ import type { Answers, F64Output } from './answers.ts';
 import { assert } from './assert.ts';
 import type { BoolColumn, F64Column } from './column.ts';
 import type { Frame } from './frame.ts';
+import type { Participants } from './participants.ts';
 import type { Steps } from './steps.ts';
 
 export interface CounterKernel {
@@ -21,6 +22,7 @@ export type CounterBatch = {
   readonly feedFrames: readonly (Frame | null)[];
   readonly probeFrames: readonly (Frame | null)[];
   readonly answers: Answers;
+  readonly participants: Participants;
 };
 
 const NO_NUMBERS = new Float64Array(0);

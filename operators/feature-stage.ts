@@ -13,6 +13,7 @@ import { takeRows } from './gather-rows.ts';
 import { shardOf } from './hash.ts';
 import { Keyspace } from './keyspace.ts';
 import { mergeSteps, type StepSource } from './merge-steps.ts';
+import { type Participants, pairOf, participantsOf } from './participants.ts';
 import type { SlabSet } from './slab.ts';
 import { Slots } from './slots.ts';
 import type { StateBudget } from './state-budget.ts';
@@ -29,6 +30,8 @@ export class FeatureStage {
   readonly #keyspaces: readonly (readonly Keyspace[])[];
   readonly #feedSlots: readonly (readonly number[])[];
   readonly #delays: readonly (DelayLine | null)[];
+  /** By keyspace. */
+  readonly #participants: readonly Participants[];
 
   readonly #budget: StateBudget | null;
 
@@ -48,6 +51,7 @@ export class FeatureStage {
     this.#keyspaces = plan.keyspaces.map((_, index) =>
       slabs.map((set, shard) => new Keyspace(plan, index, set, shard, { codegen, budget })),
     );
+    this.#participants = plan.keyspaces.map((keyspace) => participantsOf(plan, keyspace));
     this.#feedSlots = plan.feeds.map((_, feed) => slotsReadOf(plan, feed));
     this.#delays = plan.feeds.map((feed, index) => {
       if (feed.delayMs === 0 && feed.headMs === 0) return null;
@@ -109,7 +113,7 @@ export class FeatureStage {
       const frame = probeFrames[probe];
       if (frame) this.#anchorSlots[anchor]!.column(frame, key);
     }
-    const steps = this.#steps(plan, batch);
+    const steps = this.#steps(index, plan, batch);
     if (steps.n === 0) return;
     const answers = new Answers(
       plan,
@@ -119,7 +123,7 @@ export class FeatureStage {
     const perShard =
       this.#shards === 1
         ? [steps]
-        : splitByShard(steps, keyHashes(plan, feedFrames, probeFrames), this.#shards);
+        : splitByShard(steps, this.#keyHashes(index, feedFrames, probeFrames), this.#shards);
     for (const [shard, part] of perShard.entries()) {
       if (part.n > 0) this.#keyspaces[index]![shard]!.run(part, feedFrames, probeFrames, answers);
     }
@@ -128,28 +132,59 @@ export class FeatureStage {
     }
   }
 
-  /** Participants: the keyspace's feeds, then its probes; probes go first at equal times. Equal lists are merged once. */
-  #steps(plan: KeyspacePlan, batch: KeyedBatch): Steps {
-    const signature = `${plan.feeds.map((feed) => feed.feed)}|${plan.probes.map((probe) => probe.anchor)}`;
+  /** Probes go first at equal times. Equal lists are merged once. */
+  #steps(index: number, plan: KeyspacePlan, batch: KeyedBatch): Steps {
+    const participants = this.#participants[index]!;
+    const { feed, probe } = participants;
+    const signature = `${plan.feeds.map((each) => each.feed)}|${plan.probes.map((each) => each.anchor)}|${feed}|${probe}`;
     const known = batch.ordered.get(signature);
     if (known !== undefined) return known;
+    const feeds = plan.feeds.length;
+    const frames = plan.probes.map(({ anchor }) => batch.anchors[anchor] ?? null);
     const sources: StepSource[] = [];
-    for (const [probe, { anchor }] of plan.probes.entries()) {
-      const frame = batch.anchors[anchor];
-      if (frame)
-        sources.push({ participant: plan.feeds.length + probe, time: frame.time, n: frame.n });
+    for (const [p, frame] of frames.entries()) {
+      if (frame) sources.push({ participant: feeds + p, time: frame.time, n: frame.n });
     }
     const byStream = plan.feeds
-      .map((_, index) => index)
+      .map((_, update) => update)
       .sort((a, b) => plan.feeds[a]!.feed - plan.feeds[b]!.feed);
-    for (const index of byStream) {
-      const rows = batch.feeds[plan.feeds[index]!.feed];
-      if (rows) sources.push({ participant: index, time: rows.applied, n: rows.frame.n });
+    for (const update of byStream) {
+      const rows = batch.feeds[plan.feeds[update]!.feed];
+      if (!rows) continue;
+      // Rows are the same where the anchor takes its stream's as they are.
+      const pairs = frames.flatMap((frame, p) => {
+        const as = pairOf(participants, feeds + p, update);
+        return as >= 0 && frame?.time === rows.frame.time ? [{ after: feeds + p, as }] : [];
+      });
+      const source = { participant: update, time: rows.applied, n: rows.frame.n };
+      sources.push(pairs.length === 0 ? source : { ...source, pairs });
     }
     const steps = mergeSteps(sources, this.#pool);
     batch.ordered.set(signature, steps);
     return steps;
   }
+
+  /** The high hash lane of every participant's key, by participant. */
+  #keyHashes(
+    index: number,
+    feeds: readonly (Frame | null)[],
+    probes: readonly (Frame | null)[],
+  ): (Int32Array | null)[] {
+    const plan = this.#plan.keyspaces[index]!;
+    const { feed, probe } = this.#participants[index]!;
+    return Array.from(feed, (f, who) =>
+      f >= 0
+        ? highLane(feeds[f]!, plan.feeds[f]!.key)
+        : highLane(probes[probe[who]!]!, plan.probes[probe[who]!]!.key),
+    );
+  }
+}
+
+function highLane(frame: Frame | null, slot: number): Int32Array | null {
+  if (frame === null) return null;
+  const column = frame.columns[slot];
+  assert(column?.kind === 'hash', 'keys are hashes');
+  return column.hi;
 }
 
 /** Rows of a feed in the order in which they are applied. */
@@ -228,24 +263,6 @@ function slotsReadOf(plan: Plan, feed: number): number[] {
     }
   }
   return [...slots].sort((a, b) => a - b);
-}
-
-/** The high hash lane of every participant's key, by participant. */
-function keyHashes(
-  plan: KeyspacePlan,
-  feeds: readonly (Frame | null)[],
-  probes: readonly (Frame | null)[],
-): (Int32Array | null)[] {
-  const high = (frame: Frame | null, slot: number) => {
-    if (frame === null) return null;
-    const column = frame.columns[slot];
-    assert(column?.kind === 'hash', 'keys are hashes');
-    return column.hi;
-  };
-  return [
-    ...plan.feeds.map(({ key }, index) => high(feeds[index]!, key)),
-    ...plan.probes.map(({ key }, index) => high(probes[index]!, key)),
-  ];
 }
 
 /** The steps of each shard, in order. This is the exchange of one process: a step's key names its shard. */

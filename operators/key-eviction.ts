@@ -17,6 +17,7 @@ import type { BlockRef } from './block-ref.ts';
 import { ColdRecord } from './cold-record.ts';
 import { DepartedKeys } from './departed-keys.ts';
 import type { KeyTable } from './key-table.ts';
+import type { Participants } from './participants.ts';
 import type { RecordSlots } from './record-slots.ts';
 import { ROOT_WORDS, type Slab, type SlabSet } from './slab.ts';
 import type { Evictable, StateBudget } from './state-budget.ts';
@@ -35,8 +36,7 @@ export type StepKeys = { readonly los: readonly Int32Array[]; readonly his: read
 export type KeyEvictionParts = {
   /** Tells keyspaces and shards apart in the store. */
   readonly space: number;
-  /** Participants below are updates. */
-  readonly feeds: number;
+  readonly participants: Participants;
   readonly table: KeyTable;
   readonly records: Slab;
   readonly slots: RecordSlots;
@@ -105,7 +105,7 @@ export class KeyEviction implements Evictable {
   admit(steps: Steps, keys: StepKeys, from: number): number {
     const { participant, row, n } = steps;
     const { los, his } = keys;
-    const { table, feeds } = this.#parts;
+    const { table, participants } = this.#parts;
     const bytesMax = this.#budget.partBytes;
     const perKey = this.keys === 0 ? 0 : this.evictableBytes() / this.keys;
     const part = this.#budget.nextPart();
@@ -126,12 +126,12 @@ export class KeyEviction implements Evictable {
           added = Math.max(added, this.evictableBytes() - before);
         }
         record = this.#want(lo, hi);
-        if (record !== 0 || who < feeds) added += perKey;
+        if (record !== 0 || participants.feed[who]! >= 0) added += perKey;
         if (record === 0) continue;
       }
       const slot = this.#parts.slots.numberOf(record);
       this.#ages[slot] = part;
-      if (who < feeds) this.#change(slot);
+      if (participants.feed[who]! >= 0) this.#change(slot);
     }
     this.#load();
     return to;

@@ -22,6 +22,7 @@ import { type CounterLayout, counterLayout } from './counter-layout.ts';
 import type { Frame } from './frame.ts';
 import { KeyEviction, type KeyEvictionParts, type StepKeys } from './key-eviction.ts';
 import { KeyTable } from './key-table.ts';
+import { type Participants, participantsOf } from './participants.ts';
 import { RecordSlots } from './record-slots.ts';
 import { PAGE_SHIFT, PAGE_WORDS, type Slab, type SlabSet } from './slab.ts';
 import type { StateBudget } from './state-budget.ts';
@@ -51,6 +52,7 @@ const CACHED_WORDS = 2 ** 18;
 
 export class Keyspace {
   readonly #plan: KeyspacePlan;
+  readonly #participants: Participants;
   readonly #records: Slab;
   readonly #slabs: readonly Slab[];
   readonly #table: KeyTable;
@@ -73,6 +75,7 @@ export class Keyspace {
     const keyspace = plan.keyspaces[index];
     assert(keyspace !== undefined, `shard ${shard}: there is no keyspace ${index}`);
     this.#plan = keyspace;
+    this.#participants = participantsOf(plan, keyspace);
     const expected = options.expectedKeys ?? 0;
     const open = (part: string) => slabs.open(`k${index}.${part}`);
     this.#records = open('records');
@@ -163,7 +166,8 @@ export class Keyspace {
     if (this.#found.length < n) this.#found = new Int32Array(Math.max(n, 4096));
     const records = this.#found;
     this.#readsAhead = this.#records.used > CACHED_WORDS;
-    this.#kernel?.open({ steps, records, feedFrames, probeFrames, answers });
+    const participants = this.#participants;
+    this.#kernel?.open({ steps, records, feedFrames, probeFrames, answers, participants });
     for (let from = 0; from < n; from += BLOCK_STEPS) {
       const to = Math.min(n, from + BLOCK_STEPS);
       if (this.#readsAhead) this.#readAhead(steps, keys, from, to);
@@ -172,9 +176,8 @@ export class Keyspace {
       if (this.#readsAhead) this.#kernel?.touch(from, to);
       this.#kernel?.run(from, to);
     }
-    const feeds = this.#plan.feeds.length;
     for (const store of this.#stores) {
-      runValueStore(store, { steps, records, feeds, feedFrames, probeFrames, answers });
+      runValueStore(store, { steps, records, participants, feedFrames, probeFrames, answers });
     }
   }
 
@@ -182,7 +185,7 @@ export class Keyspace {
     return {
       name: `k${index}`,
       space: index * 2 ** 16 + shard,
-      feeds: this.#plan.feeds.length,
+      participants: this.#participants,
       table: this.#table,
       records: this.#records,
       slots: this.#slots,
@@ -197,16 +200,19 @@ export class Keyspace {
 
   #counterKernel(codegen: boolean): CounterKernel | null {
     if (this.#layout.chains.length === 0) return null;
-    if (codegen) return counterCodegen(this.#plan, this.#layout, this.#chains);
+    if (codegen) return counterCodegen(this.#layout, this.#chains, this.#participants);
     return new CounterInterpreter(this.#layout, this.#chains);
   }
 
   /** The key lanes of every participant's frame. */
   #keysOf(feedFrames: readonly (Frame | null)[], probeFrames: readonly (Frame | null)[]): StepKeys {
-    const keys = [
-      ...this.#plan.feeds.map(({ key }, i) => hashOf(feedFrames[i]!, key)),
-      ...this.#plan.probes.map(({ key }, i) => hashOf(probeFrames[i]!, key)),
-    ];
+    const { feeds, probes } = this.#plan;
+    const { feed, probe } = this.#participants;
+    const keys = Array.from(feed, (f, who) =>
+      f >= 0
+        ? hashOf(feedFrames[f]!, feeds[f]!.key)
+        : hashOf(probeFrames[probe[who]!]!, probes[probe[who]!]!.key),
+    );
     return {
       los: keys.map((key) => key?.lo ?? NO_HASHES),
       his: keys.map((key) => key?.hi ?? NO_HASHES),
@@ -230,7 +236,7 @@ export class Keyspace {
     const { participant, row } = steps;
     const found = this.#found;
     const table = this.#table;
-    const feeds = this.#plan.feeds.length;
+    const feeds = this.#participants.feed;
     // An anchor that is counted under the same key comes right after its look-up: one look-up serves both.
     let lastLo = 0;
     let lastHi = 0;
@@ -245,7 +251,7 @@ export class Keyspace {
         lastLo = lo;
         lastHi = hi;
       }
-      if (last === 0 && who < feeds) last = this.#insert(lo, hi);
+      if (last === 0 && feeds[who]! >= 0) last = this.#insert(lo, hi);
       found[i] = last;
     }
   }
@@ -255,14 +261,14 @@ export class Keyspace {
     const { participant, time } = steps;
     const found = this.#found;
     const { f64, dirty } = this.#records;
-    const feeds = this.#plan.feeds.length;
+    const feeds = this.#participants.feed;
     const words = this.#readsAhead ? this.#recordWords : 0;
     let sum = 0;
     let last = 0;
     for (let i = from; i < to; i++) {
       const record = found[i]!;
       if (record <= 0) continue;
-      if (participant[i]! < feeds) {
+      if (feeds[participant[i]!]! >= 0) {
         f64[record + LAST_TOUCH] = time[i]!;
         dirty[record >> PAGE_SHIFT] = 1;
       }

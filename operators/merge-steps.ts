@@ -7,6 +7,8 @@ export type StepSource = {
   readonly participant: number;
   readonly time: Float64Array;
   readonly n: number;
+  /** Participants right after whose step a step of this one becomes one of a pair, if both are of the same row. */
+  readonly pairs?: readonly { readonly after: number; readonly as: number }[];
 };
 
 /** One totally ordered list: by time, then by the order of `sources`, then by row. Its arrays are of the pool, if given. */
@@ -19,6 +21,7 @@ export function mergeSteps(sources: readonly StepSource[], pool?: ColumnPool): S
   const row = pool?.i32(n) ?? new Int32Array(n);
   const at = new Int32Array(live.length);
   const head = Float64Array.from(live, (source) => source.time[0]!);
+  let end = 0;
   for (let i = 0; i < n; i++) {
     let best = 0;
     let bestTime = head[0]!;
@@ -30,11 +33,23 @@ export function mergeSteps(sources: readonly StepSource[], pool?: ColumnPool): S
     }
     const source = live[best]!;
     const position = at[best]!;
-    time[i] = bestTime;
-    participant[i] = source.participant;
-    row[i] = position;
     at[best] = position + 1;
     head[best] = position + 1 < source.n ? source.time[position + 1]! : Number.POSITIVE_INFINITY;
+    if (source.pairs !== undefined && end > 0 && row[end - 1] === position) {
+      const pair = pairAfter(source.pairs, participant[end - 1]!);
+      if (pair >= 0) {
+        participant[end - 1] = pair;
+        continue;
+      }
+    }
+    time[end] = bestTime;
+    participant[end] = source.participant;
+    row[end++] = position;
   }
-  return { n, time, participant, row };
+  return { n: end, time, participant, row };
+}
+
+function pairAfter(pairs: NonNullable<StepSource['pairs']>, participant: number): number {
+  for (let p = 0; p < pairs.length; p++) if (pairs[p]!.after === participant) return pairs[p]!.as;
+  return -1;
 }

@@ -7,6 +7,7 @@ import { type Answers, answerEmpty, type Output } from './answers.ts';
 import type { BlockRef } from './block-ref.ts';
 import type { BoolColumn } from './column.ts';
 import type { Frame } from './frame.ts';
+import type { Participants } from './participants.ts';
 import type { Slab, SlabSet } from './slab.ts';
 import type { Steps } from './steps.ts';
 
@@ -61,7 +62,7 @@ export type ValueBatch = {
   readonly steps: Steps;
   /** Per step: the key's record, 0 unknown key (look-ups only), -1 null key. */
   readonly records: Int32Array;
-  readonly feeds: number;
+  readonly participants: Participants;
   readonly feedFrames: readonly (Frame | null)[];
   readonly probeFrames: readonly (Frame | null)[];
   readonly answers: Answers;
@@ -69,7 +70,7 @@ export type ValueBatch = {
 
 /** Runs one store over a batch's steps. */
 export function runValueStore(store: PlacedStore, batch: ValueBatch): void {
-  const { steps, records, feeds } = batch;
+  const { steps, records, participants } = batch;
   const { participant, row, n } = steps;
   const { operator, offset, plan } = store;
   const frame = batch.feedFrames[plan.feed];
@@ -81,14 +82,14 @@ export function runValueStore(store: PlacedStore, batch: ValueBatch): void {
   for (let i = 0; i < n; i++) {
     const who = participant[i]!;
     const record = records[i]!;
-    if (who === plan.feed) {
-      const at = row[i]!;
-      if (record > 0 && (mask === null || mask[at] === 1)) {
-        operator.add(record + offset, at, frame!.time[at]!);
-      }
-    } else if (who >= feeds && record >= 0) {
-      const views = store.views[who - feeds]!;
+    const probe = participants.probe[who]!;
+    if (probe >= 0 && record >= 0) {
+      const views = store.views[probe]!;
       if (views.length > 0) lookUp(store, views, batch, i);
+    }
+    if (participants.feed[who] === plan.feed && record > 0) {
+      const at = row[i]!;
+      if (mask === null || mask[at] === 1) operator.add(record + offset, at, frame!.time[at]!);
     }
   }
 }
