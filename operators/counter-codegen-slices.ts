@@ -131,8 +131,9 @@ export function touchFunction(layout: CounterLayout): string[] {
     '}',
   ];
   return [
-    'function touch(from, to, records, slab) {',
-    'const N = slab.i32, F = sections.f64, I = sections.i32, g = slices.f64;',
+    'function touch(chains, from, to, records) {',
+    'look(chains);',
+    'const g = slices.f64;',
     'let n = 0, h = 0, k = 0, l = 0;',
     ...pass(sections),
     'l = 0;',

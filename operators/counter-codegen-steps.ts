@@ -90,7 +90,7 @@ function feedChain(
     `if (p${index} !== 0 && ${fits.join(' && ')}) {`,
     ...columns.map((column) => `${quietWord(chain, column, `p${index}`)} = l${column.lane};`),
     '} else {',
-    `if (${e} === 0) { ${e} = quiets${index}.promote(q); look(); f = F; }`,
+    `if (${e} === 0) { ${e} = quiets${index}.promote(q); lookAgain(); f = F; }`,
     `const late = s >= f[${e} + ${NEWEST_END}] || s < f[${e} + ${NEWEST_START}] ? push${index}(${e}, s) : false;`,
     ...columns.flatMap((column) => addTotal(chain, column, 'f', e)),
     `D[${e} >> ${PAGE_SHIFT}] = 1;`,

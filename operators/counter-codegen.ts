@@ -37,19 +37,19 @@ import {
   timesOf,
 } from './counter-kernel.ts';
 import type { CounterLayout } from './counter-layout.ts';
+import { rehearsal } from './counter-rehearsal.ts';
 import type { Participants } from './participants.ts';
-import type { Slab } from './slab.ts';
 import { addWide } from './wide-sum.ts';
 
 type Generated = {
-  readonly touch: (from: number, to: number, records: Int32Array, slab: Slab) => number;
+  readonly touch: (chains: CounterChains, from: number, to: number, records: Int32Array) => number;
   readonly run: (
+    chains: CounterChains,
     from: number,
     to: number,
     participant: Int32Array,
     row: Int32Array,
     records: Int32Array,
-    slab: Slab,
     times: readonly Float64Array[],
     masks: readonly Uint8Array[],
     values: readonly Float64Array[],
@@ -67,28 +67,43 @@ export function counterCodegen(
   return new GeneratedKernel(layout, chains, participants);
 }
 
-type Maker = (chains: CounterChains, add: typeof addWide) => Generated;
-
-/** By text: keyspaces of one shape (and the shards of each) share a kernel, and its compilation. */
-const makers = new Map<string, Maker>();
+/**
+ * By text: keyspaces of one shape, and the shards of each, run the very same functions, which are then compiled once and
+ * always call the same others. So what they share is set at the beginning of every run (`look`).
+ */
+const kernels = new Map<string, Generated>();
 /** Texts kept; beyond them all are forgotten. */
-const MAKERS_MAX = 1024;
+const KERNELS_MAX = 1024;
 
-function makerOf(source: string): Maker {
-  let maker = makers.get(source);
-  if (maker === undefined) {
-    if (makers.size >= MAKERS_MAX) makers.clear();
-    maker = new Function('chains', 'addWide', source) as Maker;
-    makers.set(source, maker);
+function generate(layout: CounterLayout, participants: Participants): Generated {
+  const source = counterSource(layout, participants);
+  let kernel = kernels.get(source);
+  if (kernel === undefined) {
+    if (kernels.size >= KERNELS_MAX) kernels.clear();
+    kernel = new Function('addWide', source)(addWide) as Generated;
+    kernels.set(source, kernel);
+    rehearse(kernel, layout, participants);
   }
-  return maker;
+  return kernel;
+}
+
+function rehearse(kernel: Generated, layout: CounterLayout, participants: Participants): void {
+  const { chains, n, participant, row, records, ...columns } = rehearsal(layout, participants);
+  const inputs = inputsOf(layout);
+  const times = Array.from({ length: participants.firstPair }, () => columns.time);
+  const masks = inputs.masks.map(() => columns.mask);
+  const values = inputs.values.map(() => columns.value);
+  const outputs = layout.views.map(() => columns.output);
+  const offsets = layout.views.flatMap((views) => views.map(() => 0));
+  kernel.touch(chains, 0, n, records);
+  kernel.run(chains, 0, n, participant, row, records, times, masks, values, outputs, offsets);
 }
 
 class GeneratedKernel implements CounterKernel {
   readonly #code: Generated;
   readonly #layout: CounterLayout;
   readonly #inputs: Inputs;
-  readonly #slab: Slab;
+  readonly #chains: CounterChains;
   #batch: CounterBatch | null = null;
   #times: readonly Float64Array[] = [];
   #masks: readonly Uint8Array[] = [];
@@ -96,13 +111,13 @@ class GeneratedKernel implements CounterKernel {
   #outputs: readonly Float64Array[] = [];
   #offsets: readonly number[] = [];
   /** What `touch` read: kept so that its reads cannot be optimised away. */
-  touched = 0;
+  readonly #touched = new Float64Array(1);
 
   constructor(layout: CounterLayout, chains: CounterChains, participants: Participants) {
-    this.#code = makerOf(counterSource(layout, participants))(chains, addWide);
+    this.#code = generate(layout, participants);
     this.#layout = layout;
     this.#inputs = inputsOf(layout);
-    this.#slab = chains.records;
+    this.#chains = chains;
   }
 
   open(batch: CounterBatch): void {
@@ -118,18 +133,18 @@ class GeneratedKernel implements CounterKernel {
   }
 
   touch(from: number, to: number): void {
-    this.touched = this.#code.touch(from, to, this.#batch!.records, this.#slab);
+    this.#touched[0] = this.#code.touch(this.#chains, from, to, this.#batch!.records);
   }
 
   run(from: number, to: number): void {
     const { steps, records } = this.#batch!;
     this.#code.run(
+      this.#chains,
       from,
       to,
       steps.participant,
       steps.row,
       records,
-      this.#slab,
       this.#times,
       this.#masks,
       this.#values,
@@ -139,7 +154,7 @@ class GeneratedKernel implements CounterKernel {
   }
 }
 
-/** The body of a function of (chains, addWide) that answers the kernel. */
+/** The body of a function of (addWide) that answers the kernel. */
 function counterSource(layout: CounterLayout, participants: Participants): string {
   const inputs = inputsOf(layout);
   const probes = layout.views.length;
@@ -153,18 +168,23 @@ function counterSource(layout: CounterLayout, participants: Participants): strin
     return lines.length === 0 ? [] : [`case ${who}: {`, ...lines, 'break;', '}'];
   });
   return [
-    'const { slices, sections } = chains;',
-    ...list('logs', layout.chains.length, 'chains.logs'),
-    ...list('quiets', layout.chains.length, 'chains.quiet'),
-    'let R, N, F, I, D;',
-    'function look() { F = sections.f64; I = sections.i32; D = sections.dirty; }',
+    'let slices, sections, R, N, F, I, D;',
+    ...layout.chains.map((_, index) => `let logs${index}, quiets${index};`),
+    'function look(chains) {',
+    'slices = chains.slices; sections = chains.sections; R = chains.records.f64; N = chains.records.i32;',
+    ...layout.chains.map(
+      (_, c) => `logs${c} = chains.logs[${c}]; quiets${c} = chains.quiet[${c}];`,
+    ),
+    'lookAgain();',
+    '}',
+    'function lookAgain() { F = sections.f64; I = sections.i32; D = sections.dirty; }',
     ...layout.chains.flatMap((chain, index) => [
       ...quietFunctions(chain, index),
       ...sliceFunctions(chain, index),
     ]),
     ...touchFunction(layout),
-    'function run(from, to, participant, row, records, slab, times, masks, values, outputs, offsets) {',
-    'R = slab.f64; N = slab.i32; look();',
+    'function run(chains, from, to, participant, row, records, times, masks, values, outputs, offsets) {',
+    'look(chains);',
     'const r = R, n = N; let f = F;',
     ...list('t', participants.firstPair, 'times'),
     ...list('m', inputs.masks.length, 'masks'),

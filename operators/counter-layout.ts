@@ -31,8 +31,9 @@ import type { CounterColumn, CounterGroup, KeyspacePlan, Plan } from '../compile
 import { assert } from './assert.ts';
 
 export type CounterLayout = {
-  /** Words of all chains. */
+  /** Words of all chains, and the offset in the record after them. */
   readonly words: number;
+  readonly end: number;
   readonly chains: readonly Chain[];
   /** By probe: its counter views. */
   readonly views: readonly (readonly CounterView[])[];
@@ -101,9 +102,9 @@ export type CounterView = {
 export const QUIET_SUM = 2 ** 49;
 /** Counts of a quiet key's slice are below. */
 export const QUIET_COUNT = 2 ** 30;
-/** Slices of a quiet key, and words that they may take. Fewer are less to go through, more keep more keys quiet. */
+/** Slices of a quiet key, and words that they may take: records of most programs are then a cache line long. */
 const QUIET_SLICES = 4;
-const QUIET_WORDS = 12;
+const QUIET_WORDS = 6;
 
 /** Sections for what some view reads, from word `at` of the record on; unread columns and windows keep no state. */
 export function counterLayout(plan: Plan, keyspace: KeyspacePlan, at: number): CounterLayout {
@@ -116,7 +117,7 @@ export function counterLayout(plan: Plan, keyspace: KeyspacePlan, at: number): C
     end += sectionWords(chain);
     return chain;
   });
-  return { words: end - at, chains, views: placeViews(keyspace, drafts, chains) };
+  return { words: end - at, end, chains, views: placeViews(keyspace, drafts, chains) };
 }
 
 export const BLOCK = 0;

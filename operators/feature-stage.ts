@@ -143,7 +143,7 @@ export class FeatureStage {
     const frames = plan.probes.map(({ anchor }) => batch.anchors[anchor] ?? null);
     const sources: StepSource[] = [];
     for (const [p, frame] of frames.entries()) {
-      if (frame) sources.push({ participant: feeds + p, time: frame.time, n: frame.n });
+      if (frame) sources.push({ participant: feeds + p, time: frame.time, n: frame.n, pairs: [] });
     }
     const byStream = plan.feeds
       .map((_, update) => update)
@@ -156,8 +156,7 @@ export class FeatureStage {
         const as = pairOf(participants, feeds + p, update);
         return as >= 0 && frame?.time === rows.frame.time ? [{ after: feeds + p, as }] : [];
       });
-      const source = { participant: update, time: rows.applied, n: rows.frame.n };
-      sources.push(pairs.length === 0 ? source : { ...source, pairs });
+      sources.push({ participant: update, time: rows.applied, n: rows.frame.n, pairs });
     }
     const steps = mergeSteps(sources, this.#pool);
     batch.ordered.set(signature, steps);

@@ -5,8 +5,7 @@
  * (cache misses then overlap), run the counter kernel; then each value store. Every pass sees the steps in their order,
  * so passes do not see each other.
  *
- * A record, in words: 0 key hash (lo, hi); 1 step time of the latest update; then the counters' chains; then the value
- * stores' sections. Records never cross a page: page p >= 1 of their slab holds floor(PAGE_WORDS / words) of them.
+ * A record, in words: 0 key hash (lo, hi); then the counters' chains; then the value stores' sections. Records never cross a page: page p >= 1 of their slab holds floor(PAGE_WORDS / words) of them.
  * Slabs of keyspace i: `k<i>.table`, `k<i>.records`, `k<i>.busy`, `k<i>.logs`, and `k<i>.v<j>…` for value store j.
  */
 import type { KeyspacePlan, Plan } from '../compiler/plan.ts';
@@ -39,10 +38,8 @@ export type KeyspaceOptions = {
   readonly budget?: StateBudget | null;
 };
 
-/** Words of a record before its stores: the hash and the last touch. */
-export const RECORD_HEADER = 2;
-/** Word of a record: step time of its latest update, ms. For eviction. */
-export const LAST_TOUCH = 1;
+/** Words of a record before its stores: the hash. */
+const RECORD_HEADER = 1;
 const NO_HASHES = new Int32Array(0);
 /** Steps that go through the passes together: few enough that what they touch stays in the second-level cache. */
 const BLOCK_STEPS = 512;
@@ -65,10 +62,10 @@ export class Keyspace {
   readonly #eviction: KeyEviction | null;
   /** Record of each step of the batch at hand. */
   #found = new Int32Array(0);
+  /** What the touch pass read: kept so that its reads cannot be optimised away. */
+  readonly #touched = new Float64Array(1);
   /** Whether there are more records than caches hold, so that reading ahead pays. */
   #readsAhead = false;
-  /** What the touch pass read: kept so that its reads cannot be optimised away. */
-  #touched = 0;
 
   /** Over a fresh slab set, or over restored pages of one. `shard` names the instance, in messages and cold copies. */
   constructor(plan: Plan, index: number, slabs: SlabSet, shard: number, options: KeyspaceOptions) {
@@ -113,10 +110,14 @@ export class Keyspace {
     return this.#slabs.reduce((sum, slab) => sum + slab.bytes, 0);
   }
 
+  /** Bytes of what its slabs hold, without what is free. */
+  get bytesInUse(): number {
+    return this.#slabs.reduce((sum, slab) => sum + slab.inUse * 8, 0);
+  }
+
   /** Bytes in use over the keys held; 0 without keys. */
   get bytesPerKey(): number {
-    const used = this.#slabs.reduce((sum, slab) => sum + slab.used * 8, 0);
-    return this.keys === 0 ? 0 : used / this.keys;
+    return this.keys === 0 ? 0 : this.bytesInUse / this.keys;
   }
 
   /** Words of one key's record. */
@@ -124,10 +125,9 @@ export class Keyspace {
     return this.#recordWords;
   }
 
-  /** Step time of a key's latest update, ms; null: never seen. */
-  lastTouch(lo: number, hi: number): number | null {
-    const record = this.#table.find(lo, hi);
-    return record === 0 ? null : this.#records.f64[record + LAST_TOUCH]!;
+  /** Whether the key is held in memory. */
+  has(lo: number, hi: number): boolean {
+    return this.#table.find(lo, hi) !== 0;
   }
 
   /**
@@ -228,7 +228,7 @@ export class Keyspace {
     for (let i = from; i < to; i++) found[i] = table.peek(los[participant[i]!]![row[i]!]!);
     let sum = 0;
     for (let i = from; i < to; i++) sum += i32[found[i]! * 2]!;
-    this.#touched = sum;
+    this.#touched[0] = sum;
   }
 
   /** Record of the key of steps [from, to): updates make one, look-ups of unknown keys get 0, null keys -1. */
@@ -256,9 +256,9 @@ export class Keyspace {
     }
   }
 
-  /** Reads a word of every cache line of every record ahead of the kernel, and dates the updated ones. */
+  /** Marks the records that are updated, and reads a word of every cache line of every record ahead of the kernel. */
   #touch(steps: Steps, from: number, to: number): void {
-    const { participant, time } = steps;
+    const { participant } = steps;
     const found = this.#found;
     const { f64, dirty } = this.#records;
     const feeds = this.#participants.feed;
@@ -268,20 +268,12 @@ export class Keyspace {
     for (let i = from; i < to; i++) {
       const record = found[i]!;
       if (record <= 0) continue;
-      if (feeds[participant[i]!]! >= 0) {
-        f64[record + LAST_TOUCH] = time[i]!;
-        dirty[record >> PAGE_SHIFT] = 1;
-      }
+      if (feeds[participant[i]!]! >= 0) dirty[record >> PAGE_SHIFT] = 1;
       if (record === last) continue;
       last = record;
       for (let word = 8; word < words; word += 8) sum += f64[record + word]!;
     }
-    this.#touched = sum;
-  }
-
-  /** Read by nobody; see `#touched`. */
-  get touched(): number {
-    return this.#touched;
+    this.#touched[0] = sum;
   }
 
   #insert(lo: number, hi: number): number {

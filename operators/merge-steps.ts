@@ -8,7 +8,7 @@ export type StepSource = {
   readonly time: Float64Array;
   readonly n: number;
   /** Participants right after whose step a step of this one becomes one of a pair, if both are of the same row. */
-  readonly pairs?: readonly { readonly after: number; readonly as: number }[];
+  readonly pairs: readonly { readonly after: number; readonly as: number }[];
 };
 
 /** One totally ordered list: by time, then by the order of `sources`, then by row. Its arrays are of the pool, if given. */
@@ -19,8 +19,20 @@ export function mergeSteps(sources: readonly StepSource[], pool?: ColumnPool): S
   const time = pool?.f64(n) ?? new Float64Array(n);
   const participant = pool?.i32(n) ?? new Int32Array(n);
   const row = pool?.i32(n) ?? new Int32Array(n);
-  const at = new Int32Array(live.length);
-  const head = Float64Array.from(live, (source) => source.time[0]!);
+  const end = live.length === 0 ? 0 : merge(live, n, time, participant, row);
+  return { n: end, time, participant, row };
+}
+
+/** Fills the arrays from sources that all have rows, `n` together; how many steps there are. */
+function merge(
+  sources: readonly StepSource[],
+  n: number,
+  time: Float64Array,
+  participant: Int32Array,
+  row: Int32Array,
+): number {
+  const at = new Int32Array(sources.length);
+  const head = Float64Array.from(sources, (source) => source.time[0]!);
   let end = 0;
   for (let i = 0; i < n; i++) {
     let best = 0;
@@ -31,11 +43,11 @@ export function mergeSteps(sources: readonly StepSource[], pool?: ColumnPool): S
         bestTime = head[s]!;
       }
     }
-    const source = live[best]!;
+    const source = sources[best]!;
     const position = at[best]!;
     at[best] = position + 1;
     head[best] = position + 1 < source.n ? source.time[position + 1]! : Number.POSITIVE_INFINITY;
-    if (source.pairs !== undefined && end > 0 && row[end - 1] === position) {
+    if (source.pairs.length > 0 && end > 0 && row[end - 1] === position) {
       const pair = pairAfter(source.pairs, participant[end - 1]!);
       if (pair >= 0) {
         participant[end - 1] = pair;
@@ -46,10 +58,10 @@ export function mergeSteps(sources: readonly StepSource[], pool?: ColumnPool): S
     participant[end] = source.participant;
     row[end++] = position;
   }
-  return { n: end, time, participant, row };
+  return end;
 }
 
-function pairAfter(pairs: NonNullable<StepSource['pairs']>, participant: number): number {
+function pairAfter(pairs: StepSource['pairs'], participant: number): number {
   for (let p = 0; p < pairs.length; p++) if (pairs[p]!.after === participant) return pairs[p]!.as;
   return -1;
 }

@@ -4,7 +4,7 @@
  */
 export type Steps = {
   readonly n: number;
-  /** When the step is applied: orders them and marks records as touched; windows go by the frames' own times. */
+  /** When the step is applied: orders them; windows go by the frames' own times. */
   readonly time: Float64Array;
   /** See participants.ts. */
   readonly participant: Int32Array;

@@ -122,14 +122,15 @@ export class KeyspaceNode implements StageNode {
     probes.forEach((probe, i) => {
       if (probe === null) return;
       const { time, n } = probe.frame;
-      sources.push({ participant: feeds.length + i, time, n });
+      sources.push({ participant: feeds.length + i, time, n, pairs: [] });
     });
     const byStream = feeds
       .map((_, i) => i)
       .sort((a, b) => this.#plan.feeds[a].feed - this.#plan.feeds[b].feed);
     for (const i of byStream) {
       const rows = feeds[i];
-      if (rows !== null) sources.push({ participant: i, time: rows.applied, n: rows.frame.n });
+      if (rows !== null)
+        sources.push({ participant: i, time: rows.applied, n: rows.frame.n, pairs: [] });
     }
     return sources;
   }

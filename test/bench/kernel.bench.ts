@@ -122,9 +122,9 @@ function makeBatches() {
     );
     const [imps, clicked] = frames;
     const steps = mergeSteps([
-      { participant: 2, time: imps![0]!.time, n: imps![0]!.n },
-      { participant: 0, time: imps![0]!.time, n: imps![0]!.n },
-      { participant: 1, time: clicked![0]!.time, n: clicked![0]!.n },
+      { participant: 2, time: imps![0]!.time, n: imps![0]!.n, pairs: [] },
+      { participant: 0, time: imps![0]!.time, n: imps![0]!.n, pairs: [] },
+      { participant: 1, time: clicked![0]!.time, n: clicked![0]!.n, pairs: [] },
     ]);
     out.push({ steps, feeds: KEYS.map((_, k) => [imps![k]!, clicked![k]!]), probes: imps! });
   }

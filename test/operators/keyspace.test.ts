@@ -26,7 +26,7 @@ describe('a keyspace', () => {
     expect(answersOf(of, frame, parts)).toEqual(whole);
   });
 
-  it('counts its keys and says when one was last touched', () => {
+  it('counts its keys and says which it has', () => {
     const of = keyspaceWorld();
     const { frame } = randomFrame(40, 1_000_000);
     const slabs = new SlabSet();
@@ -36,10 +36,41 @@ describe('a keyspace', () => {
     expect(keyspace.keys).toBe(2);
     const column = frame.columns[0]!;
     if (column.kind !== 'hash') throw new Error('slot 0 is the key');
-    expect(keyspace.lastTouch(column.lo[3]!, column.hi[3]!)).toBe(frame.time[3]);
-    expect(keyspace.lastTouch(column.lo[9]!, column.hi[9]!)).toBeNull();
+    expect(keyspace.has(column.lo[3]!, column.hi[3]!)).toBe(true);
+    expect(keyspace.has(column.lo[9]!, column.hi[9]!)).toBe(false);
     expect(keyspace.bytesPerKey).toBeGreaterThan(keyspace.recordWords * 8);
     expect(keyspace.bytes).toBe(slabs.bytes);
+  });
+
+  it('looks up before it updates in a step of a pair', () => {
+    const of = pairedWorld();
+    const { frame, n } = randomFrame(4000, 300);
+    const order = Array.from({ length: n }, (_, i) => i);
+    const apart = answersOf(of, frame, [order]);
+    for (const codegen of [true, false]) {
+      const keyspace = new Keyspace(of.plan, 0, new SlabSet(), 0, { codegen });
+      const answers = new Answers(of.keyspace, [n]);
+      const row = Int32Array.from(order);
+      const steps = { n, time: frame.time, participant: new Int32Array(n).fill(2), row };
+      keyspace.run(steps, [frame], [frame], answers);
+      expect(rowsOf(answers, n)).toEqual(apart);
+    }
+  });
+
+  it('needs little for a key with few events, and again once they are past', () => {
+    const of = pairedWorld();
+    const keyspace = new Keyspace(of.plan, 0, new SlabSet(), 0, { codegen: true });
+    const { frame, n } = randomFrame(3000, 1);
+    const bytes: number[] = [];
+    const run = (rows: readonly number[]) => {
+      keyspace.run(stepsOf(frame, rows), [frame], [frame], new Answers(of.keyspace, [n]));
+      bytes.push(keyspace.bytesInUse);
+    };
+    run([0, 1, 2]);
+    run(Array.from({ length: 900 }, (_, i) => i + 3));
+    run([2500]);
+    expect(bytes[1]).toBeGreaterThan(bytes[0]! + 200);
+    expect(bytes[2]).toBe(bytes[0]);
   });
 
   it('makes no record for a key that is only looked up', () => {
@@ -84,6 +115,14 @@ function keyspaceWorld() {
     ],
     probes: [{ anchor: 0, key: 0, views: VIEWS }],
   });
+}
+
+/** The same, where the probe's anchor is the feed's stream: participant 2 is the pair of both. */
+function pairedWorld() {
+  const of = keyspaceWorld();
+  const slots = [{ name: 'key', physical: 'hash', op: { kind: 'stream', slot: 0 } } as const];
+  const anchors = [{ name: 'a', stream: 0, mask: null, slots }];
+  return { ...of, plan: { ...of.plan, anchors } };
 }
 
 function randomFrame(n: number, keys: number) {
@@ -137,6 +176,10 @@ function answersOf(
     const keyspace = new Keyspace(of.plan, 0, new SlabSet(), shard, { codegen: true });
     keyspace.run(stepsOf(frame, rows), [frame], [frame], answers);
   }
+  return rowsOf(answers, frame.n);
+}
+
+function rowsOf(answers: Answers, n: number) {
   const columns = VIEWS.map((_, view) => answers.column(0, view));
-  return Array.from({ length: frame.n }, (_, row) => columns.map((column) => valueAt(column, row)));
+  return Array.from({ length: n }, (_, row) => columns.map((column) => valueAt(column, row)));
 }
