@@ -16,14 +16,14 @@ import { assert } from '../../operators/assert.ts';
 import type { DecodedBatch } from '../../operators/decoder.ts';
 import type { EmissionBatch } from '../../operators/emission-batch.ts';
 import type { SlabSet } from '../../operators/slab.ts';
-import type { Parcel } from '../../operators/stages/exchange-rows.ts';
 import type { RowSpill } from '../../operators/stages/ordered-input.ts';
 import { ScanStage, type ScanStageState } from '../../operators/stages/scan-stage.ts';
 import { ShardStage, type ShardState } from '../../operators/stages/shard-stage.ts';
 import type { StateBudget } from '../../operators/state-budget.ts';
 import type { Engine, SetAside, StreamCounts } from '../engine.ts';
 import { setAsideOf } from '../set-aside.ts';
-import { decodeParcels, encodeParcels } from './exchange-block.ts';
+import { decodeParcels } from './exchange-block.ts';
+import { recordsOf } from './exchange-records.ts';
 
 export type ShardedOptions = {
   readonly unit: number;
@@ -42,8 +42,8 @@ export type ShardedOptions = {
   readonly state: string | null;
 };
 
-/** A record for the exchange partition of a unit. */
-export type OutgoingRecord = { readonly unit: number; readonly value: Uint8Array };
+/** Records for the exchange partition of a unit, in order. */
+export type Outgoing = { readonly unit: number; readonly values: readonly Uint8Array[] };
 
 type Source = { readonly scan: ScanStage; ended: boolean; sentUpTo: number };
 
@@ -174,14 +174,15 @@ export class ShardedEngine implements Engine {
   }
 
   /** Everything made for the units' partitions, the own one included, since the last time. */
-  outgoing(): OutgoingRecord[] {
+  outgoing(): Outgoing[] {
     const { unit, units } = this.#options;
     const scans = this.#sources.flatMap((sources) => [...sources.values()]);
-    return Array.from({ length: units }, (_, to) => {
+    const all = Array.from({ length: units }, (_, to): Outgoing => {
       const parcels = scans.map(({ scan }) => scan.take(to));
       if (to !== unit) parcels.push(this.#shard.take(to));
-      return { unit: to, value: packed(parcels) };
-    }).flatMap(({ unit: to, value }) => (value === null ? [] : [{ unit: to, value }]));
+      return { unit: to, values: recordsOf(parcels.filter((parcel) => parcel !== null)) };
+    });
+    return all.filter(({ values }) => values.length > 0);
   }
 
   /** What `outgoing` gave is appended and acknowledged. */
@@ -193,12 +194,13 @@ export class ShardedEngine implements Engine {
     }
   }
 
-  /** What a checkpoint needs in the unit's own exchange partition; null: nothing. */
-  unlogged(): Uint8Array | null {
-    return packed([this.#shard.unlogged()]);
+  /** What a checkpoint needs in the unit's own exchange partition. */
+  unlogged(): Uint8Array[] {
+    const parcel = this.#shard.unlogged();
+    return parcel === null ? [] : recordsOf([parcel]);
   }
 
-  /** Where `unlogged` was put. */
+  /** Where the first record of `unlogged` was put. */
   logged(offset: number): void {
     this.#shard.logged(offset);
   }
@@ -228,11 +230,6 @@ export class ShardedEngine implements Engine {
     assert(source !== undefined, `partition ${partition} of stream ${stream} was not declared`);
     return source;
   }
-}
-
-function packed(parcels: readonly (Parcel | null)[]): Uint8Array | null {
-  const some = parcels.filter((parcel) => parcel !== null);
-  return some.length === 0 ? null : encodeParcels(some);
 }
 
 function parseState(text: string): ShardState {

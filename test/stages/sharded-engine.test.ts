@@ -139,18 +139,17 @@ class Unit {
       this.k = upTo;
     }
     this.#printed = Math.max(this.#printed, this.k);
-    for (const { unit, value } of engine.outgoing()) this.#world.logs[unit].push(value);
+    for (const { unit, values } of engine.outgoing()) this.#world.logs[unit].push(...values);
     engine.sent();
   }
 
   /** What is printed is committed with it. */
   checkpoint(): void {
     const engine = this.#engine;
-    const unlogged = engine.unlogged();
-    if (unlogged !== null) {
-      const offset = this.#world.logs[this.#world.unit].push(unlogged) - 1;
-      engine.logged(offset);
-    }
+    const log = this.#world.logs[this.#world.unit];
+    const offset = log.length;
+    log.push(...engine.unlogged());
+    engine.logged(offset);
     this.#saved = { k: this.k, state: engine.state() };
     expect(ShardedEngine.exchangeNeeds(this.#saved.state!)).toBeLessThanOrEqual(
       engine.exchangeNext,

@@ -1,0 +1,85 @@
+/**
+ * A unit's part in the exchange: it reads its own partition, and appends to all of them. The topic's records carry their own
+ * numbers, so appending is idempotent and needs no transaction; a record that is appended twice is dropped by who reads it.
+ */
+import type { Cluster, ClusterProducer, ClusterReader, Partition } from '../cluster.ts';
+import { Fault } from '../fault.ts';
+import type { ShardedEngine } from './sharded-engine.ts';
+
+export type ExchangeParts = {
+  readonly cluster: Cluster;
+  readonly topic: string;
+  readonly unit: number;
+  readonly engine: ShardedEngine;
+  readonly reader: ClusterReader;
+  readonly producer: ClusterProducer;
+};
+
+export class UnitExchange {
+  readonly #parts: ExchangeParts;
+  readonly #own: Partition;
+
+  private constructor(parts: ExchangeParts) {
+    this.#parts = parts;
+    this.#own = { topic: parts.topic, partition: parts.unit };
+  }
+
+  /** Reads on from where the engine's state says. A Fault where the log does not reach back so far. */
+  static async open(parts: ExchangeParts): Promise<UnitExchange> {
+    const exchange = new UnitExchange(parts);
+    const { cluster, engine, reader } = parts;
+    const [bounds] = await cluster.bounds([exchange.#own], 'committed');
+    if (engine.exchangeNext < bounds.start) {
+      throw new Fault(
+        'exchange_truncated',
+        `the state reads ${parts.topic} from offset ${engine.exchangeNext} on, but it begins at ${bounds.start}: records that are needed are gone. Keep ${parts.topic} for ever (retention.ms -1), and restore the unit's state folder.`,
+        { context: { topic: parts.topic, partition: parts.unit } },
+      );
+    }
+    reader.add(exchange.#own, engine.exchangeNext);
+    return exchange;
+  }
+
+  /** Gives what has arrived to the engine; how many records that was. */
+  pull(): number {
+    const { engine, reader } = this.#parts;
+    let taken = 0;
+    for (let records = reader.take(this.#own); records !== null; records = reader.take(this.#own)) {
+      const { n, bytes, offset, valueStart, valueEnd } = records;
+      for (let i = 0; i < n; i++) {
+        // The bytes are lent; what the engine keeps of them it copies.
+        engine.receive(bytes.subarray(valueStart[i], valueEnd[i]), offset[i]);
+      }
+      taken += n;
+    }
+    return taken;
+  }
+
+  /** Appends everything that was made for other partitions (and by scans for the own one): durable on return. */
+  async push(): Promise<void> {
+    const { engine, producer, topic } = this.#parts;
+    const outgoing = engine.outgoing();
+    await Promise.all(
+      outgoing.map(({ unit, values }) =>
+        producer.send(
+          { topic, partition: unit },
+          values.map((value) => ({ key: null, value })),
+        ),
+      ),
+    );
+    engine.sent();
+  }
+
+  /** Before a checkpoint: what the shard holds for itself alone goes to where a restart will read it. */
+  async settle(): Promise<void> {
+    await this.push();
+    const { engine, producer } = this.#parts;
+    const values = engine.unlogged();
+    if (values.length === 0) return;
+    const offset = await producer.send(
+      this.#own,
+      values.map((value) => ({ key: null, value })),
+    );
+    engine.logged(offset);
+  }
+}
