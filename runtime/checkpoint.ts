@@ -33,6 +33,8 @@ export type CheckpointMeta = {
   /** All steps with time < k are in the pages. */
   readonly k: number;
   readonly sources: readonly SourceSnapshot[];
+  /** What a shard of several says of itself beside its pages; absent: there is one shard. */
+  readonly shard?: string;
   /** Which copies of cold keys go with the pages; absent: there never were any. */
   readonly cold?: ColdMark;
 };
@@ -107,6 +109,7 @@ type SavedMeta = {
   readonly planDigest: string;
   readonly k: JsonTime;
   readonly sources: readonly SourceSnapshot[];
+  readonly shard?: string;
   readonly cold?: ColdMark;
 };
 

@@ -282,6 +282,7 @@ function addTopics(program: Command, out: Console, done: Done): void {
     .option('--config <file>', 'as in run')
     .option('--partitions <n>', 'of source topics that are made (default: 4)')
     .option('--replication <n>', 'of topics that are made (default: 3)')
+    .option('--shards <n>', 'parts the application is cut into, for ever (default: 1)')
     .action(async (action: string, paths: string[], options: TopicsOptions) => {
       done(await runTopics(action, paths, options, out));
     });

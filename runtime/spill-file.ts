@@ -1,16 +1,17 @@
 /**
- * Reorder buffers over their memory bound: chunks go to one file and come back when they are due. The file is scratch:
+ * Buffers over their memory bound: their chunks go to one file and come back when they are due. The file is scratch:
  * it is made anew at start and holds nothing that a restart needs.
  */
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
-import type { Chunk, Spill } from '../operators/reorder.ts';
+import type { Chunk } from '../operators/reorder.ts';
 import { fileFault } from './files.ts';
 
 /** A chunk's place in the file. */
 type Extent = { readonly at: number; readonly length: number };
 
-export class SpillFile implements Spill {
+/** `T`: a chunk of columns, plain data. */
+export class SpillFile<T = Chunk> {
   readonly #path: string;
   readonly #fd: number;
   readonly #extents = new Map<number, Extent>();
@@ -33,7 +34,7 @@ export class SpillFile implements Spill {
     return sum;
   }
 
-  write(chunk: Chunk): number {
+  write(chunk: T): number {
     const bytes = serialize(chunk);
     try {
       for (let done = 0; done < bytes.length; ) {
@@ -48,13 +49,13 @@ export class SpillFile implements Spill {
     return handle;
   }
 
-  read(handle: number): Chunk {
+  read(handle: number): T {
     const extent = this.#extents.get(handle)!;
     const bytes = Buffer.allocUnsafe(extent.length);
     for (let done = 0; done < bytes.length; ) {
       done += readSync(this.#fd, bytes, done, bytes.length - done, extent.at + done);
     }
-    return deserialize(bytes) as Chunk;
+    return deserialize(bytes) as T;
   }
 
   /** Space is taken back when the last chunk has come back. */

@@ -85,6 +85,12 @@ export class ScanStage {
     }
   }
 
+  /** A decision that is on record: from the next row on what is older than `time` is late. */
+  floor(time: number): void {
+    this.#scan.floor(time);
+    this.#tell();
+  }
+
   /** What waits for a shard; null: nothing new. */
   take(shard: number): Parcel | null {
     const sections = this.#outbox.take(shard);

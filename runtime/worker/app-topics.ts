@@ -7,6 +7,8 @@ export type AppTopics = {
   readonly progress: string;
   /** A partition per unit: what came from a clock or a person. */
   readonly decisions: string;
+  /** A partition per unit: entries between scans and shards; an application of one unit has none. */
+  readonly exchange: string;
   /** Late and malformed records, rows that broke a check. */
   readonly dead: string;
   /** By example set: as the program says, or by its name. */
@@ -19,6 +21,7 @@ export function appTopics(app: string, plan: Plan): AppTopics {
   return {
     progress: `${app}.progress`,
     decisions: `${app}.decisions`,
+    exchange: `${app}.exchange`,
     dead: `${app}.dead`,
     examples: plan.examples.map(({ name, topic }) => topic ?? `${app}.${safeName(name)}`),
     group: `${app}.workers`,

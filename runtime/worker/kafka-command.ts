@@ -18,6 +18,7 @@ import { UsageError } from '../usage-error.ts';
 import { appTopics } from './app-topics.ts';
 import { type KafkaFlags, kafkaConfig } from './kafka-config.ts';
 import { Operations } from './operations.ts';
+import { ShardedEngine } from './sharded-engine.ts';
 import type { UnitRequest } from './unit-recovery.ts';
 import type { ValueFormat } from './value-decoder.ts';
 import { runWorker } from './worker.ts';
@@ -33,6 +34,8 @@ export type WorkerFlags = KafkaFlags & {
   readonly checkpointEveryMs: number;
   readonly idleMs: number;
   readonly maxSkewMs: number;
+  /** Shards of the application, the same for all its workers. */
+  readonly units: number;
   readonly memoryBytes: number;
   readonly stateBytes: number;
   /** Port of /metrics, /healthz and /readyz; null: none. */
@@ -70,42 +73,52 @@ export async function kafkaCommand(
   const cluster = new KafkaCluster(kafka);
   const operations = new Operations(plan, app, flags.httpPort, log);
   const { stop, unwatch } = watchSignals(log);
-  let spill: SpillFile | null = null;
+  const spills: { close(): void }[] = [];
+  const spillOf = <T>(unit: number): SpillFile<T> => {
+    spills[unit]?.close();
+    const spill = new SpillFile<T>(join(folder, `spill-${unit}`));
+    spills[unit] = spill;
+    return spill;
+  };
+  const topics = appTopics(app, plan);
+  const { units } = flags;
+  const unitOf = (unit: number): UnitRequest => ({
+    ...{ app, plan, cluster, formats, topics, unit, units, say: log },
+    fetchBytes: Math.ceil(FETCH_BYTES / units),
+    paces: flags,
+    untilEnd: flags.untilEnd,
+    complete: flags.complete,
+    folder: join(folder, `unit-${unit}`),
+    openStore: async (at) =>
+      flags.state === 'memory'
+        ? new NoStore()
+        : openStateStore(at, (line) => log('state', { line })),
+    makeEngine: (of, slabs, copies, shard) => {
+      const sets = [...slabs.values()];
+      const shared = {
+        bufferBytesMax: Math.ceil((flags.memoryBytes ?? BUFFER_BYTES) / units),
+        budget:
+          copies === null
+            ? null
+            : new StateBudget(copies, Math.ceil(flags.stateBytes / units), sets),
+        scanSlabs: slabs.get('scan')!,
+      };
+      const own = slabs.get('shard-0')!;
+      return shard === null
+        ? new PipelineEngine(of, { ...shared, slabs: [own], codegen: true, spill: spillOf(unit) })
+        : new ShardedEngine(of, { ...shared, ...shard, slabs: own, spill: spillOf(unit) });
+    },
+  });
   try {
     await operations.listen();
-    const unit: UnitRequest = {
-      ...{ app, plan, cluster, formats, topics: appTopics(app, plan), unit: 0, say: log },
-      fetchBytes: FETCH_BYTES,
-      paces: flags,
-      untilEnd: flags.untilEnd,
-      complete: flags.complete,
-      folder: join(folder, 'unit-0'),
-      openStore: async (at) =>
-        flags.state === 'memory'
-          ? new NoStore()
-          : openStateStore(at, (line) => log('state', { line })),
-      makeEngine: (of, slabs, copies) => {
-        spill?.close();
-        spill = new SpillFile(join(folder, 'spill'));
-        const sets = [...slabs.values()];
-        return new PipelineEngine(of, {
-          ...{
-            slabs: [slabs.get('shard-0')!],
-            scanSlabs: slabs.get('scan')!,
-            codegen: true,
-            spill,
-          },
-          bufferBytesMax: flags.memoryBytes ?? BUFFER_BYTES,
-          budget: copies === null ? null : new StateBudget(copies, flags.stateBytes, sets),
-        });
-      },
-    };
-    const ended = await runWorker({ cluster, unit, stop, watch: operations });
+    const ended = await runWorker({
+      ...{ cluster, app, topics, units, unitOf, stop, watch: operations, say: log },
+    });
     if (ended === 'done') out.print(`${app}: everything up to the end of the topics is out`);
     return STOPPED;
   } finally {
     unwatch();
-    closeSpill(spill);
+    for (const spill of spills) spill?.close();
     await operations.close();
     await cluster.close();
     await lock.release();
@@ -152,9 +165,4 @@ function watchSignals(log: (event: string, more?: Record<string, string>) => voi
     process.off('SIGTERM', listener).off('SIGINT', listener);
   };
   return { stop, unwatch };
-}
-
-/** A parameter of its own, since the compiler does not see the callback's assignment. */
-function closeSpill(spill: SpillFile | null): void {
-  spill?.close();
 }

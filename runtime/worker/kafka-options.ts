@@ -61,17 +61,12 @@ export async function runOnKafka(
   if ((options.from ?? []).length > 0 || options.to !== undefined) {
     throw new UsageError('--from and --to are for files: with --kafka topics are read and written');
   }
-  if (options.shards !== 1) {
-    throw new UsageError(
-      '--shards with --kafka: only 1 so far: one worker is active, others stand by',
-    );
-  }
   const { kafkaCommand } = await import('./kafka-command.ts');
   const { kafka, app, config, registry, state } = options;
   return kafkaCommand(
     paths,
     {
-      ...{ kafka, app, config, registry, state, stateBytes },
+      ...{ kafka, app, config, registry, state, stateBytes, units: options.shards },
       stateDir: options.stateDir ?? STATE_DIR,
       schema: options.schema ?? [],
       untilEnd: options.untilEnd === true,
@@ -94,10 +89,13 @@ export async function runOnKafka(
 export type TopicsOptions = Pick<KafkaOptions, 'kafka' | 'app' | 'config'> & {
   readonly partitions?: string;
   readonly replication?: string;
+  readonly shards?: string;
 };
 
 const REPLICATION = 3;
 const SOURCE_PARTITIONS = 4;
+/** Shards of an application, at most: each has a partition of three topics and sends to all others. */
+const UNITS_MAX = 256;
 
 export async function runTopics(
   action: string,
@@ -109,14 +107,15 @@ export async function runTopics(
     throw new UsageError(`topics ${action}: write topics plan PATH… or topics apply PATH…`);
   }
   const { topicsCommand } = await import('./topics-command.ts');
-  const { kafka, app, config, partitions, replication } = options;
+  const { kafka, app, config, partitions, replication, shards } = options;
   const sourcePartitions = numberOf('--partitions', partitions, {
     ...{ otherwise: SOURCE_PARTITIONS, min: 1, max: 10_000 },
   });
   const replicas = numberOf('--replication', replication, {
     ...{ otherwise: REPLICATION, min: 1, max: 15 },
   });
-  const sizes = { sourcePartitions, examplePartitions: 1, replication: replicas };
+  const units = numberOf('--shards', shards, { otherwise: 1, min: 1, max: UNITS_MAX });
+  const sizes = { sourcePartitions, examplePartitions: 1, replication: replicas, units };
   return topicsCommand(action, paths, { kafka, app, config, ...sizes }, out);
 }
 

@@ -7,20 +7,21 @@ export type TopicSizes = {
   /** Partitions of source topics that are made. */
   readonly sourcePartitions: number;
   readonly examplePartitions: number;
+  /** Shards of the application: fixed when it is created. */
+  readonly units: number;
   readonly replication: number;
 };
 
 export type NeededTopic = TopicWish & {
-  readonly purpose: 'source' | 'examples' | 'dead letters' | 'progress' | 'decisions';
+  readonly purpose: 'source' | 'examples' | 'dead letters' | 'progress' | 'decisions' | 'exchange';
   /** The partition count must be exactly this; otherwise at least one will do. */
   readonly isExact: boolean;
 };
 
 const FOR_EVER = '-1';
-const UNITS = 1;
 
 export function neededTopics(plan: Plan, app: string, sizes: TopicSizes): NeededTopic[] {
-  const { replication } = sizes;
+  const { replication, units } = sizes;
   // With three replicas one may be away, and no acknowledged record is lost.
   const insync = String(Math.max(1, replication - 1));
   const durable = { 'min.insync.replicas': insync };
@@ -33,17 +34,20 @@ export function neededTopics(plan: Plan, app: string, sizes: TopicSizes): Needed
   ): NeededTopic => ({
     ...{ name, purpose, partitions, replication },
     config: { ...durable, ...config },
-    isExact: purpose === 'progress' || purpose === 'decisions',
+    isExact: purpose === 'progress' || purpose === 'decisions' || purpose === 'exchange',
   });
   return [
     ...plan.scans.map(({ topic }) => need(topic, 'source', sizes.sourcePartitions, {})),
     ...topics.examples.map((topic) => need(topic, 'examples', sizes.examplePartitions, {})),
     need(topics.dead, 'dead letters', 1, {}),
-    need(topics.progress, 'progress', UNITS, {
+    need(topics.progress, 'progress', units, {
       'cleanup.policy': 'compact',
       'retention.ms': FOR_EVER,
     }),
-    need(topics.decisions, 'decisions', UNITS, { 'retention.ms': FOR_EVER }),
+    need(topics.decisions, 'decisions', units, { 'retention.ms': FOR_EVER }),
+    ...(units === 1
+      ? []
+      : [need(topics.exchange, 'exchange', units, { 'retention.ms': FOR_EVER })]),
   ];
 }
 

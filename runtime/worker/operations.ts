@@ -17,7 +17,7 @@ export class Operations implements WorkerWatch {
   readonly #say: (event: string, more?: Readonly<Record<string, string | number>>) => void;
   readonly #faults: Counter;
   #server: Server | null = null;
-  #life: UnitLife | null = null;
+  readonly #lives = new Map<number, UnitLife>();
   #turnedAt = Date.now();
 
   constructor(
@@ -40,8 +40,9 @@ export class Operations implements WorkerWatch {
     this.#gauges();
   }
 
-  onLife(life: UnitLife | null): void {
-    this.#life = life;
+  onLife(unit: number, life: UnitLife | null): void {
+    if (life === null) this.#lives.delete(unit);
+    else this.#lives.set(unit, life);
   }
 
   onFault(fault: ClusterFault): void {
@@ -99,7 +100,7 @@ export class Operations implements WorkerWatch {
       }
       case '/readyz': {
         // A standby is ready: it is there to take over.
-        const isReady = this.#life === null || !this.#life.isReplaying;
+        const isReady = [...this.#lives.values()].every((life) => !life.isReplaying);
         return { status: isReady ? 200 : 503, type: text, body: isReady ? 'ok\n' : 'replaying\n' };
       }
       default:
@@ -108,58 +109,61 @@ export class Operations implements WorkerWatch {
   }
 
   #gauges(): void {
-    const gauge = (name: string, help: string, collect: (gauge: Gauge, life: UnitLife) => void) => {
-      const labelNames = LABELS[name] ?? [];
+    type Set = (value: number, labels?: Readonly<Record<string, string>>) => void;
+    const gauge = (name: string, help: string, collect: (set: Set, life: UnitLife) => void) => {
+      const labelNames = ['unit', ...(LABELS[name] ?? [])];
       const made: Gauge = new Gauge({
         ...{ name, help, labelNames, registers: [this.#registry] },
         collect: () => {
           made.reset();
-          if (this.#life !== null) collect(made, this.#life);
+          for (const [unit, life] of this.#lives) {
+            collect((value, labels) => made.set({ unit: String(unit), ...labels }, value), life);
+          }
         },
       });
     };
-    gauge('millrace_active', '1 while this worker owns a unit.', (of) => of.set(1));
-    gauge('millrace_replaying', '1 while what is out already is applied again.', (of, life) =>
-      of.set(life.isReplaying ? 1 : 0),
+    gauge('millrace_active', '1 while this worker owns a unit.', (set) => set(1));
+    gauge('millrace_replaying', '1 while what is out already is applied again.', (set, life) =>
+      set(life.isReplaying ? 1 : 0),
     );
-    gauge('millrace_frontier_seconds', 'Event time that is applied, Unix.', (of, life) => {
-      if (Number.isFinite(life.k)) of.set(life.k / 1000);
+    gauge('millrace_frontier_seconds', 'Event time that is applied, Unix.', (set, life) => {
+      if (Number.isFinite(life.k)) set(life.k / 1000);
     });
-    gauge('millrace_committed_seconds', 'Event time that is out, Unix.', (of, life) => {
-      if (Number.isFinite(life.committedK)) of.set(life.committedK / 1000);
+    gauge('millrace_committed_seconds', 'Event time that is out, Unix.', (set, life) => {
+      if (Number.isFinite(life.committedK)) set(life.committedK / 1000);
     });
-    gauge('millrace_lag_records', 'Records between here and the end.', (of, life) => {
+    gauge('millrace_lag_records', 'Records between here and the end.', (set, life) => {
       for (const source of life.parts.sources) {
         const { topic, partition } = source.of;
-        of.set({ topic, partition: String(partition) }, source.lag() ?? 0);
+        set(source.lag() ?? 0, { topic, partition: String(partition) });
       }
     });
-    gauge('millrace_watermark_seconds', 'Watermark of each partition, Unix.', (of, life) => {
+    gauge('millrace_watermark_seconds', 'Watermark of each partition, Unix.', (set, life) => {
       for (const source of life.parts.sources) {
         const { topic, partition } = source.of;
         const watermark = source.watermark();
         if (!Number.isFinite(watermark)) continue;
-        of.set({ topic, partition: String(partition) }, watermark / 1000);
+        set(watermark / 1000, { topic, partition: String(partition) });
       }
     });
-    gauge('millrace_records', 'Records read, by what became of them.', (of, life) => {
+    gauge('millrace_records', 'Records read, by what became of them.', (set, life) => {
       this.#plan.streams.forEach(({ name, scan }, index) => {
         if (scan < 0) return;
         const counts = life.parts.engine.counts(index);
-        for (const fate of FATES) of.set({ stream: name, fate }, counts[fate]);
+        for (const fate of FATES) set(counts[fate], { stream: name, fate });
       });
     });
-    gauge('millrace_examples_committed', 'Examples of this life that are out.', (of, life) =>
-      of.set(life.parts.outputs.committed.examples),
+    gauge('millrace_examples_committed', 'Examples of this life that are out.', (set, life) =>
+      set(life.parts.outputs.committed.examples),
     );
-    gauge('millrace_dead_committed', 'Records of this life that were set aside.', (of, life) =>
-      of.set(life.parts.outputs.committed.dead),
+    gauge('millrace_dead_committed', 'Records of this life that were set aside.', (set, life) =>
+      set(life.parts.outputs.committed.dead),
     );
-    gauge('millrace_commit_seconds', 'What the last commit took.', (of, life) =>
-      of.set(life.lastCommitMs / 1000),
+    gauge('millrace_commit_seconds', 'What the last commit took.', (set, life) =>
+      set(life.lastCommitMs / 1000),
     );
-    gauge('millrace_checkpoint_seconds', 'What the last checkpoint took.', (of, life) =>
-      of.set(life.lastCheckpointMs / 1000),
+    gauge('millrace_checkpoint_seconds', 'What the last checkpoint took.', (set, life) =>
+      set(life.lastCheckpointMs / 1000),
     );
   }
 }

@@ -20,7 +20,7 @@ import type { RowSpill } from '../../operators/stages/ordered-input.ts';
 import { ScanStage, type ScanStageState } from '../../operators/stages/scan-stage.ts';
 import { ShardStage, type ShardState } from '../../operators/stages/shard-stage.ts';
 import type { StateBudget } from '../../operators/state-budget.ts';
-import type { Engine, SetAside, StreamCounts } from '../engine.ts';
+import type { LiveEngine, SetAside, StreamCounts } from '../engine.ts';
 import { setAsideOf } from '../set-aside.ts';
 import { decodeParcels } from './exchange-block.ts';
 import { recordsOf } from './exchange-records.ts';
@@ -47,7 +47,7 @@ export type Outgoing = { readonly unit: number; readonly values: readonly Uint8A
 
 type Source = { readonly scan: ScanStage; ended: boolean; sentUpTo: number };
 
-export class ShardedEngine implements Engine {
+export class ShardedEngine implements LiveEngine {
   readonly #plan: Plan;
   readonly #exchange: ExchangePlan;
   readonly #options: ShardedOptions;
@@ -88,6 +88,11 @@ export class ShardedEngine implements Engine {
     const source = this.#source(stream, partition);
     source.ended = true;
     source.scan.end(this.#complete);
+  }
+
+  /** The decision must be committed before what it changes is sent. */
+  floor(stream: number, partition: number, time: number): void {
+    this.#source(stream, partition).scan.floor(time);
   }
 
   complete(): void {

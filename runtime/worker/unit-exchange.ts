@@ -70,16 +70,18 @@ export class UnitExchange {
     engine.sent();
   }
 
-  /** Before a checkpoint: what the shard holds for itself alone goes to where a restart will read it. */
-  async settle(): Promise<void> {
+  /**
+   * For a checkpoint: what the shard holds for itself alone goes to where a restart will read it. Gives what the checkpoint
+   * says of the shard.
+   */
+  async settle(): Promise<string> {
     await this.push();
     const { engine, producer } = this.#parts;
     const values = engine.unlogged();
-    if (values.length === 0) return;
-    const offset = await producer.send(
-      this.#own,
-      values.map((value) => ({ key: null, value })),
-    );
-    engine.logged(offset);
+    if (values.length > 0) {
+      const records = values.map((value) => ({ key: null, value }));
+      engine.logged(await producer.send(this.#own, records));
+    }
+    return engine.state();
   }
 }

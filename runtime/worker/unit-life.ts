@@ -16,6 +16,7 @@ import type { LiveEngine } from '../engine.ts';
 import type { StateStore } from '../state-store.ts';
 import type { LiveSource } from './live-source.ts';
 import { SetAsideRecords } from './set-aside-records.ts';
+import type { UnitExchange } from './unit-exchange.ts';
 import type { UnitOutputs } from './unit-outputs.ts';
 import type { SourcePlace, UnitProgress } from './unit-progress.ts';
 
@@ -30,6 +31,8 @@ export type UnitParts = {
   readonly store: StateStore;
   readonly slabs: SlabSets;
   readonly copies: ColdCopies | null;
+  /** Of a unit among several; null: there is one. */
+  readonly exchange: UnitExchange | null;
   readonly starts: Readonly<Record<string, number>>;
 };
 
@@ -98,12 +101,14 @@ export class UnitLife {
 
   /** One round; `done`: every source has come to its decided end, and all of it is out. */
   async turn(): Promise<'busy' | 'waiting' | 'done'> {
+    const pulled = this.parts.exchange?.pull() ?? 0;
+    if (pulled > 0) this.#news();
     const source = await this.#next();
     if (source !== null) {
       if (this.#rowsSinceAdvance >= ADVANCE_ROWS) await this.#advance();
     } else {
       await this.#advance();
-      if (this.parts.sources.every(({ ended }) => ended)) {
+      if (this.#isOver()) {
         await this.commit(true);
         await this.checkpoint();
         return 'done';
@@ -118,8 +123,16 @@ export class UnitLife {
         await this.checkpoint();
       }
     }
-    if (source === null) await this.parts.reader.wait(WAIT_MS);
-    return source === null ? 'waiting' : 'busy';
+    if (source !== null || pulled > 0) return 'busy';
+    await this.parts.reader.wait(WAIT_MS);
+    return 'waiting';
+  }
+
+  /** A unit among several is not done before the others have sent it everything. */
+  #isOver(): boolean {
+    const { sources, exchange } = this.parts;
+    const isOut = exchange === null || this.#k === Number.POSITIVE_INFINITY;
+    return isOut && sources.every(({ ended }) => ended);
   }
 
   /** Makes everything emitted so far visible, together with how far it goes. */
@@ -155,9 +168,13 @@ export class UnitLife {
     const isClean = this.#newsSinceCheckpoint === 0 && this.#k === this.#checkpointK;
     if (this.isReplaying || isClean) return;
     assert(this.#k === this.#committedK, 'a checkpoint is of a committed state');
-    const { plan, store, slabs, sources, copies } = this.parts;
+    const { plan, store, slabs, sources, copies, exchange } = this.parts;
+    const shard = await exchange?.settle();
     const places = sources.map((source) => source.snapshot());
-    const meta = { planDigest: plan.digest, k: this.#k, sources: places };
+    const meta = {
+      ...{ planDigest: plan.digest, k: this.#k, sources: places },
+      ...(shard === undefined ? {} : { shard }),
+    };
     await saveCheckpoint(store, slabs, meta, copies);
     this.#checkpointK = this.#k;
     this.#newsSinceCheckpoint = 0;
@@ -208,6 +225,7 @@ export class UnitLife {
     this.#rowsSinceAdvance = 0;
     const { engine, outputs, sources } = this.parts;
     const frontier = engine.frontier();
+    await this.parts.exchange?.push();
     if (this.isReplaying) {
       const target = Math.min(frontier, this.#committedK);
       if (target <= this.#k) return;

@@ -11,19 +11,21 @@ import {
   restoreCheckpoint,
   type SlabSets,
 } from '../checkpoint.ts';
-import type { Cluster, Partition } from '../cluster.ts';
+import type { Cluster, ClusterReader, Partition } from '../cluster.ts';
 import type { LiveEngine } from '../engine.ts';
 import { Fault } from '../fault.ts';
 import type { StateStore } from '../state-store.ts';
 import type { AppTopics } from './app-topics.ts';
 import { transactionalId } from './app-topics.ts';
 import { LiveSource } from './live-source.ts';
+import { ShardedEngine, type ShardedOptions } from './sharded-engine.ts';
 import {
   type EndDecision,
   type FloorDecision,
   readDecisions,
   type UnitDecision,
 } from './unit-decisions.ts';
+import { UnitExchange } from './unit-exchange.ts';
 import { UnitLife, type UnitPaces } from './unit-life.ts';
 import { UnitOutputs } from './unit-outputs.ts';
 import { readProgress, type UnitProgress } from './unit-progress.ts';
@@ -34,6 +36,8 @@ export type UnitRequest = {
   readonly plan: Plan;
   readonly topics: AppTopics;
   readonly unit: number;
+  /** How many there are: fixed when the application is created. */
+  readonly units: number;
   readonly cluster: Cluster;
   /** By scan. */
   readonly formats: readonly ValueFormat[];
@@ -47,9 +51,17 @@ export type UnitRequest = {
   /** The unit's local state; deleted when it cannot be used. */
   readonly folder: string;
   readonly openStore: (folder: string) => Promise<StateStore>;
-  readonly makeEngine: (plan: Plan, slabs: SlabSets, copies: ColdCopies | null) => LiveEngine;
+  readonly makeEngine: (
+    plan: Plan,
+    slabs: SlabSets,
+    copies: ColdCopies | null,
+    shard: ShardPlace | null,
+  ) => LiveEngine;
   readonly say: (event: string, more?: Readonly<Record<string, string | number>>) => void;
 };
+
+/** Which shard of several an engine is to be. */
+export type ShardPlace = Pick<ShardedOptions, 'unit' | 'units' | 'partitions' | 'epoch' | 'state'>;
 
 export type Recovered = { readonly life: UnitLife; readonly close: () => Promise<void> };
 
@@ -84,8 +96,13 @@ async function recover(
   const decisions = await readDecisions(cluster, { topic: topics.decisions, partition: unit });
   const state = await loadState(request, progress, closing);
   const { store, slabs, checkpoint, copies } = state;
-  const engine = request.makeEngine(plan, slabs, copies);
-  const own = await ownPartitions(request);
+  const counts = await partitionsOf(
+    cluster,
+    plan.scans.map(({ topic }) => topic),
+  );
+  const shard = request.units === 1 ? null : await shardPlace(request, counts, checkpoint);
+  const engine = request.makeEngine(plan, slabs, copies, shard);
+  const own = ownPartitions(request, counts);
   const outputs = new UnitOutputs({
     ...{ plan, topics, unit, transactions },
     partitions: await partitionsOf(cluster, [...topics.examples, topics.dead]),
@@ -93,6 +110,7 @@ async function recover(
   });
   const starts = await startsOf(request, own, progress);
   await decideFirst({ request, own, decisions, outputs, progress });
+  if (shard !== null) await outputs.commit(progress ?? nothingYet(plan, starts));
   if (decisions.some(({ kind }) => kind === 'complete')) engine.complete();
   const reader = cluster.reader({ isolation: 'committed', bufferBytes: request.fetchBytes });
   closing.push(() => reader.close());
@@ -112,6 +130,7 @@ async function recover(
       isStatic(plan, scan),
     );
   });
+  const exchange = await openExchange(request, engine, reader, closing);
   say('recovered', {
     unit,
     committed: timeText(progress?.k),
@@ -119,7 +138,10 @@ async function recover(
     partitions: sources.length,
   });
   return new UnitLife(
-    { plan, cluster, engine, sources, reader, outputs, transactions, store, slabs, copies, starts },
+    {
+      ...{ plan, cluster, engine, sources, reader, outputs, transactions },
+      ...{ store, slabs, copies, exchange, starts },
+    },
     { progress, checkpoint },
     request.paces,
   );
@@ -137,13 +159,53 @@ function checkPlan({ app, plan }: UnitRequest, progress: UnitProgress | null): v
 type OwnPartition = { readonly of: Partition; readonly scan: number };
 
 /** The source partitions of the unit, as many as the topics have now. */
-async function ownPartitions({ plan, cluster }: UnitRequest): Promise<OwnPartition[]> {
-  const counts = await cluster.partitions(plan.scans.map(({ topic }) => topic));
-  return plan.scans.flatMap(({ topic }, scan) => {
-    const count = counts.get(topic) ?? null;
-    if (count === null) throw missingTopic(topic);
-    return Array.from({ length: count }, (_, partition) => ({ of: { topic, partition }, scan }));
-  });
+function ownPartitions(
+  { plan, unit, units }: UnitRequest,
+  counts: ReadonlyMap<string, number>,
+): OwnPartition[] {
+  return plan.scans.flatMap(({ topic }, scan) =>
+    Array.from({ length: counts.get(topic)! }, (_, partition) => ({
+      of: { topic, partition },
+      scan,
+    })).filter(({ of }) => of.partition % units === unit),
+  );
+}
+
+/**
+ * Where the shard stands. Every life writes a progress record before it sends anything, so the end of that log is an epoch
+ * that only rises.
+ */
+async function shardPlace(
+  { plan, cluster, topics, unit, units }: UnitRequest,
+  counts: ReadonlyMap<string, number>,
+  checkpoint: CheckpointMeta | null,
+): Promise<ShardPlace> {
+  const progress = { topic: topics.progress, partition: unit };
+  const [{ end }] = await cluster.bounds([progress], 'uncommitted');
+  return {
+    ...{ unit, units, epoch: end, state: checkpoint?.shard ?? null },
+    partitions: plan.scans.map(({ topic }) => counts.get(topic)!),
+  };
+}
+
+async function openExchange(
+  { cluster, topics, unit }: UnitRequest,
+  engine: LiveEngine,
+  reader: ClusterReader,
+  closing: (() => Promise<void>)[],
+): Promise<UnitExchange | null> {
+  if (!(engine instanceof ShardedEngine)) return null;
+  const producer = cluster.producer();
+  closing.push(() => producer.close());
+  return UnitExchange.open({ cluster, topic: topics.exchange, unit, engine, reader, producer });
+}
+
+/** What is committed with the first decisions, before anything else is. */
+function nothingYet(plan: Plan, starts: Readonly<Record<string, number>>): UnitProgress {
+  return {
+    ...{ planDigest: plan.digest, k: Number.NEGATIVE_INFINITY, starts },
+    ...{ unapplied: {}, sideRows: {}, rows: plan.examples.map(() => 0), done: false },
+  };
 }
 
 async function partitionsOf(
@@ -168,7 +230,7 @@ function missingTopic(topic: string): Fault {
 
 /** Where row 0 of each partition lies; a Fault when what must be read again is gone. */
 async function startsOf(
-  { cluster, unit, app }: UnitRequest,
+  { cluster, unit, units, app }: UnitRequest,
   own: readonly OwnPartition[],
   progress: UnitProgress | null,
 ): Promise<Record<string, number>> {
@@ -180,7 +242,8 @@ async function startsOf(
   own.forEach(({ of }, i) => {
     starts[nameOf(of)] = progress?.starts[nameOf(of)] ?? bounds[i]!.start;
   });
-  if (own.length === 0) throw new Fault('no_sources', `unit ${unit} of ${app} has nothing to read`);
+  if (own.length === 0 && units === 1)
+    throw new Fault('no_sources', `unit ${unit} of ${app} has nothing to read`);
   return starts;
 }
 

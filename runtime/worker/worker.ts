@@ -4,87 +4,128 @@
  */
 import { type Cluster, ClusterFault, type Membership } from '../cluster.ts';
 import { Fault } from '../fault.ts';
+import type { AppTopics } from './app-topics.ts';
 import type { UnitLife } from './unit-life.ts';
 import { type Recovered, recoverUnit, type UnitRequest } from './unit-recovery.ts';
 
 export type WorkerRequest = {
   readonly cluster: Cluster;
-  readonly unit: UnitRequest;
+  readonly app: string;
+  readonly topics: AppTopics;
+  readonly units: number;
+  /** What a unit's life is made of. */
+  readonly unitOf: (unit: number) => UnitRequest;
   /** Set to drain, leave and return. */
   readonly stop: { requested: boolean };
   /** What is under way, for metrics and health. */
   readonly watch: WorkerWatch;
+  readonly say: UnitRequest['say'];
 };
 
 export type WorkerWatch = {
-  onLife(life: UnitLife | null): void;
+  onLife(unit: number, life: UnitLife | null): void;
   onFault(fault: ClusterFault): void;
   onTurn(): void;
 };
 
+/** A seat as it is lived: the unit's lives one after another, until it is done, lost or stopped. */
+type Seat = { readonly ended: Promise<'done' | 'lost' | 'stopped'> };
+
 /** After a failed life: at first at once, then ever longer, ms. */
 const PAUSE_FIRST_MS = 50;
 const PAUSE_MAX_MS = 5_000;
-/** A worker without a unit looks again this often, ms. */
+/** How often a worker looks which units it has been given, ms. */
 const STANDBY_MS = 100;
 /** A life that lasted this long was not a failed start, ms. */
 const STEADY_MS = 30_000;
 
-/** Runs until asked to stop, or until everything up to the decided ends is out. Throws a Fault that no retry cures. */
+/**
+ * Lives the lives of all units it is given, side by side. Runs until asked to stop, or until everything up to the decided
+ * ends is out of every unit that it has. Throws a Fault that no retry cures.
+ */
 export async function runWorker(request: WorkerRequest): Promise<'stopped' | 'done'> {
-  const { cluster, unit, stop } = request;
-  const { app, topics, say } = unit;
+  const { cluster, app, topics, units, stop, say } = request;
   const membership = cluster.join({
-    group: topics.group,
-    topic: topics.progress,
-    units: 1,
-    onAssigned: (units) => say('assigned', { app, units: units.join(',') }),
+    ...{ group: topics.group, topic: topics.progress, units },
+    onAssigned: (assigned) => say('assigned', { app, units: assigned.join(',') }),
   });
-  let pause = PAUSE_FIRST_MS;
+  const seats = new Map<number, Seat>();
+  const done = new Set<number>();
+  const broken = { error: null as unknown };
   try {
-    while (!stop.requested) {
-      if (!membership.units().includes(unit.unit)) {
-        request.watch.onTurn();
-        await cluster.sleep(STANDBY_MS);
-        continue;
+    while (!stop.requested && broken.error === null) {
+      const own = membership.units();
+      for (const unit of own) {
+        if (seats.has(unit) || done.has(unit)) continue;
+        const ended = sit(request, membership, unit);
+        seats.set(unit, { ended });
+        ended.then(
+          (how) => {
+            seats.delete(unit);
+            if (how === 'done') done.add(unit);
+          },
+          (error) => {
+            broken.error = error;
+          },
+        );
       }
-      const bornAt = cluster.now();
-      try {
-        const ended = await live(request, membership);
-        if (ended === 'done') return 'done';
-        pause = PAUSE_FIRST_MS;
-      } catch (error) {
-        if (!(error instanceof ClusterFault) || error.effect === 'fatal') throw error;
-        request.watch.onFault(error);
-        say('life_ended', { unit: unit.unit, effect: error.effect, reason: error.message });
-        if (cluster.now() - bornAt > STEADY_MS) pause = PAUSE_FIRST_MS;
-        await cluster.sleep(pause);
-        pause = Math.min(pause * 2, PAUSE_MAX_MS);
-      }
+      if (own.length > 0 && own.every((unit) => done.has(unit))) return 'done';
+      if (seats.size === 0) request.watch.onTurn();
+      await cluster.sleep(STANDBY_MS);
     }
+    if (broken.error !== null) throw broken.error;
     return 'stopped';
   } finally {
+    // The others drain, or see that they have lost their unit.
+    stop.requested = true;
+    await Promise.allSettled([...seats.values()].map(({ ended }) => ended));
     await membership.leave();
   }
+}
+
+/** Lives one after another, while the unit is ours. */
+async function sit(
+  request: WorkerRequest,
+  membership: Membership,
+  unit: number,
+): Promise<'done' | 'lost' | 'stopped'> {
+  const { cluster, stop, say } = request;
+  let pause = PAUSE_FIRST_MS;
+  while (!stop.requested && membership.units().includes(unit)) {
+    const bornAt = cluster.now();
+    try {
+      return await live(request, membership, unit);
+    } catch (error) {
+      if (!(error instanceof ClusterFault) || error.effect === 'fatal') throw error;
+      request.watch.onFault(error);
+      say('life_ended', { unit, effect: error.effect, reason: error.message });
+      if (cluster.now() - bornAt > STEADY_MS) pause = PAUSE_FIRST_MS;
+      await cluster.sleep(pause);
+      pause = Math.min(pause * 2, PAUSE_MAX_MS);
+    }
+  }
+  return stop.requested ? 'stopped' : 'lost';
 }
 
 /** One life, from recovery on. */
 async function live(
   request: WorkerRequest,
   membership: Membership,
+  index: number,
 ): Promise<'done' | 'lost' | 'stopped'> {
-  const { unit, stop, watch } = request;
+  const { stop, watch } = request;
+  const unit = request.unitOf(index);
   // A zombie that wakes up must not fence its successor: the group is asked first.
   await membership.confirm();
   if (!membership.units().includes(unit.unit)) return 'lost';
   const recovered = await recoverUnit(unit);
   if (recovered === 'already_done') return 'done';
   const { life } = recovered;
-  watch.onLife(life);
+  watch.onLife(unit.unit, life);
   try {
-    return await turnAfterTurn({ recovered, membership, request });
+    return await turnAfterTurn({ recovered, membership, request, unit });
   } finally {
-    watch.onLife(null);
+    watch.onLife(unit.unit, null);
     await recovered.close();
     if (stop.requested) unit.say('drained', { unit: unit.unit });
   }
@@ -94,10 +135,11 @@ async function turnAfterTurn(of: {
   readonly recovered: Recovered;
   readonly membership: Membership;
   readonly request: WorkerRequest;
+  readonly unit: UnitRequest;
 }): Promise<'done' | 'lost' | 'stopped'> {
-  const { recovered, membership, request } = of;
+  const { recovered, membership, request, unit } = of;
   const { life } = recovered;
-  const { unit, stop, watch, cluster } = request;
+  const { stop, watch, cluster } = request;
   let countedAt = cluster.now();
   for (;;) {
     if (stop.requested) {
@@ -113,7 +155,7 @@ async function turnAfterTurn(of: {
     watch.onTurn();
     if (cluster.now() - countedAt > PARTITIONS_EVERY_MS) {
       countedAt = cluster.now();
-      if (await haveGrown(request, life)) {
+      if (await haveGrown(unit, life)) {
         unit.say('partitions_added', { unit: unit.unit });
         await life.drain();
         return 'lost';
@@ -124,14 +166,18 @@ async function turnAfterTurn(of: {
   }
 }
 
-/** Whether a source topic has more partitions than are read. */
-async function haveGrown({ cluster, unit }: WorkerRequest, life: UnitLife): Promise<boolean> {
-  const topics = unit.plan.scans.map(({ topic }) => topic);
+/** Whether a source topic has more partitions for the unit than are read. */
+async function haveGrown(
+  { cluster, plan, unit, units }: UnitRequest,
+  life: UnitLife,
+): Promise<boolean> {
+  const topics = plan.scans.map(({ topic }) => topic);
   for (const [topic, count] of await cluster.partitions(topics)) {
     if (count === null) {
       throw new Fault('no_topic', `the topic ${topic} is gone`, { context: { topic } });
     }
-    if (life.parts.sources.filter(({ of }) => of.topic === topic).length < count) return true;
+    const own = Math.ceil((count - unit) / units);
+    if (life.parts.sources.filter(({ of }) => of.topic === topic).length < own) return true;
   }
   return false;
 }

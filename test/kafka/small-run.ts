@@ -13,6 +13,7 @@ import { openStateStore } from '../../runtime/open-store.ts';
 import { PipelineEngine } from '../../runtime/pipeline-engine.ts';
 import { appTopics } from '../../runtime/worker/app-topics.ts';
 import { neededTopics } from '../../runtime/worker/needed-topics.ts';
+import { ShardedEngine } from '../../runtime/worker/sharded-engine.ts';
 import { readToEnd } from '../../runtime/worker/tail-read.ts';
 import type { UnitPaces } from '../../runtime/worker/unit-life.ts';
 import type { UnitRequest } from '../../runtime/worker/unit-recovery.ts';
@@ -34,9 +35,10 @@ export async function makeTopics(
   plan: Plan,
   app: string,
   partitions: number,
+  units = 1,
 ): Promise<void> {
   const topics = new Topics(settingsOf(broker));
-  const sizes = { sourcePartitions: partitions, examplePartitions: 1, replication: 1 };
+  const sizes = { sourcePartitions: partitions, examplePartitions: 1, replication: 1, units };
   for (const need of neededTopics(plan, app, sizes)) {
     if ((await topics.describe(need.name, [])) === null) await topics.create(need);
   }
@@ -86,24 +88,33 @@ export function startWorkerAt(
   const cluster = new KafkaCluster(settingsOf({ address }));
   const events: string[] = [];
   const stop = { requested: false };
-  const unit: UnitRequest = {
-    ...{ app, plan, topics: appTopics(app, plan), unit: 0, cluster, paces: PACES },
+  const units = more.units ?? 1;
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-worker-'));
+  const topics = appTopics(app, plan);
+  const say = (event: string, facts?: Readonly<Record<string, string | number>>) =>
+    events.push(`${event} ${JSON.stringify(facts)}`);
+  const unitOf = (unit: number): UnitRequest => ({
+    ...{ app, plan, topics, unit, units, cluster, paces: PACES, say },
     formats: plan.scans.map(() => ({ kind: 'json' as const })),
     fetchBytes: 8 << 20,
     untilEnd: true,
     complete: true,
-    folder: join(mkdtempSync(join(tmpdir(), 'millrace-worker-')), 'unit-0'),
-    openStore: (folder) => openStateStore(folder, () => undefined),
-    makeEngine: (of, slabs) =>
-      new PipelineEngine(of, {
-        ...{ slabs: [slabs.get('shard-0')!], scanSlabs: slabs.get('scan')!, codegen: true },
-        ...{ spill: null, bufferBytesMax: Number.POSITIVE_INFINITY },
-      }),
-    say: (event, facts) => events.push(`${event} ${JSON.stringify(facts)}`),
+    folder: join(folder, `unit-${unit}`),
+    openStore: (at) => openStateStore(at, () => undefined),
+    makeEngine: (of, slabs, _, shard) => {
+      const own = slabs.get('shard-0')!;
+      const scanSlabs = slabs.get('scan')!;
+      const shared = { scanSlabs, spill: null, bufferBytesMax: Number.POSITIVE_INFINITY };
+      return shard === null
+        ? new PipelineEngine(of, { ...shared, slabs: [own], codegen: true })
+        : new ShardedEngine(of, { ...shared, ...shard, slabs: own, budget: null });
+    },
     ...more,
-  };
+  });
   const watch = { onLife: () => undefined, onFault: () => undefined, onTurn: () => undefined };
-  const ended = runWorker({ cluster, unit, stop, watch }).finally(() => cluster.close());
+  const ended = runWorker({ cluster, app, topics, units, unitOf, stop, watch, say }).finally(() =>
+    cluster.close(),
+  );
   return { ended, stop, events };
 }
 
