@@ -2,10 +2,11 @@
 import type { Span } from '../dsl/ast.ts';
 import { positionAt } from '../dsl/span.ts';
 import { showType } from '../dsl/types.ts';
+import { checkText } from './check-text.ts';
 import { type HopExplanation, hopsOf } from './explain-hops.ts';
 import { frameOfSource, reachable } from './graph.ts';
 import type { Graph } from './ir.ts';
-import type { LogicalProgram } from './logical.ts';
+import type { LogicalCheck, LogicalProgram } from './logical.ts';
 import { lower } from './lower.ts';
 import { optimise } from './optimise.ts';
 import { place } from './place.ts';
@@ -54,6 +55,7 @@ export type Explanation = {
     readonly home: string | null;
     readonly columns: number;
     readonly labels: readonly string[];
+    readonly checks: { readonly rows: readonly string[]; readonly buckets: readonly string[] };
     readonly place: string;
   }[];
 };
@@ -117,9 +119,18 @@ export function explanation(
       home: homes[plan.anchors[set.anchor]!.stream]!,
       columns: set.features.length,
       labels: set.labels.map((label) => label.name),
+      checks: checksOf(program.examples[index]!.checks),
       place: placeOf(program.examples[index]!.span),
     })),
   };
+}
+
+/** Those that judge a row by itself, and those for which rows wait until their bucket is complete. */
+function checksOf(checks: readonly LogicalCheck[]) {
+  const own: readonly string[] = ['range', 'size', 'freshness'];
+  const of = (isOwn: boolean) =>
+    checks.filter(({ kind }) => own.includes(kind) === isOwn).map(checkText);
+  return { rows: of(true), buckets: of(false) };
 }
 
 function placeText(span: Span, texts: ReadonlyMap<string, string>): string {

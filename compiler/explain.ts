@@ -81,7 +81,18 @@ function overviewText(model: Explanation): string {
 function examplesText(set: Explanation['examples'][number]): string {
   const labels = set.labels.length === 0 ? 'no labels' : `labels ${set.labels.join(', ')}`;
   const home = set.home === null ? 'no look-ups' : `at home with ${set.home}`;
-  return `examples ${set.name}  ${set.place}\n  for ${set.anchor}, ${count(set.columns, 'column')}, ${labels}, ${home}`;
+  const { rows, buckets } = set.checks;
+  const checks = [
+    ...(rows.length === 0 ? [] : [`  each row: ${rows.join(', ')}`]),
+    ...(buckets.length === 0
+      ? []
+      : [
+          `  rows together: ${buckets.join(', ')}`,
+          '    a row waits for its bucket: ten seconds of emission time, up to a minute where that is below 2,000 rows',
+        ]),
+  ];
+  const head = `examples ${set.name}  ${set.place}\n  for ${set.anchor}, ${count(set.columns, 'column')}, ${labels}, ${home}`;
+  return [head, ...checks].join('\n');
 }
 
 function labelText(label: Explanation['labels'][number]): string {
