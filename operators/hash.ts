@@ -48,10 +48,21 @@ export function hashNumber(value: number): void {
 
 const encoder = new TextEncoder();
 
-/** Hash of a string's UTF-8; for constants and tests. */
+/** Hash of a string's UTF-8. Texts of ASCII alone are read where they are. */
 export function hashText(text: string): void {
-  const bytes = encoder.encode(text);
-  hashBytes(bytes, 0, bytes.length);
+  let lo = LO_SEED;
+  let hi = HI_SEED;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) {
+      const bytes = encoder.encode(text);
+      hashBytes(bytes, 0, bytes.length);
+      return;
+    }
+    lo = Math.imul(lo ^ code, LO_PRIME);
+    hi = Math.imul(hi ^ code, HI_PRIME);
+  }
+  finish(lo, hi, text.length);
 }
 
 /** Extends the key hash (lo, hi) by another part; order matters. */

@@ -11,7 +11,7 @@ import { UNKNOWN_ROW } from './embedding-table.ts';
 import type { EncodedBatch, FieldIds } from './encoded-batch.ts';
 import type { FtrlRates } from './ftrl-model.ts';
 
-/** What the net is fed: a batch on the host. */
+/** What the net is fed: a batch on the host, until the next one is gathered. */
 export type NetInput = {
   readonly rows: number;
   /** [rows, width]: the embedded part, then value and presence of dense columns. */
@@ -53,6 +53,8 @@ export class EmbeddingBatch {
   readonly #linearSlopes: Float32Array[];
   readonly #slopes: Float32Array[];
   readonly #heads: number;
+  /** The net's input, written again by the next batch of as many rows. */
+  #x = new Float32Array(0);
 
   constructor(config: DeepConfig, tables: readonly EmbeddingTable[]) {
     this.#config = config;
@@ -244,7 +246,8 @@ export class EmbeddingBatch {
   #emptyInput(batch: EncodedBatch): NetInput {
     const { width, embedded, dense, fields, tables } = this.#config;
     const { rows } = batch;
-    const x = new Float32Array(rows * width);
+    if (this.#x.length !== rows * width) this.#x = new Float32Array(rows * width);
+    const x = this.#x.fill(0);
     const numbers = dense.length * 2;
     for (let row = 0; row < rows; row++) {
       const from = row * numbers;

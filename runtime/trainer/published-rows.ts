@@ -34,8 +34,9 @@ export class PublishedRows {
     this.rows[at] = row;
     this.ids[at * 2] = ints[base]!;
     this.ids[at * 2 + 1] = ints[base + 1]!;
-    const from = base + LINEAR;
-    this.weights.set(records.floats[chunk]!.subarray(from, from + this.width), at * this.width);
+    const floats = records.floats[chunk]!;
+    const { weights, width } = this;
+    for (let i = 0; i < width; i++) weights[at * width + i] = floats[base + LINEAR + i]!;
     ints[base + IMAGE] = at + 1;
   }
 
