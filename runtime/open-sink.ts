@@ -9,7 +9,9 @@ export function outputNames(plan: Plan): string[] {
   const names = ['manifest.json', 'late.ndjson', 'malformed.ndjson'];
   for (const { name } of plan.examples) {
     const safe = safeName(name);
-    names.push(...['ndjson', 'block', 'parquet', 'proto', 'model'].map((end) => `${safe}.${end}`));
+    names.push(
+      ...['ndjson', 'block', 'parquet', 'proto', 'model', 'deep'].map((end) => `${safe}.${end}`),
+    );
     names.push(quarantineName(name));
   }
   return names;

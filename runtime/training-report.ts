@@ -50,6 +50,16 @@ export function renderDeep(counts: DeepCounts, { verdict, findings }: GateVerdic
   ];
   if (counts.badSteps > 0)
     lines.push(`${grouped(counts.badSteps)} steps had no finite loss and were left out`);
+  for (const [label, { skipped, staleSince }] of Object.entries(counts.freshness)) {
+    if (staleSince !== null) {
+      const since = new Date(staleSince).toISOString();
+      lines.push(
+        `${label} is stale since ${since}: its positives stopped coming, so nothing is learnt from it until one comes`,
+      );
+    }
+    if (skipped > 0)
+      lines.push(`${grouped(skipped)} stale labels of ${label} were not learnt from`);
+  }
   if (refused > 0) lines.push(`${grouped(refused)} look-ups found no room for a row of their own`);
   return lines;
 }

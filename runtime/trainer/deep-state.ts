@@ -3,6 +3,7 @@ import { Fault } from '../fault.ts';
 import type { DenseArrays } from './dense-weights.ts';
 import type { EmbeddingTable } from './embedding-table.ts';
 import { HourlySeries } from './hourly-series.ts';
+import type { FreshnessState } from './label-freshness.ts';
 import { LabelMetrics, LossSums } from './label-metrics.ts';
 import type { GateState } from './model-gates.ts';
 import { PendingScores, type PendingScoresData } from './pending-scores.ts';
@@ -57,6 +58,7 @@ export type DeepState = {
   readonly published: PublishedArrays | null;
   readonly gates: GateState;
   readonly labels: readonly LabelState[];
+  readonly freshness: readonly FreshnessState[];
   readonly pending: PendingScores;
 };
 
@@ -72,6 +74,7 @@ type StoredState = {
     readonly series: readonly (readonly [number, readonly number[]])[];
     readonly kinds: readonly (readonly [string, number])[];
   }[];
+  readonly freshness: readonly FreshnessState[];
   readonly pending: PendingScoresData;
   readonly tables: readonly StoredTable[];
 };
@@ -98,6 +101,7 @@ export function captureDeep(
       series: series.toJSON(),
       kinds: [...kinds],
     })),
+    freshness: state.freshness,
     pending: state.pending.toJSON(),
     tables: captured.map(({ stored: each }) => each),
   };
@@ -155,9 +159,9 @@ function stateOf(stored: StoredState, reader: ArrayReader, parameters: number): 
     state.kinds = new Map(label.kinds);
     return state;
   });
-  const { gates, progress } = stored;
+  const { gates, progress, freshness } = stored;
   const pending = PendingScores.from(stored.pending);
-  return { progress, dense, moments, published, gates, labels, pending };
+  return { progress, dense, moments, published, gates, labels, freshness, pending };
 }
 
 class ArrayReader {

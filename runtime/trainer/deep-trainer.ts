@@ -25,6 +25,7 @@ import { EmbeddingTable, type TableCounts } from './embedding-table.ts';
 import { BatchEncoder } from './encoded-batch.ts';
 import { FtrlTrainer, type ScoredLabel, type TrainerMetrics } from './ftrl-trainer.ts';
 import { headSlopes, type LabelSlope, probabilities } from './head-loss.ts';
+import { type FreshnessState, LabelFreshness } from './label-freshness.ts';
 import { keptScore } from './label-metrics.ts';
 import { servedScore } from './label-weights.ts';
 import { type GateVerdict, ModelGates, REFUSALS_MAX } from './model-gates.ts';
@@ -67,6 +68,7 @@ export type DeepCounts = {
   readonly publishes: number;
   readonly refusals: number;
   readonly tables: readonly TableCounts[];
+  readonly freshness: Readonly<Record<string, FreshnessState>>;
 };
 
 export class DeepTrainer {
@@ -80,6 +82,7 @@ export class DeepTrainer {
   readonly #moments: DenseMoments;
   readonly #gates: ModelGates;
   #labels: readonly LabelState[];
+  #freshness: LabelFreshness;
   #pending = new PendingScores();
   #published: Published | null = null;
   /** Rows of the next batch, and of each of their labels [rows, heads] what the baseline says. */
@@ -103,6 +106,7 @@ export class DeepTrainer {
     this.#moments = new DenseMoments(config.dense.length);
     this.#gates = new ModelGates(config.model.gates);
     this.#labels = config.labels.map(newLabelState);
+    this.#freshness = new LabelFreshness(config.labels.length);
     const labels = set.labels.filter(({ name }) => config.labels.includes(name));
     this.baseline = from?.baseline ?? new FtrlTrainer(trainerConfig({ ...set, labels }));
     const { parameters } = net;
@@ -122,6 +126,7 @@ export class DeepTrainer {
     this.#moments.numbers.set(state.moments);
     this.#gates.restore(state.gates);
     this.#labels = state.labels;
+    this.#freshness = new LabelFreshness(config.labels.length, state.freshness);
     this.#pending = state.pending;
     if (state.published === null) return;
     const moments = new DenseMoments(config.dense.length);
@@ -233,7 +238,18 @@ export class DeepTrainer {
   counts(): DeepCounts {
     const { steps, badSteps, loss, publishes, refusals } = this.#progress;
     const tables = this.#tables.map((table) => table.counts());
-    return { steps, badSteps, loss, publishes, refusals, tables };
+    const fresh = this.config.labels.map(
+      (label, i) => [label, this.#freshness.states[i]!] as const,
+    );
+    return {
+      steps,
+      badSteps,
+      loss,
+      publishes,
+      refusals,
+      tables,
+      freshness: Object.fromEntries(fresh),
+    };
   }
 
   /**
@@ -256,6 +272,7 @@ export class DeepTrainer {
       published,
       gates: this.#gates.toJSON(),
       labels: this.#labels,
+      freshness: this.#freshness.states,
       pending: this.#pending,
     };
     return captureDeep(state, this.#tables, full);
@@ -277,6 +294,10 @@ export class DeepTrainer {
     const heads = this.config.labels.length;
     const { slopes, loss } = headSlopes(this.config, rows, whole, {
       lateHeads: (row, head) => this.#beside[row * heads + head]!.heads,
+      heeds: ({ row, head, score, weight }) => {
+        const value = row.labels[this.config.labels[head]!]!.value ?? 0;
+        return this.#freshness.heed(head, { value, score, weight }, row.emitted);
+      },
       onLabel: (label) => this.#scored(label, this.#beside[label.index * heads + label.head]!),
     });
     this.#progress.loss = loss;

@@ -44,6 +44,8 @@ export function headSlopes(
     /** What the late heads of a label say, in the order of `headsOf`. */
     readonly lateHeads: (row: number, head: number) => readonly number[];
     readonly onLabel: (label: LabelSlope) => void;
+    /** Whether to learn from a label at all; default: yes. */
+    readonly heeds?: (label: LabelSlope) => boolean;
   },
 ): { readonly slopes: Float32Array; readonly loss: number } {
   const heads = config.labels.length;
@@ -62,7 +64,9 @@ export function headSlopes(
       for (const [step, each] of labelSteps(label, weighting, weights).entries()) {
         const { value } = each;
         const weight = each.weight / row.sampleRate;
-        more.onLabel({ row, index, head, step, score, value, weight });
+        const scored = { row, index, head, step, score, value, weight };
+        if (more.heeds?.(scored) === false) continue;
+        more.onLabel(scored);
         loss -= weight * (value === 1 ? Math.log(raw) : Math.log1p(-raw));
         const mean = weight / rows.length;
         if (config.model.heads.kind !== 'esmm' || head === 0) {

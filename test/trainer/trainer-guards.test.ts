@@ -1,0 +1,107 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { ModelPlan } from '../../compiler/model-plan.ts';
+import type { ExampleRow } from '../../runtime/example-row.ts';
+import { deepConfig } from '../../runtime/trainer/deep-config.ts';
+import { DeepTrainer } from '../../runtime/trainer/deep-trainer.ts';
+import { ModelGates } from '../../runtime/trainer/model-gates.ts';
+import { openDevice, type TensorDevice } from '../../runtime/trainer/tensor-device.ts';
+import { rng } from '../random.ts';
+import { MODEL, rowsOf, SET } from './deep-world.ts';
+
+let device: TensorDevice;
+beforeAll(async () => {
+  device = (await openDevice('wasm')).device!;
+});
+
+async function trained(
+  rows: readonly ExampleRow[],
+  more: Partial<ModelPlan> = {},
+): Promise<DeepTrainer> {
+  const config = deepConfig({ ...MODEL, ...more }, SET);
+  const trainer = new DeepTrainer({ config, set: SET, device });
+  for (const row of rows) {
+    if (!trainer.offer(row)) continue;
+    await trainer.step();
+    if (trainer.isPublishDue) await trainer.publish();
+  }
+  await trainer.step();
+  return trainer;
+}
+
+/** The same rows after their click stream dried up. */
+function withoutClicks(row: ExampleRow): ExampleRow {
+  const labels = Object.entries(row.labels).map(([name, label]) => [name, { ...label, value: 0 }]);
+  return { ...row, labels: Object.fromEntries(labels) };
+}
+
+describe('a label whose positives stop', () => {
+  it('is not learnt from any more, and is again once they come back', async () => {
+    const rows = rowsOf(4_000);
+    const cut = rows.length / 2;
+    const probe = rows.slice(0, 50);
+    const fresh = await trained(rows.slice(0, cut));
+    const before = await fresh.score(probe);
+    const dried = await trained([...rows.slice(0, cut), ...rows.slice(cut).map(withoutClicks)]);
+    const after = await dried.score(probe);
+    const mean = (scores: Float64Array) => scores.reduce((a, b) => a + b) / scores.length;
+    expect(mean(after)).toBeGreaterThan(mean(before) * 0.5);
+    const { clicked } = dried.counts().freshness;
+    expect(clicked!.staleSince).not.toBe(null);
+    expect(clicked!.skipped).toBeGreaterThan(1_000);
+
+    const back = await trained([
+      ...rows.slice(0, cut),
+      ...rows.slice(cut, cut + 1_000).map(withoutClicks),
+      ...rows.slice(cut + 1_000),
+    ]);
+    expect(back.counts().freshness.clicked!.staleSince).toBe(null);
+  });
+});
+
+describe('numbers that are none', () => {
+  it('a step whose loss is no number is left out; three in a row stop training', async () => {
+    const rows = rowsOf(400).filter(({ kind }) => kind === undefined);
+    const bad = rows.map((row) => ({ ...row, sampleRate: 0 }));
+    await expect(trained([...rows.slice(0, 64), ...bad])).rejects.toThrow(/3 steps in a row/);
+    const trainer = await trained([
+      ...rows.slice(0, 64),
+      ...bad.slice(0, 32),
+      ...rows.slice(96, 192),
+    ]);
+    expect(trainer.counts()).toMatchObject({ badSteps: 1, steps: 6 });
+    expect((await trainer.score(rows.slice(0, 5))).every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe('gates', () => {
+  const gate = { kind: 'ne', label: 'clicked', max: 1, baseline: true } as const;
+
+  function fed(gates: ModelGates, n: number, better: number, seed: number): ModelGates {
+    const random = rng(seed);
+    for (let i = 0; i < n; i++) {
+      const rate = random.chance(0.5) ? 0.3 : 0.05;
+      const value = Number(random.chance(rate));
+      const towards = (share: number) => 0.175 + (rate - 0.175) * share;
+      const scored = { score: towards(better), baseline: towards(0.5), value, weight: 1 };
+      gates.add('clicked', scored);
+    }
+    return gates;
+  }
+
+  it('wait for rows, pass a model better than the baseline, refuse a worse one', () => {
+    expect(fed(new ModelGates([gate]), 500, 1, 1).judge().verdict).toBe('waits');
+    expect(fed(new ModelGates([gate]), 4_000, 1, 1).judge().verdict).toBe('passed');
+    const refused = fed(new ModelGates([gate]), 4_000, -1, 1).judge();
+    expect(refused.verdict).toBe('failed');
+    expect(refused.findings[0]).toMatch(/^ne\(clicked\) is 1\.\d+, may be at most 0\.9\d+$/);
+  });
+
+  it('judge a failure again only by new rows, and go on from a snapshot alike', () => {
+    const gates = fed(new ModelGates([gate]), 4_000, -1, 1);
+    gates.judge();
+    expect(gates.judge().verdict).toBe('waits');
+    const restored = new ModelGates([gate]);
+    restored.restore(JSON.parse(JSON.stringify(fed(gates, 1_000, 1, 2).toJSON())));
+    expect(fed(gates, 2_000, 1, 3).judge()).toEqual(fed(restored, 2_000, 1, 3).judge());
+  });
+});
