@@ -99,14 +99,16 @@ export class EmbeddingTable {
     const { records } = this;
     const ints = records.ints[row >> records.shift]!;
     const base = (row & records.mask) * records.words;
-    ints[base + HITS] = ints[base + HITS]! + 1;
+    const hits = ints[base + HITS]! + 1;
+    ints[base + HITS] = hits;
     ints[base + LAST] = nowS;
     const stamp = ints[base + STAMP]!;
     if (stamp < this.batchCount && this.batchRows[stamp] === row) return stamp;
     if (ints[base + IMAGE] === 0) this.published.keep(row);
     const flags = ints[base + FLAGS]!;
     if ((flags & DIRTY) === 0) this.#addDirty(row);
-    ints[base + FLAGS] = flags | DIRTY | RECENT;
+    // An id seen once is the first to make room: most of those never come again.
+    ints[base + FLAGS] = flags | DIRTY | (hits > 1 ? RECENT : 0);
     if (this.batchCount === this.batchRows.length) this.batchRows = doubled(this.batchRows);
     ints[base + STAMP] = this.batchCount;
     this.batchRows[this.batchCount] = row;
@@ -246,7 +248,7 @@ export class EmbeddingTable {
     ints[base + ID_LO] = lo;
     ints[base + ID_HI] = hi;
     ints[base + HITS] = 0;
-    ints[base + FLAGS] = DIRTY | RECENT;
+    ints[base + FLAGS] = DIRTY;
     floats[base + SQUARES] = SQUARES_START;
     const weights = base + LINEAR + 2 * this.config.heads;
     floats.fill(0, base + LINEAR, weights);
