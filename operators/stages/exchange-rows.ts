@@ -32,6 +32,8 @@ export type Progress = {
   readonly watermark: number;
   /** The source has ended: it says nothing about what comes after its watermark. */
   readonly ended: boolean;
+  /** The source is silent, as far as a clock can tell: something to decide by, never to compute with. */
+  readonly idle: boolean;
 };
 
 /** Entries (from, from + n] of one link, and the producer's progress after them. `rows` null: none. */

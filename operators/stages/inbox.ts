@@ -20,6 +20,7 @@ import {
   type Upstream,
 } from './exchange-rows.ts';
 import { OrderedInput, type RowSpill } from './ordered-input.ts';
+import { NOTHING } from './outbox.ts';
 
 /** Entries of a link are missing: its upstream must send again from the cursor, or the log was cut too far. */
 export class ExchangeGap extends Error {}
@@ -57,12 +58,6 @@ export type InboxState = {
   readonly logOffset: number;
 };
 
-const UNKNOWN: Progress = {
-  frontier: Number.NEGATIVE_INFINITY,
-  watermark: Number.NEGATIVE_INFINITY,
-  ended: false,
-};
-
 export class Inbox {
   readonly inputs: readonly OrderedInput[];
   readonly #options: InboxOptions;
@@ -93,7 +88,7 @@ export class Inbox {
             index,
             isOwn,
             received: 0,
-            progress: UNKNOWN,
+            progress: NOTHING,
           };
           this.#links.push(link);
           return link;
@@ -184,7 +179,7 @@ export class Inbox {
     const links = this.#links.map((link, l): [string, [number, number, number, boolean]] => {
       const from = lowest.get(l);
       // What is read again says again how far its sender was; before that nobody may rely on it.
-      const { frontier, watermark, ended } = from === undefined ? link.progress : UNKNOWN;
+      const { frontier, watermark, ended } = from === undefined ? link.progress : NOTHING;
       return [linkName(link), [from ?? link.received, frontier, watermark, ended]];
     });
     const epochs: Record<string, number> = {};
@@ -201,7 +196,7 @@ export class Inbox {
       if (saved === undefined) continue;
       const [received, frontier, watermark, ended] = saved;
       link.received = received;
-      link.progress = { frontier, watermark, ended };
+      link.progress = { frontier, watermark, ended, idle: false };
     }
     for (const [name, epoch] of Object.entries(state.epochs)) {
       this.#epochs.set(name, [{ epoch, from: -1 }]);
@@ -243,8 +238,8 @@ export class Inbox {
     }
     // A parcel that is sent again may know less; what is behind the cursor says nothing new.
     if (to === link.received && section.frontier >= link.progress.frontier) {
-      const { frontier, watermark, ended } = section;
-      link.progress = { frontier, watermark, ended };
+      const { frontier, watermark, ended, idle } = section;
+      link.progress = { frontier, watermark, ended, idle };
     }
   }
 }

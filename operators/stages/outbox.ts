@@ -27,7 +27,13 @@ type OpenOutlet = Outlet & {
   readonly lanes: readonly Lane[];
   progress: Progress;
   /** By shard: what has been said. */
-  readonly told: Float64Array;
+  readonly told: Progress[];
+};
+
+/** Before anything was heard of a producer. */
+export const NOTHING: Progress = {
+  ...{ frontier: Number.NEGATIVE_INFINITY, watermark: Number.NEGATIVE_INFINITY },
+  ...{ ended: false, idle: false },
 };
 
 export class Outbox {
@@ -42,12 +48,8 @@ export class Outbox {
       this.#outlets.set(nameOf(outlet), {
         ...outlet,
         lanes: Array.from({ length: shards }, () => ({ sent: 0, waiting: [], waitingRows: 0 })),
-        progress: {
-          frontier: Number.NEGATIVE_INFINITY,
-          watermark: Number.NEGATIVE_INFINITY,
-          ended: false,
-        },
-        told: new Float64Array(shards).fill(Number.NEGATIVE_INFINITY),
+        progress: NOTHING,
+        told: new Array<Progress>(shards).fill(NOTHING),
       });
     }
   }
@@ -91,14 +93,16 @@ export class Outbox {
     for (const outlet of this.#outlets.values()) {
       const lane = outlet.lanes[shard];
       const { progress } = outlet;
-      if (lane.waitingRows === 0 && progress.frontier <= outlet.told[shard]) continue;
+      const told = outlet.told[shard];
+      const isNews = progress.frontier > told.frontier || progress.idle !== told.idle;
+      if (lane.waitingRows === 0 && !isNews) continue;
       const { channel, producer } = outlet;
       const rows = this.#joined(channel, lane.waiting);
       sections.push({ channel, producer, from: lane.sent, rows, ...progress });
       lane.sent += lane.waitingRows;
       lane.waiting = [];
       lane.waitingRows = 0;
-      outlet.told[shard] = progress.frontier;
+      outlet.told[shard] = progress;
     }
     return sections;
   }

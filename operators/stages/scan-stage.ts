@@ -53,6 +53,8 @@ export class ScanStage {
   readonly #scan: PartitionScan;
   readonly #slots: Slots;
   readonly #outlets: readonly PlacedOutlet[];
+  #idle = false;
+  #isOver = false;
 
   constructor(plan: Plan, exchange: ExchangePlan, options: ScanStageOptions) {
     const { stream, partition, shards, slabs, codegen = true, state = null } = options;
@@ -78,16 +80,24 @@ export class ScanStage {
 
   /** No more rows will come; `complete`: and the stream ends here for good, every wait elapses. */
   end(complete: boolean): void {
+    this.#isOver = true;
     const watermark = complete ? Number.POSITIVE_INFINITY : this.#scan.watermark;
     for (const outlet of this.#outlets) {
       const frontier = Number.POSITIVE_INFINITY;
-      this.#outbox.progress(outlet, { frontier, watermark, ended: true });
+      this.#outbox.progress(outlet, { frontier, watermark, ended: true, idle: false });
     }
   }
 
   /** A decision that is on record: from the next row on what is older than `time` is late. */
   floor(time: number): void {
     this.#scan.floor(time);
+    this.#tell();
+  }
+
+  /** Says whether the partition is silent: for whoever decides floors. */
+  idle(isIdle: boolean): void {
+    if (isIdle === this.#idle || this.#isOver) return;
+    this.#idle = isIdle;
     this.#tell();
   }
 
@@ -170,8 +180,9 @@ export class ScanStage {
 
   #tell(): void {
     const { watermark } = this.#scan;
+    const idle = this.#idle;
     for (const outlet of this.#outlets) {
-      this.#outbox.progress(outlet, { frontier: watermark, watermark, ended: false });
+      this.#outbox.progress(outlet, { frontier: watermark, watermark, ended: false, idle });
     }
   }
 }

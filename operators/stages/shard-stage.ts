@@ -15,7 +15,7 @@ import { assert } from '../assert.ts';
 import type { SlabSet } from '../slab.ts';
 import type { StateBudget } from '../state-budget.ts';
 import { EnrichNode } from './enrich-node.ts';
-import type { Parcel, Section, Upstream } from './exchange-rows.ts';
+import type { Parcel, Progress, Section, Upstream } from './exchange-rows.ts';
 import { HomeNode } from './home-node.ts';
 import { Inbox, type InboxState } from './inbox.ts';
 import { KeyspaceNode } from './keyspace-node.ts';
@@ -173,6 +173,24 @@ export class ShardStage {
     return frontier;
   }
 
+  /** How far the sources are that are neither silent nor over, as far as the shard has heard; infinity: there is none. */
+  activeSources(): number {
+    let frontier = Number.POSITIVE_INFINITY;
+    this.#eachSource((_, { ended, idle, frontier: at }) => {
+      if (!ended && !idle) frontier = Math.min(frontier, at);
+    });
+    return frontier;
+  }
+
+  /** Whether every partition of a stream is silent or over, as far as the shard has heard. */
+  isSilent(stream: number): boolean {
+    let isSilent = true;
+    this.#eachSource((of, { ended, idle }) => {
+      if (of === stream && !ended && !idle) isSilent = false;
+    });
+    return isSilent;
+  }
+
   /** By example set: everything emitted before it has been given. */
   emitted(): number[] {
     return this.#plan.examples.map(({ anchor }) => this.#applied[this.#home(anchor)]);
@@ -195,6 +213,14 @@ export class ShardStage {
     }));
   }
 
+  #eachSource(see: (stream: number, progress: Progress) => void): void {
+    for (const [index, { from }] of this.#exchange.channels.entries()) {
+      const [producer] = from;
+      if (producer.kind !== 'scan') continue;
+      for (const progress of this.#inbox.clocks(index)) see(producer.stream, progress);
+    }
+  }
+
   /** After a restart: what the node had sent to its own shard is read from the log before it sends more. */
   #hasReadOwn(node: number): boolean {
     const { shard } = this.#options;
@@ -213,7 +239,7 @@ export class ShardStage {
     );
     this.#applied[node] = frontier;
     for (const outlet of this.#outlets[node]) {
-      this.#outbox.progress(outlet, { frontier, watermark: frontier, ended: false });
+      this.#outbox.progress(outlet, { frontier, watermark: frontier, ended: false, idle: false });
     }
     this.#deliver();
     for (const output of outputs) {
@@ -305,7 +331,7 @@ export class ShardStage {
     for (const [node, frontier] of this.#applied.entries()) {
       if (frontier === Number.NEGATIVE_INFINITY) continue;
       for (const outlet of this.#outlets[node]) {
-        this.#outbox.progress(outlet, { frontier, watermark: frontier, ended: false });
+        this.#outbox.progress(outlet, { frontier, watermark: frontier, ended: false, idle: false });
       }
     }
   }

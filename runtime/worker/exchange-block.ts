@@ -4,7 +4,7 @@
  *   byte version; byte 0 scan or 1 shard, varints which (stream and partition, or shard); varint epoch; 32 bytes plan digest;
  *   varint sections, and for each:
  *     varints channel, producer, from; byte flags (1 ended, 2 the watermark is the frontier, 4 no row is late,
- *     8 ordinals); double frontier; the watermark; varint rows; where there are any: times, steps (where some are late, with
+ *     8 ordinals, 16 idle); double frontier; the watermark; varint rows; where there are any: times, steps (where some are late, with
  *     a byte a row), partitions, offsets, ordinals, then the columns as the channel's physical kinds say
  *
  *   f64: numbers; bool: a byte each; hash: low lanes, high lanes; text: lengths + 1 (0: null), bytes;
@@ -31,6 +31,7 @@ const ENDED = 1;
 const SAME_WATERMARK = 2;
 const NONE_LATE = 4;
 const ORDINALS = 8;
+const IDLE = 16;
 /** Marks a column; no packing has this number. */
 const LIKE_LANE = 255;
 
@@ -84,12 +85,13 @@ function readParcel(input: PackedReader, exchange: ExchangePlan): Parcel {
 }
 
 function writeSection({ channel, producer, from, rows, ...progress }: Section): void {
-  const { frontier, watermark, ended } = progress;
+  const { frontier, watermark, ended, idle } = progress;
   writer.varint(channel);
   writer.varint(producer);
   writer.varint(from);
   writer.byte(
     (ended ? ENDED : 0) |
+      (idle ? IDLE : 0) |
       (watermark === frontier ? SAME_WATERMARK : 0) |
       (rows === null || rows.step === rows.time ? NONE_LATE : 0) |
       (rows === null || rows.ordinal === null ? 0 : ORDINALS),
@@ -145,7 +147,8 @@ function readSection(input: PackedReader, exchange: ExchangePlan): Section {
     );
   }
   const rows = n === 0 ? null : readRows(input, n, flags, plan.physical);
-  return { channel, producer, from, frontier, watermark, ended: (flags & ENDED) !== 0, rows };
+  const state = { ended: (flags & ENDED) !== 0, idle: (flags & IDLE) !== 0 };
+  return { channel, producer, from, frontier, watermark, ...state, rows };
 }
 
 function readRows(

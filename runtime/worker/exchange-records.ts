@@ -38,7 +38,7 @@ function splitSections(sections: readonly Section[]): [Section[], Section[]] | n
   // How far the producer is holds only once all its entries are there.
   const nothing = { frontier: Number.NEGATIVE_INFINITY, watermark: Number.NEGATIVE_INFINITY };
   return [
-    [{ ...section, ...nothing, ended: false, rows: sliceExchange(rows, 0, half) }],
+    [{ ...section, ...nothing, ended: false, idle: false, rows: sliceExchange(rows, 0, half) }],
     [{ ...section, from: from + half, rows: sliceExchange(rows, half, rows.n) }],
   ];
 }

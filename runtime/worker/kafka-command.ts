@@ -113,6 +113,7 @@ export async function kafkaCommand(
     await operations.listen();
     const ended = await runWorker({
       ...{ cluster, app, topics, units, unitOf, stop, watch: operations, say: log },
+      isEnding: flags.untilEnd,
     });
     if (ended === 'done') out.print(`${app}: everything up to the end of the topics is out`);
     return STOPPED;

@@ -168,6 +168,21 @@ export class ShardedEngine implements LiveEngine {
     return sets;
   }
 
+  /** Says whether a source partition is silent: for whoever decides floors. */
+  idle(stream: number, partition: number, isIdle: boolean): void {
+    this.#source(stream, partition).scan.idle(isIdle);
+  }
+
+  /** How far the sources of all units are that are neither silent nor over, as far as the shard has heard. */
+  activeSources(): number {
+    return this.#shard.activeSources();
+  }
+
+  /** Whether every partition of a stream, in all units, is silent or over. */
+  isSilent(stream: number): boolean {
+    return this.#shard.isSilent(stream);
+  }
+
   /** Offset of the unit's exchange partition to read on from. */
   get exchangeNext(): number {
     return this.#shard.next;

@@ -16,10 +16,12 @@ export type ExchangeParts = {
 };
 
 export class UnitExchange {
+  readonly engine: ShardedEngine;
   readonly #parts: ExchangeParts;
   readonly #own: Partition;
 
   private constructor(parts: ExchangeParts) {
+    this.engine = parts.engine;
     this.#parts = parts;
     this.#own = { topic: parts.topic, partition: parts.unit };
   }

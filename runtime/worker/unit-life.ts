@@ -246,10 +246,10 @@ export class UnitLife {
   /** Partitions that have been at their end for a while are said to hold nobody up, as far as the others have come. */
   async #floorIdle(): Promise<void> {
     if (this.isReplaying) return;
-    const { cluster, outputs, plan } = this.parts;
+    const { cluster, outputs, plan, exchange } = this.parts;
     const now = cluster.now();
     const idle = new Set<LiveSource>();
-    let others = Number.POSITIVE_INFINITY;
+    let others = exchange?.engine.activeSources() ?? Number.POSITIVE_INFINITY;
     for (const source of this.parts.sources) {
       if (source.ended || source.isStatic) continue;
       if (!source.isCaughtUp()) this.#idleSince.delete(source);
@@ -257,6 +257,9 @@ export class UnitLife {
       const since = this.#idleSince.get(source);
       if (since !== undefined && now - since >= this.#paces.idleMs) idle.add(source);
       else others = Math.min(others, source.watermark());
+      for (const stream of source.scan.streams) {
+        exchange?.engine.idle(stream, source.of.partition, idle.has(source));
+      }
     }
     if (!Number.isFinite(others)) return;
     for (const source of idle) {
@@ -270,7 +273,11 @@ export class UnitLife {
   #isAwaited(source: LiveSource, idle: ReadonlySet<LiveSource>, plan: Plan): boolean {
     const awaited = new Set(plan.labels.flatMap(({ waitsFor }) => waitsFor));
     if (!source.scan.streams.some((stream) => awaited.has(stream))) return false;
-    const same = this.parts.sources.filter(({ scan }) => scan === source.scan);
+    const { exchange, sources } = this.parts;
+    if (exchange !== null) {
+      return source.scan.streams.every((stream) => exchange.engine.isSilent(stream));
+    }
+    const same = sources.filter(({ scan }) => scan === source.scan);
     return same.every((each) => idle.has(each) || each.ended);
   }
 

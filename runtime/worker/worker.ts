@@ -6,6 +6,7 @@ import { type Cluster, ClusterFault, type Membership } from '../cluster.ts';
 import { Fault } from '../fault.ts';
 import type { AppTopics } from './app-topics.ts';
 import type { UnitLife } from './unit-life.ts';
+import { readProgress } from './unit-progress.ts';
 import { type Recovered, recoverUnit, type UnitRequest } from './unit-recovery.ts';
 
 export type WorkerRequest = {
@@ -13,6 +14,8 @@ export type WorkerRequest = {
   readonly app: string;
   readonly topics: AppTopics;
   readonly units: number;
+  /** The topics are read to decided ends: there is an end. */
+  readonly isEnding: boolean;
   /** What a unit's life is made of. */
   readonly unitOf: (unit: number) => UnitRequest;
   /** Set to drain, leave and return. */
@@ -36,12 +39,14 @@ const PAUSE_FIRST_MS = 50;
 const PAUSE_MAX_MS = 5_000;
 /** How often a worker looks which units it has been given, ms. */
 const STANDBY_MS = 100;
+/** How often a worker that has done its own asks for the others, ms. */
+const ALL_OUT_EVERY_MS = 1_000;
 /** A life that lasted this long was not a failed start, ms. */
 const STEADY_MS = 30_000;
 
 /**
  * Lives the lives of all units it is given, side by side. Runs until asked to stop, or until everything up to the decided
- * ends is out of every unit that it has. Throws a Fault that no retry cures.
+ * ends is out of every unit. Throws a Fault that no retry cures.
  */
 export async function runWorker(request: WorkerRequest): Promise<'stopped' | 'done'> {
   const { cluster, app, topics, units, stop, say } = request;
@@ -52,8 +57,10 @@ export async function runWorker(request: WorkerRequest): Promise<'stopped' | 'do
   const seats = new Map<number, Seat>();
   const done = new Set<number>();
   const broken = { error: null as unknown };
+  let lookAt = 0;
   try {
     while (!stop.requested && broken.error === null) {
+      // A worker that has done its own stays to take over from others.
       const own = membership.units();
       for (const unit of own) {
         if (seats.has(unit) || done.has(unit)) continue;
@@ -69,7 +76,10 @@ export async function runWorker(request: WorkerRequest): Promise<'stopped' | 'do
           },
         );
       }
-      if (own.length > 0 && own.every((unit) => done.has(unit))) return 'done';
+      if (own.every((unit) => done.has(unit)) && cluster.now() >= lookAt) {
+        if (await isAllOut(request)) return 'done';
+        lookAt = cluster.now() + ALL_OUT_EVERY_MS;
+      }
       if (seats.size === 0) request.watch.onTurn();
       await cluster.sleep(STANDBY_MS);
     }
@@ -80,6 +90,22 @@ export async function runWorker(request: WorkerRequest): Promise<'stopped' | 'do
     stop.requested = true;
     await Promise.allSettled([...seats.values()].map(({ ended }) => ended));
     await membership.leave();
+  }
+}
+
+/** Whether every unit has said that it is done. */
+async function isAllOut({ cluster, topics, units, isEnding }: WorkerRequest): Promise<boolean> {
+  if (!isEnding) return false;
+  try {
+    for (let unit = 0; unit < units; unit++) {
+      const progress = await readProgress(cluster, { topic: topics.progress, partition: unit });
+      if (progress?.done !== true) return false;
+    }
+    return true;
+  } catch (error) {
+    // It will be looked at again.
+    if (error instanceof ClusterFault && error.effect !== 'fatal') return false;
+    throw error;
   }
 }
 

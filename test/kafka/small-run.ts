@@ -112,9 +112,10 @@ export function startWorkerAt(
     ...more,
   });
   const watch = { onLife: () => undefined, onFault: () => undefined, onTurn: () => undefined };
-  const ended = runWorker({ cluster, app, topics, units, unitOf, stop, watch, say }).finally(() =>
-    cluster.close(),
-  );
+  const ended = runWorker({
+    ...{ cluster, app, topics, units, unitOf, stop, watch, say },
+    isEnding: more.untilEnd ?? true,
+  }).finally(() => cluster.close());
   return { ended, stop, events };
 }
 

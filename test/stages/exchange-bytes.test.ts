@@ -70,6 +70,7 @@ function randomSection(random: Rng): Section {
     ...{ channel: 0, producer: random.below(3), from: random.below(2 ** 40), frontier },
     watermark: random.chance(0.5) ? frontier : Number.NEGATIVE_INFINITY,
     ended: random.chance(0.2),
+    idle: random.chance(0.2),
     rows: n === 0 ? null : randomRows(random, n),
   };
 }

@@ -100,7 +100,8 @@ describe('an inbox', () => {
       applied: exchange.nodes.map(() => Number.NEGATIVE_INFINITY),
     });
   const section = (from: number, n: number) => ({
-    ...{ channel: 0, producer: 0, from, frontier: from + n, watermark: from + n, ended: false },
+    ...{ channel: 0, producer: 0, from, frontier: from + n, watermark: from + n },
+    ...{ ended: false, idle: false },
     rows: {
       ...{ n, labelOnly: null, ordinal: null, partition: new Int32Array(n) },
       time: Float64Array.from({ length: n }, (_, i) => from + i),
