@@ -38,6 +38,8 @@ export type ScanNode = {
   readonly labelsLateMs: number | null;
   readonly aheadMs: number;
   readonly dedupMs: number | null;
+  /** Ids are compared over all partitions. Absent: within each. */
+  readonly dedupGlobal?: true;
   readonly holdMs: number;
   readonly malformedMax: number | null;
 };

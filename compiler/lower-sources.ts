@@ -31,6 +31,7 @@ export function scanOf(lowering: Lowering, name: string): NodeId {
       labelsLateMs: stream.labelsLateMs,
       aheadMs: stream.aheadMs,
       dedupMs: stream.dedupMs,
+      ...(stream.dedupGlobal && stream.idField !== null ? { dedupGlobal: true } : {}),
       holdMs: stream.holdMs,
       malformedMax: stream.malformedMax,
     });

@@ -43,6 +43,11 @@ export class Slots {
     return this.frame(frame).slots;
   }
 
+  /** The slot of an event's id as a hash: scan field `field`. */
+  id(frame: NodeId, name: string, field: number): number {
+    return this.slot(frame, 'id', () => ({ name, physical: 'hash', op: { kind: 'field', field } }));
+  }
+
   /** What an enrichment fills in so far. */
   enrichedBy(enrich: NodeId): EnrichPlan['fields'] {
     return this.gained.get(enrich) ?? [];

@@ -89,12 +89,15 @@ export function placeStreams(at: {
 }): readonly StreamPlan[] {
   const { graph, sources, slots } = at;
   const bases = sources.scans.map((id) =>
-    baseStream(graph.nodes[id] as ScanNode, sources, slots.of(id)),
+    baseStream(id, { node: graph.nodes[id] as ScanNode, sources, slots }),
   );
   return [...bases, ...sources.labelStreams.map((id) => labelStream(graph, id, slots))];
 }
 
-function baseStream(node: ScanNode, sources: Sources, slots: StreamPlan['slots']): StreamPlan {
+function baseStream(
+  id: NodeId,
+  { node, sources, slots }: { node: ScanNode; sources: Sources; slots: Slots },
+): StreamPlan {
   const scan = sources.topics.findIndex((topic) => topic.topic === node.topic);
   const fields = sources.topics[scan]!.fields;
   const find = (name: string | null) =>
@@ -103,16 +106,18 @@ function baseStream(node: ScanNode, sources: Sources, slots: StreamPlan['slots']
   const timeField = find(node.timeField);
   if (idField >= 0) fields[idField]!.hash = true;
   if (timeField >= 0) fields[timeField]!.value = true;
+  const dedupSlot = node.dedupGlobal ? slots.id(id, node.idField!, idField) : null;
   return {
     name: node.stream,
     kind: node.table ? 'table' : 'stream',
     scan,
     fields: node.fields.map((field) => find(field.name)),
-    slots,
+    slots: slots.of(id),
     idField,
     timeField,
     ...timing(node),
     dedupMs: node.dedupMs,
+    ...(dedupSlot === null ? {} : { dedupSlot }),
     malformedMax: node.malformedMax,
   };
 }

@@ -65,6 +65,8 @@ export type StreamPlan = {
   readonly labelsLateMs: number | null;
   readonly aheadMs: number;
   readonly dedupMs: number | null;
+  /** `dedup global`: hash slot of the id, compared over all partitions. Absent: within each partition only. */
+  readonly dedupSlot?: number;
   readonly holdMs: number;
   readonly malformedMax: number | null;
 };

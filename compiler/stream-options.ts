@@ -62,8 +62,6 @@ export function streamOptions(decl: StreamDecl | TableDecl, report: Report): Str
     if (seen.has(slot)) report.add(say.duplicateOption(option));
     else if (!isMeaningful(decl, name)) report.add(say.optionNotHere(option, owner(decl)));
     else takeOption(option, found, report);
-    if (slot === 'dedup global' && option.word?.text === 'global')
-      report.add(say.dedupPerPartition(option));
     seen.add(slot);
   }
   const labels = decl.options.find((o) => o.name.text === 'labels');

@@ -66,6 +66,8 @@ function verifyStream(plan: Plan, stream: StreamPlan, place: string): void {
   for (const field of [...stream.fields, stream.idField, stream.timeField]) {
     if (field !== -1) inRange(field, fields ?? [], `${place} field`);
   }
+  if (stream.dedupSlot !== undefined)
+    isKind(stream.slots, stream.dedupSlot, 'hash', `${place} dedup`);
   if (stream.idField >= 0) that(fields![stream.idField]!.hash, place, 'its id has no hash column');
   if (stream.timeField >= 0)
     that(fields![stream.timeField]!.value, place, 'its time has no column');

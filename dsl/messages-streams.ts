@@ -121,16 +121,6 @@ export function optionNotHere(option: StreamOption, owner: string): Diagnostic {
   );
 }
 
-/** Accepted, so that programs may say what they need, but not yet done. */
-export function dedupPerPartition(option: StreamOption): Diagnostic {
-  return warning(
-    'dedup-per-partition',
-    option.span,
-    '`dedup global` drops duplicates within each partition only, so far',
-    'partition the topic by the event id, then all copies meet in one partition',
-  );
-}
-
 export function labelsBelowLate(option: StreamOption): Diagnostic {
   return warning(
     'labels-below-late',

@@ -3,7 +3,7 @@
  *
  *   accept   scan decisions per partition (malformed, duplicate, late), then the stream's reorder buffer
  *   advance  everything with step time below the frontier, in step order:
- *            release -> enrich -> attribute labels -> look up and update -> emit
+ *            release -> drop copies of other partitions' events -> enrich -> attribute labels -> look up and update -> emit
  *
  * What it gives depends on the rows and their order per partition alone: never on how batches were cut, on how the
  * frontier moved, or on the number of shards.
@@ -19,6 +19,7 @@ import type { EmissionBatch } from './emission-batch.ts';
 import { Enrich } from './enrich.ts';
 import { FeatureStage, type StreamFrame } from './feature-stage.ts';
 import type { Frame } from './frame.ts';
+import { GlobalDedup } from './global-dedup.ts';
 import {
   type PartitionRows,
   PartitionScan,
@@ -58,6 +59,8 @@ export class Pipeline {
   readonly #slots: readonly Slots[];
   readonly #buffers: readonly ReorderBuffer[];
   readonly #partitions: readonly Map<number, Partition>[];
+  /** By stream; null: ids are compared within partitions. */
+  readonly #dedups: readonly (GlobalDedup | null)[];
   readonly #enrichments: readonly Enrich[];
   readonly #attribution: Attribution;
   readonly #features: FeatureStage;
@@ -80,6 +83,11 @@ export class Pipeline {
       return new ReorderBuffer(stream.slots.length, decoded, options.spill, this.#pool);
     });
     this.#partitions = plan.streams.map(() => new Map());
+    this.#dedups = plan.streams.map((stream) =>
+      stream.dedupSlot === undefined
+        ? null
+        : new GlobalDedup(stream, options.scanSlabs.open(`global-ids/${stream.name}`)),
+    );
     this.#enrichments = plan.enrichments.map((_, index) => new Enrich(plan, index, slabs));
     this.#attribution = new Attribution(plan, slabs);
     this.#features = new FeatureStage(plan, slabs, codegen, this.#pool, options.budget);
@@ -186,6 +194,11 @@ export class Pipeline {
     return this.#partition(stream, partition).scan.counts;
   }
 
+  /** Rows that scans accepted and that were copies of rows of other partitions. */
+  copiesDropped(stream: number): { readonly rows: number; readonly labelOnly: number } {
+    return this.#dedups[stream]?.dropped ?? { rows: 0, labelOnly: 0 };
+  }
+
   /** Forgets event ids that no row from `state` on can repeat; `state` is the earliest the partition may be read from. */
   forgetIds(stream: number, partition: number, state: ScanState): void {
     const { scan } = this.#partition(stream, partition);
@@ -253,7 +266,11 @@ export class Pipeline {
 
   #advanceTo(frontier: number): EmissionBatch[] {
     this.#pool.recycle();
-    const frames: (Frame | null)[] = this.#buffers.map((buffer) => buffer.release(frontier));
+    const frames: (Frame | null)[] = this.#buffers.map((buffer, stream) => {
+      const frame = buffer.release(frontier);
+      const dedup = this.#dedups[stream] ?? null;
+      return frame === null || dedup === null ? frame : dedup.keep(frame, frontier);
+    });
     const column = (stream: number, frame: Frame, slot: number) =>
       this.#slots[stream]!.column(frame, slot);
     for (const [index, enrich] of this.#enrichments.entries()) {

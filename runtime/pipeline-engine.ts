@@ -81,6 +81,10 @@ export class PipelineEngine implements LiveEngine {
       sum.duplicate += counts.duplicate;
       sum.malformed += counts.malformed;
     }
+    const copies = this.pipeline.copiesDropped(stream);
+    sum.accepted -= copies.rows;
+    sum.duplicate += copies.rows;
+    sum.lateForFeatures -= copies.labelOnly;
     return sum;
   }
 

@@ -141,6 +141,12 @@ class MemoryRun {
       sum.malformed += malformed;
       sum.lateForFeatures += lateForFeatures;
     }
+    this.#plan.streams.forEach(({ name }, stream) => {
+      const { rows, labelOnly } = this.#pipeline.copiesDropped(stream);
+      if (rows === 0) return;
+      counts[name]!.duplicate += rows;
+      counts[name]!.lateForFeatures -= labelOnly;
+    });
     const lines = Object.fromEntries(
       this.#plan.examples.map((example, i) => [example.name, this.#lines[i]!]),
     );

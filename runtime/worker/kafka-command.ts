@@ -22,6 +22,7 @@ import { ShardedEngine } from './sharded-engine.ts';
 import type { UnitRequest } from './unit-recovery.ts';
 import type { ValueFormat } from './value-decoder.ts';
 import { runWorker } from './worker.ts';
+import { workerLimits } from './worker-limits.ts';
 
 export type WorkerFlags = KafkaFlags & {
   readonly stateDir: string;
@@ -66,6 +67,7 @@ export async function kafkaCommand(
   }
   const log = (event: string, more: Readonly<Record<string, string | number>> = {}) =>
     out.error(JSON.stringify({ time: new Date().toISOString(), event, ...more }));
+  for (const message of workerLimits(plan, flags.units)) log('limit', { message });
   const { app, kafka } = kafkaConfig(flags, process.env, (message) => log('kafka', { message }));
   const formats = formatsOf(plan, flags);
   const folder = join(flags.stateDir, app);

@@ -64,7 +64,28 @@ export function scanStream(
     reached = Math.max(reached, scan.watermark);
   }
   events.sort((a, b) => a.step - b.step || a.partition - b.partition || a.offset - b.offset);
-  return { events, counts, reached };
+  if (!stream.dedupGlobal || stream.idField === null) return { events, counts, reached };
+  return { events: withoutCopies(stream, events, counts), counts, reached };
+}
+
+/** In step order over all partitions: of events of one id the first, as long as it can be remembered. */
+function withoutCopies(
+  { idField, lateMs, labelsLateMs, dedupMs }: LogicalStream,
+  events: readonly StreamEvent[],
+  counts: Counts,
+): StreamEvent[] {
+  const kept: StreamEvent[] = [];
+  for (const event of events) {
+    const id = event.fields.get(idField ?? '');
+    const since = event.step - Math.max(lateMs, labelsLateMs ?? 0, dedupMs ?? 0);
+    if (!kept.some((e) => e.fields.get(idField ?? '') === id && e.time >= since)) {
+      kept.push(event);
+      continue;
+    }
+    counts.duplicate++;
+    if (event.labelOnly) counts.lateForFeatures--;
+  }
+  return kept;
 }
 
 type Rows = {
