@@ -8,7 +8,7 @@ export function workerLimits(plan: Plan, units: number): readonly string[] {
   if (units > 1 && deduped.length > 0) {
     const names = deduped.map(({ name }) => name).join(', ');
     throw new UsageError(
-      `\`dedup global\` (${names}) needs all partitions in one place: run with --units 1, or partition the topic by the event id and leave \`global\` out`,
+      `\`dedup global\` (${names}) needs all partitions in one place: run with --shards 1, or partition the topic by the event id and leave \`global\` out`,
     );
   }
   return plan.examples.flatMap((set) => {
