@@ -1,4 +1,5 @@
 /** `millrace run PATH… --kafka HOST:PORT --app NAME`: one worker of an application. */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Plan } from '../../compiler/plan.ts';
 import { hasErrors } from '../../dsl/diagnostic.ts';
@@ -71,6 +72,7 @@ export async function kafkaCommand(
   const { app, kafka } = kafkaConfig(flags, process.env, (message) => log('kafka', { message }));
   const formats = formatsOf(plan, flags);
   const folder = join(flags.stateDir, app);
+  const stateOf = (unit: number) => join(folder, `unit-${unit}`);
   const lock = await FolderLock.take(folder);
   const cluster = new KafkaCluster(kafka);
   const operations = new Operations(plan, app, flags.httpPort, log);
@@ -90,11 +92,11 @@ export async function kafkaCommand(
     paces: flags,
     untilEnd: flags.untilEnd,
     complete: flags.complete,
-    folder: join(folder, `unit-${unit}`),
-    openStore: async (at) =>
+    openStore: async () =>
       flags.state === 'memory'
         ? new NoStore()
-        : openStateStore(at, (line) => log('state', { line })),
+        : openStateStore(stateOf(unit), (line) => log('state', { line })),
+    dropState: () => rm(stateOf(unit), { recursive: true, force: true }),
     makeEngine: (of, slabs, copies, shard) => {
       const sets = [...slabs.values()];
       const shared = {

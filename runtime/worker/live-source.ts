@@ -94,6 +94,7 @@ export class LiveSource {
 
   /** Records between here and the end of the log; null: not known yet. */
   lag(): number | null {
+    if (this.ended) return 0;
     const { end } = this.#parts.reader.position(this.of);
     return end === null ? null : Math.max(0, end - this.offset);
   }

@@ -2,7 +2,6 @@
  * The one way a unit comes to life, whatever happened before: fence, read what is committed, load the state, open the
  * sources where the state reads on. A first start is a recovery from nothing.
  */
-import { rm } from 'node:fs/promises';
 import type { Plan } from '../../compiler/plan.ts';
 import { ColdCopies } from '../../operators/cold-copies.ts';
 import {
@@ -48,9 +47,10 @@ export type UnitRequest = {
   readonly untilEnd: boolean;
   /** With `untilEnd`: the streams end there, so every wait elapses. */
   readonly complete: boolean;
-  /** The unit's local state; deleted when it cannot be used. */
-  readonly folder: string;
-  readonly openStore: (folder: string) => Promise<StateStore>;
+  /** The unit's local state. */
+  readonly openStore: () => Promise<StateStore>;
+  /** Deletes it: it cannot be used. */
+  readonly dropState: () => Promise<void>;
   readonly makeEngine: (
     plan: Plan,
     slabs: SlabSets,
@@ -319,9 +319,9 @@ async function loadState(
   progress: UnitProgress | null,
   closing: (() => Promise<void>)[],
 ): Promise<State> {
-  const { folder, openStore, plan, say, unit } = request;
+  const { openStore, dropState, plan, say, unit } = request;
   const open = async (): Promise<State> => {
-    const store = await openStore(folder);
+    const store = await openStore();
     const slabs = newSlabSets(1);
     const checkpoint = await restoreCheckpoint(store, slabs, plan.digest).catch(async (error) => {
       await store.close();
@@ -343,7 +343,7 @@ async function loadState(
     if (!(error instanceof Fault) || !UNUSABLE.has(error.kind)) throw error;
     // The log has everything: a state that cannot be used is one that is not there.
     say('state_dropped', { unit, reason: error.message });
-    await rm(folder, { recursive: true, force: true });
+    await dropState();
     state = await open();
   }
   closing.push(() => state.store.close());

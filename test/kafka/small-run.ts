@@ -1,5 +1,6 @@
 /** The small application on a real broker: its topics, its events, a worker in this process, what it wrote. */
 import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Plan } from '../../compiler/plan.ts';
@@ -84,12 +85,12 @@ export function startWorkerAt(
   plan: Plan,
   app: string,
   more: Partial<UnitRequest> = {},
+  folder = mkdtempSync(join(tmpdir(), 'millrace-worker-')),
 ): SmallWorker {
   const cluster = new KafkaCluster(settingsOf({ address }));
   const events: string[] = [];
   const stop = { requested: false };
   const units = more.units ?? 1;
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-worker-'));
   const topics = appTopics(app, plan);
   const say = (event: string, facts?: Readonly<Record<string, string | number>>) =>
     events.push(`${event} ${JSON.stringify(facts)}`);
@@ -99,8 +100,8 @@ export function startWorkerAt(
     fetchBytes: 8 << 20,
     untilEnd: true,
     complete: true,
-    folder: join(folder, `unit-${unit}`),
-    openStore: (at) => openStateStore(at, () => undefined),
+    openStore: () => openStateStore(join(folder, `unit-${unit}`), () => undefined),
+    dropState: () => rm(join(folder, `unit-${unit}`), { recursive: true, force: true }),
     makeEngine: (of, slabs, _, shard) => {
       const own = slabs.get('shard-0')!;
       const scanSlabs = slabs.get('scan')!;

@@ -5,9 +5,13 @@ import { startWorkerAt } from './small-run.ts';
 const [address, app, folder] = process.argv.slice(-3) as [string, string, string];
 const say = (event: string, facts: object = {}) =>
   process.stdout.write(`${Date.now()} ${event} ${JSON.stringify(facts)}\n`);
-const worker = startWorkerAt(address, smallPlan(), app, {
-  ...{ folder, say, untilEnd: false, complete: false },
-});
+const worker = startWorkerAt(
+  address,
+  smallPlan(),
+  app,
+  { say, untilEnd: false, complete: false },
+  folder,
+);
 process.on('SIGTERM', () => {
   worker.stop.requested = true;
 });

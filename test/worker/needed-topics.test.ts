@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { judgeTopic, neededTopics } from '../../runtime/worker/needed-topics.ts';
+import { smallPlan } from './small-app.ts';
+
+const sizes = { sourcePartitions: 6, examplePartitions: 1, replication: 3, units: 1 };
+const needed = neededTopics(smallPlan(), 'ads', sizes);
+const named = (name: string) => needed.find((topic) => topic.name === name)!;
+
+describe('topics that a program needs', () => {
+  it('are its sources, its sets, dead letters, progress and decisions', () => {
+    expect(needed.map(({ name, partitions }) => `${name} ${partitions}`).sort()).toEqual([
+      'ads.dead 1',
+      'ads.decisions 1',
+      'ads.plain 1',
+      'ads.progress 1',
+      'ads.shown 1',
+      'clks 6',
+      'imps 6',
+    ]);
+    expect(named('ads.progress').config).toEqual({
+      'cleanup.policy': 'compact',
+      'min.insync.replicas': '2',
+      'retention.ms': '-1',
+    });
+  });
+
+  const right = {
+    partitions: 1,
+    replication: 3,
+    config: { 'cleanup.policy': 'compact', 'min.insync.replicas': '2', 'retention.ms': '-1' },
+  };
+
+  it.each([
+    ['not there', null, 'missing', ''],
+    ['as it should be', right, 'right', ''],
+    ['more partitions than units', { ...right, partitions: 2 }, 'wrong', 'must have 1'],
+    [
+      'progress that is deleted after a week',
+      { ...right, config: { ...right.config, 'retention.ms': '604800000' } },
+      'wrong',
+      'retention.ms is 604800000, not -1',
+    ],
+    ['fewer replicas', { ...right, replication: 1 }, 'differs', '1 replicas, not 3'],
+  ])('%s', (_, found, state, remark) => {
+    const finding = judgeTopic(named('ads.progress'), found);
+    expect(finding.state).toBe(state);
+    expect(finding.remarks.join()).toContain(remark);
+  });
+
+  it('leave a source topic as large as it is', () => {
+    const found = { partitions: 64, replication: 3, config: { 'min.insync.replicas': '2' } };
+    expect(judgeTopic(named('imps'), found).state).toBe('right');
+  });
+});

@@ -1,0 +1,249 @@
+/**
+ * One seed: the real worker, some processes of it, over a simulated cluster, while events arrive. Processes are killed, stopped and
+ * started anew, with and without their disks; then the weather clears, one worker reads to the end, and what is committed
+ * must be what the engine gives over the same events and the same decisions.
+ */
+import type { Plan } from '../../../compiler/plan.ts';
+import { decodeBlock } from '../../../runtime/block-decode.ts';
+import { blockRow } from '../../../runtime/block-reader.ts';
+import type { ExampleRow } from '../../../runtime/example-row.ts';
+import { MemoryStore } from '../../../runtime/memory-store.ts';
+import { PipelineEngine } from '../../../runtime/pipeline-engine.ts';
+import { appTopics } from '../../../runtime/worker/app-topics.ts';
+import type { FloorDecision, UnitDecision } from '../../../runtime/worker/unit-decisions.ts';
+import { runWorker } from '../../../runtime/worker/worker.ts';
+import { type Rng, rng } from '../../random.ts';
+import type { Partition } from '../../run-in-memory.ts';
+import { expectedOf } from '../expected.ts';
+import { smallEvents, smallPlan } from '../small-app.ts';
+import { BrokerState } from './broker-state.ts';
+import { type Canary, SimulatedCluster } from './simulated-cluster.ts';
+import { SimulatedGroup } from './simulated-group.ts';
+import { SimulatedProcess, type Weather } from './simulated-process.ts';
+import { SlowStore } from './slow-store.ts';
+import { Timeline } from './timeline.ts';
+
+export type Outcome = {
+  /** What is wrong; null: nothing. */
+  readonly wrong: string | null;
+  readonly lives: number;
+  readonly kills: number;
+  readonly floors: number;
+};
+
+const APP = 'sim';
+const CHAOS_MS = 12_000;
+const CLEAR_MS = 120_000;
+const MARKERS_MS = 1_000;
+const SEATS = 2;
+const CLEAR: Weather = { loss: 0, delayMs: 1 };
+
+type Seat = { process: SimulatedProcess; store: MemoryStore };
+
+export async function simulate(seed: number, canary: Canary = 'none'): Promise<Outcome> {
+  const world = new World(seed, canary);
+  return world.run();
+}
+
+class World {
+  readonly #random: Rng;
+  readonly #canary: Canary;
+  readonly #timeline = new Timeline();
+  readonly #brokers = new BrokerState();
+  readonly #group = new SimulatedGroup(this.#timeline);
+  readonly #plan: Plan = PLAN;
+  readonly #events: readonly Partition[];
+  readonly #weather: Weather;
+  #lives = 0;
+  #kills = 0;
+  #names = 0;
+  #failed: unknown = null;
+
+  constructor(seed: number, canary: Canary) {
+    this.#random = rng(seed);
+    this.#canary = canary;
+    const partitions = 1 + this.#random.below(2);
+    this.#events = smallEvents(seed, 60 + this.#random.below(200), partitions);
+    this.#weather = {
+      loss: this.#random.pick([0, 0.02, 0.1]),
+      delayMs: this.#random.pick([1, 5, 30]),
+    };
+    const topics = appTopics(APP, this.#plan);
+    for (const { topic } of this.#plan.scans) this.#brokers.create(topic, partitions);
+    for (const topic of [topics.progress, topics.decisions, topics.dead, ...topics.examples]) {
+      this.#brokers.create(topic, 1);
+    }
+  }
+
+  async run(): Promise<Outcome> {
+    this.#feed();
+    const seats = Array.from({ length: SEATS }, () => this.#start(new MemoryStore()));
+    for (const at of this.#times(2 + this.#random.below(8))) {
+      this.#timeline.after(at, () => this.#disturb(this.#random.below(SEATS), seats));
+    }
+    const until = this.#timeline.now + CHAOS_MS;
+    await this.#timeline.run(() => this.#failed !== null, until);
+    for (const { process } of seats) process.kill();
+    if (this.#failed === null) await this.#finish(seats[0]!.store);
+    return {
+      wrong: this.#failed === null ? this.#difference() : `failed: ${textOf(this.#failed)}`,
+      lives: this.#lives,
+      kills: this.#kills,
+      floors: this.#floors().length,
+    };
+  }
+
+  /** Events arrive now and then, some partitions late and all at once. */
+  #feed(): void {
+    for (const { stream, partition, rows } of this.#events) {
+      const { scan } = this.#plan.streams.find(({ name }) => name === stream)!;
+      const to = { topic: this.#plan.scans[scan]!.topic, partition };
+      let at = this.#random.chance(0.2) ? CHAOS_MS / 2 : 0;
+      for (const row of rows) {
+        at += this.#random.chance(0.03) ? 1_500 * this.#random.next() : 40 * this.#random.next();
+        const value = Buffer.from(typeof row === 'string' ? row : JSON.stringify(row));
+        this.#timeline.after(Math.min(at, CHAOS_MS - 1), () => {
+          this.#brokers.append(to, [{ key: null, value }]);
+        });
+      }
+    }
+  }
+
+  #times(count: number): number[] {
+    return Array.from({ length: count }, () => this.#random.next() * CHAOS_MS);
+  }
+
+  #disturb(which: number, seats: Seat[]): void {
+    const seat = seats[which]!;
+    if (this.#random.chance(0.4)) {
+      seat.process.stop();
+      this.#timeline.after(6_000 * this.#random.next(), () => seat.process.resume());
+      return;
+    }
+    this.#kills++;
+    seat.process.kill();
+    const isDiskLost = this.#random.chance(0.3);
+    const store = isDiskLost ? new MemoryStore() : seat.store;
+    seats[which] = this.#start(store);
+  }
+
+  #start(store: MemoryStore): Seat {
+    const process = new SimulatedProcess(this.#timeline, this.#random, this.#weather);
+    this.#work(process, store, false).catch((error) => {
+      this.#failed ??= error;
+    });
+    return { process, store };
+  }
+
+  async #finish(store: MemoryStore): Promise<void> {
+    const process = new SimulatedProcess(this.#timeline, this.#random, CLEAR);
+    let ended = false;
+    this.#work(process, store, true).then(
+      () => {
+        ended = true;
+      },
+      (error) => {
+        this.#failed ??= error;
+      },
+    );
+    const isOver = () => ended || this.#failed !== null;
+    if (!(await this.#timeline.run(isOver, this.#timeline.now + CLEAR_MS))) {
+      this.#failed ??= new Error('the last worker does not come to its end');
+    }
+    // The markers of its last commit are on their way.
+    await this.#timeline.run(() => false, this.#timeline.now + MARKERS_MS);
+  }
+
+  #work(process: SimulatedProcess, store: MemoryStore, isLast: boolean): Promise<unknown> {
+    const name = `w${this.#names++}`;
+    const cluster = new SimulatedCluster({
+      ...{ brokers: this.#brokers, group: this.#group, process, name },
+      canary: isLast ? 'none' : this.#canary,
+    });
+    const plan = this.#plan;
+    let own: MemoryStore = store;
+    const topics = appTopics(APP, plan);
+    const say = () => undefined;
+    return runWorker({
+      ...{ cluster, app: APP, topics, units: 1, say },
+      stop: { requested: false },
+      watch: {
+        onLife: (_, life) => {
+          if (life !== null) this.#lives++;
+        },
+        onFault: () => undefined,
+        onTurn: () => undefined,
+      },
+      unitOf: (unit) => ({
+        ...{ app: APP, plan, topics, unit, units: 1, cluster, say },
+        formats: plan.scans.map(() => ({ kind: 'json' as const })),
+        fetchBytes: 1 << 20,
+        paces: { commitEveryMs: 120, checkpointEveryMs: 500, idleMs: 700, maxSkewMs: 20_000 },
+        untilEnd: isLast,
+        complete: isLast,
+        openStore: async () => new SlowStore(own, process),
+        dropState: async () => {
+          own = new MemoryStore();
+        },
+        makeEngine: (of, slabs) =>
+          new PipelineEngine(of, {
+            ...{ slabs: [slabs.get('shard-0')!], scanSlabs: slabs.get('scan')!, codegen: false },
+            ...{ spill: null, bufferBytesMax: Number.POSITIVE_INFINITY },
+          }),
+      }),
+    });
+  }
+
+  #committed(topic: string): Uint8Array[] {
+    return this.#brokers
+      .log({ topic, partition: 0 })
+      .filter(({ record, transaction }) => record !== null && transaction?.state === 'committed')
+      .map(({ record }) => record!.value!);
+  }
+
+  #floors(): FloorDecision[] {
+    const { decisions } = appTopics(APP, this.#plan);
+    return this.#committed(decisions)
+      .map((value): UnitDecision => JSON.parse(Buffer.from(value).toString()))
+      .filter((decision) => decision.kind === 'floor');
+  }
+
+  #difference(): string | null {
+    const expected = expectedOf(this.#plan, this.#events, {
+      complete: true,
+      floors: this.#floors(),
+    });
+    const topics = appTopics(APP, this.#plan);
+    let kept = 0;
+    for (const [set, topic] of topics.examples.entries()) {
+      const rows: ExampleRow[] = [];
+      for (const value of this.#committed(topic)) {
+        const block = decodeBlock(value.slice());
+        for (let row = 0; row < block.rows; row++) rows.push(blockRow(block, row));
+      }
+      const wanted = expected.rows[set]!.filter(isKept);
+      kept += wanted.length;
+      const at = wanted.findIndex((row, i) => textOf(row) !== textOf(rows[i]));
+      if (at >= 0 || rows.length !== wanted.length) {
+        const i = at < 0 ? wanted.length : at;
+        return `${topic}: ${rows.length} rows, expected ${wanted.length}; row ${i}\n  is       ${textOf(rows[i])}\n  expected ${textOf(wanted[i])}`;
+      }
+    }
+    const quarantined = expected.rows.flat().length - kept;
+    const dead = this.#committed(topics.dead).length;
+    const wantedDead = expected.late + expected.malformed + quarantined;
+    return dead === wantedDead ? null : `${dead} dead letters, expected ${wantedDead}`;
+  }
+}
+
+const PLAN = smallPlan();
+
+/** The small program's range check. */
+function isKept(row: ExampleRow): boolean {
+  return row.set !== 'shown' || Number(row.features.at(-1)) <= 9;
+}
+
+function textOf(value: unknown): string {
+  if (value instanceof Error) return value.stack ?? value.message;
+  return JSON.stringify(value) ?? 'nothing';
+}
