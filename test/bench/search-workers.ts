@@ -1,4 +1,4 @@
-/** `npm run search:workers -- --seeds N --from SEED`: the worker over a simulated cluster, seed after seed; stops at the first that fails. */
+/** `npm run search:workers -- --seeds N --from SEED --units U`: the worker over a simulated cluster, seed after seed; stops at the first that fails. */
 import { simulate } from '../worker/simulator/simulate.ts';
 
 const value = (name: string, otherwise: number) => {
@@ -7,11 +7,14 @@ const value = (name: string, otherwise: number) => {
 };
 const seeds = value('--seeds', 500);
 const from = value('--from', 0);
+const units = value('--units', 1);
 const sum = { lives: 0, kills: 0, floors: 0 };
 for (let seed = from; seed < from + seeds; seed++) {
-  const { wrong, lives, kills, floors } = await simulate(seed);
+  const { wrong, lives, kills, floors } = await simulate(seed, 'none', units);
   if (wrong !== null) {
-    process.stdout.write(`seed ${seed}: ${wrong}\n  again: --from ${seed} --seeds 1\n`);
+    process.stdout.write(
+      `seed ${seed}: ${wrong}\n  again: --from ${seed} --seeds 1 --units ${units}\n`,
+    );
     process.exit(1);
   }
   sum.lives += lives;

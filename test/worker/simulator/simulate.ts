@@ -10,6 +10,7 @@ import type { ExampleRow } from '../../../runtime/example-row.ts';
 import { MemoryStore } from '../../../runtime/memory-store.ts';
 import { PipelineEngine } from '../../../runtime/pipeline-engine.ts';
 import { appTopics } from '../../../runtime/worker/app-topics.ts';
+import { ShardedEngine } from '../../../runtime/worker/sharded-engine.ts';
 import type { FloorDecision, UnitDecision } from '../../../runtime/worker/unit-decisions.ts';
 import { runWorker } from '../../../runtime/worker/worker.ts';
 import { type Rng, rng } from '../../random.ts';
@@ -38,16 +39,18 @@ const MARKERS_MS = 1_000;
 const SEATS = 2;
 const CLEAR: Weather = { loss: 0, delayMs: 1 };
 
-type Seat = { process: SimulatedProcess; store: MemoryStore };
+type Seat = { process: SimulatedProcess; disk: Disk };
 
-export async function simulate(seed: number, canary: Canary = 'none'): Promise<Outcome> {
-  const world = new World(seed, canary);
+/** `units`: of the application; with several the exchange is between them. */
+export async function simulate(seed: number, canary: Canary = 'none', units = 1): Promise<Outcome> {
+  const world = new World(seed, canary, units);
   return world.run();
 }
 
 class World {
   readonly #random: Rng;
   readonly #canary: Canary;
+  readonly #units: number;
   readonly #timeline = new Timeline();
   readonly #brokers = new BrokerState();
   readonly #group = new SimulatedGroup(this.#timeline);
@@ -59,7 +62,8 @@ class World {
   #names = 0;
   #failed: unknown = null;
 
-  constructor(seed: number, canary: Canary) {
+  constructor(seed: number, canary: Canary, units: number) {
+    this.#units = units;
     this.#random = rng(seed);
     this.#canary = canary;
     const partitions = 1 + this.#random.below(2);
@@ -70,21 +74,22 @@ class World {
     };
     const topics = appTopics(APP, this.#plan);
     for (const { topic } of this.#plan.scans) this.#brokers.create(topic, partitions);
-    for (const topic of [topics.progress, topics.decisions, topics.dead, ...topics.examples]) {
-      this.#brokers.create(topic, 1);
+    for (const topic of [topics.dead, ...topics.examples]) this.#brokers.create(topic, 1);
+    for (const topic of [topics.progress, topics.decisions, topics.exchange]) {
+      this.#brokers.create(topic, units);
     }
   }
 
   async run(): Promise<Outcome> {
     this.#feed();
-    const seats = Array.from({ length: SEATS }, () => this.#start(new MemoryStore()));
+    const seats = Array.from({ length: SEATS }, () => this.#start(new Disk()));
     for (const at of this.#times(2 + this.#random.below(8))) {
       this.#timeline.after(at, () => this.#disturb(this.#random.below(SEATS), seats));
     }
     const until = this.#timeline.now + CHAOS_MS;
     await this.#timeline.run(() => this.#failed !== null, until);
     for (const { process } of seats) process.kill();
-    if (this.#failed === null) await this.#finish(seats[0]!.store);
+    if (this.#failed === null) await this.#finish(seats[0]!.disk);
     return {
       wrong: this.#failed === null ? this.#difference() : `failed: ${textOf(this.#failed)}`,
       lives: this.#lives,
@@ -123,22 +128,22 @@ class World {
     this.#kills++;
     seat.process.kill();
     const isDiskLost = this.#random.chance(0.3);
-    const store = isDiskLost ? new MemoryStore() : seat.store;
-    seats[which] = this.#start(store);
+    const disk = isDiskLost ? new Disk() : seat.disk;
+    seats[which] = this.#start(disk);
   }
 
-  #start(store: MemoryStore): Seat {
+  #start(disk: Disk): Seat {
     const process = new SimulatedProcess(this.#timeline, this.#random, this.#weather);
-    this.#work(process, store, false).catch((error) => {
+    this.#work(process, disk, false).catch((error) => {
       this.#failed ??= error;
     });
-    return { process, store };
+    return { process, disk };
   }
 
-  async #finish(store: MemoryStore): Promise<void> {
+  async #finish(disk: Disk): Promise<void> {
     const process = new SimulatedProcess(this.#timeline, this.#random, CLEAR);
     let ended = false;
-    this.#work(process, store, true).then(
+    this.#work(process, disk, true).then(
       () => {
         ended = true;
       },
@@ -154,18 +159,17 @@ class World {
     await this.#timeline.run(() => false, this.#timeline.now + MARKERS_MS);
   }
 
-  #work(process: SimulatedProcess, store: MemoryStore, isLast: boolean): Promise<unknown> {
+  #work(process: SimulatedProcess, disk: Disk, isLast: boolean): Promise<unknown> {
     const name = `w${this.#names++}`;
     const cluster = new SimulatedCluster({
       ...{ brokers: this.#brokers, group: this.#group, process, name },
       canary: isLast ? 'none' : this.#canary,
     });
     const plan = this.#plan;
-    let own: MemoryStore = store;
     const topics = appTopics(APP, plan);
     const say = () => undefined;
     return runWorker({
-      ...{ cluster, app: APP, topics, units: 1, say },
+      ...{ cluster, app: APP, topics, units: this.#units, isEnding: isLast, say },
       stop: { requested: false },
       watch: {
         onLife: (_, life) => {
@@ -175,35 +179,37 @@ class World {
         onTurn: () => undefined,
       },
       unitOf: (unit) => ({
-        ...{ app: APP, plan, topics, unit, units: 1, cluster, say },
+        ...{ app: APP, plan, topics, unit, units: this.#units, cluster, say },
         formats: plan.scans.map(() => ({ kind: 'json' as const })),
         fetchBytes: 1 << 20,
         paces: { commitEveryMs: 120, checkpointEveryMs: 500, idleMs: 700, maxSkewMs: 20_000 },
         untilEnd: isLast,
         complete: isLast,
-        openStore: async () => new SlowStore(own, process),
-        dropState: async () => {
-          own = new MemoryStore();
+        openStore: async () => new SlowStore(disk.of(unit), process),
+        dropState: async () => disk.drop(unit),
+        makeEngine: (of, slabs, _, shard) => {
+          const own = slabs.get('shard-0')!;
+          const scanSlabs = slabs.get('scan')!;
+          const shared = { scanSlabs, spill: null, bufferBytesMax: Number.POSITIVE_INFINITY };
+          return shard === null
+            ? new PipelineEngine(of, { ...shared, slabs: [own], codegen: false })
+            : new ShardedEngine(of, { ...shared, ...shard, slabs: own, budget: null });
         },
-        makeEngine: (of, slabs) =>
-          new PipelineEngine(of, {
-            ...{ slabs: [slabs.get('shard-0')!], scanSlabs: slabs.get('scan')!, codegen: false },
-            ...{ spill: null, bufferBytesMax: Number.POSITIVE_INFINITY },
-          }),
       }),
     });
   }
 
-  #committed(topic: string): Uint8Array[] {
+  #committed(topic: string, partition = 0): Uint8Array[] {
     return this.#brokers
-      .log({ topic, partition: 0 })
+      .log({ topic, partition })
       .filter(({ record, transaction }) => record !== null && transaction?.state === 'committed')
       .map(({ record }) => record!.value!);
   }
 
   #floors(): FloorDecision[] {
     const { decisions } = appTopics(APP, this.#plan);
-    return this.#committed(decisions)
+    return Array.from({ length: this.#units }, (_, unit) => this.#committed(decisions, unit))
+      .flat()
       .map((value): UnitDecision => JSON.parse(Buffer.from(value).toString()))
       .filter((decision) => decision.kind === 'floor');
   }
@@ -222,6 +228,8 @@ class World {
         for (let row = 0; row < block.rows; row++) rows.push(blockRow(block, row));
       }
       const wanted = expected.rows[set]!.filter(isKept);
+      // Units write side by side: only within one is there an order.
+      if (this.#units > 1) for (const each of [rows, wanted]) each.sort(byText);
       kept += wanted.length;
       const at = wanted.findIndex((row, i) => textOf(row) !== textOf(rows[i]));
       if (at >= 0 || rows.length !== wanted.length) {
@@ -236,11 +244,30 @@ class World {
   }
 }
 
+/** What survives a process: the state of each unit that lived on its machine. */
+class Disk {
+  readonly #stores = new Map<number, MemoryStore>();
+
+  of(unit: number): MemoryStore {
+    const store = this.#stores.get(unit) ?? new MemoryStore();
+    this.#stores.set(unit, store);
+    return store;
+  }
+
+  drop(unit: number): void {
+    this.#stores.delete(unit);
+  }
+}
+
 const PLAN = smallPlan();
 
 /** The small program's range check. */
 function isKept(row: ExampleRow): boolean {
   return row.set !== 'shown' || Number(row.features.at(-1)) <= 9;
+}
+
+function byText(a: ExampleRow, b: ExampleRow): number {
+  return textOf(a) < textOf(b) ? -1 : 1;
 }
 
 function textOf(value: unknown): string {
