@@ -28,6 +28,11 @@ export class CounterChains {
     );
   }
 
+  /** Words of busy sections and slices. */
+  get words(): number {
+    return this.sections.used + this.slices.used;
+  }
+
   /** What a record points to. */
   get refs(): readonly BlockRef[] {
     return this.quiet.flatMap(({ refs }, index) =>

@@ -188,7 +188,7 @@ export class KeyEviction implements Evictable {
     const record = slots.take();
     records.i32[record * 2] = lo;
     records.i32[record * 2 + 1] = hi;
-    table.insert(lo, hi, record);
+    table.insert(hi, record);
     const slot = slots.numberOf(record);
     if (slot >= this.#ages.length) this.#growAges(slot + 1);
     this.#setCopy(slot, ON_ITS_WAY);

@@ -1,7 +1,8 @@
 /**
  * Open addressing from a 64-bit hash to a word index in another slab, whose word 0 at that index holds the hash
  * (lo, hi). Entries are one word: (hi, index), so a probe compares half the hash before it goes to the record, and
- * going there also brings the record's first line into cache.
+ * going there also brings the record's first line into cache. The first slot is named by hi too: growing then reads
+ * no records, which lie anywhere.
  *
  * Root words: 32 capacity (entries, a power of two), 33 entries in use. Entries lie from ROOT_WORDS on; as nothing
  * else lives in the slab it grows in place.
@@ -38,9 +39,9 @@ export class KeyTable {
     return this.#table.f64[COUNT]!;
   }
 
-  /** The index in the slot where a hash of that low lane would be first: reading it ahead brings the slot into cache. */
-  peek(lo: number): number {
-    return this.#table.i32[(ROOT_WORDS + (lo & this.#mask)) * 2 + 1]!;
+  /** The index in the slot where a hash of that high lane would be first: reading it ahead brings the slot into cache. */
+  peek(hi: number): number {
+    return this.#table.i32[(ROOT_WORDS + (hi & this.#mask)) * 2 + 1]!;
   }
 
   /** The word index stored for the hash; 0: none. */
@@ -48,7 +49,7 @@ export class KeyTable {
     const entries = this.#table.i32;
     const records = this.#records.i32;
     const mask = this.#mask;
-    let slot = lo & mask;
+    let slot = hi & mask;
     for (;;) {
       const at = (ROOT_WORDS + slot) * 2;
       const record = entries[at + 1]!;
@@ -58,15 +59,15 @@ export class KeyTable {
     }
   }
 
-  /** Enters a record that `find` does not know yet. */
-  insert(lo: number, hi: number, record: number): void {
+  /** Enters a record of that high lane that `find` does not know yet. */
+  insert(hi: number, record: number): void {
     const table = this.#table;
     const count = table.f64[COUNT]! + 1;
     assert(count <= KEYS_MAX, `table ${table.name} holds more than ${KEYS_MAX} keys`);
     if (count > (this.#mask + 1) * 0.6) this.#grow();
     table.f64[COUNT] = count;
     table.dirty[0] = 1;
-    this.#place(lo, hi, record);
+    this.#place(hi, record);
   }
 
   /** Takes out a record that `find` knows, while its word 0 still holds the hash; those behind it move up. */
@@ -75,7 +76,7 @@ export class KeyTable {
     const entries = table.i32;
     const records = this.#records.i32;
     const mask = this.#mask;
-    let hole = lo & mask;
+    let hole = hi & mask;
     for (; ; hole = (hole + 1) & mask) {
       const at = (ROOT_WORDS + hole) * 2;
       const record = entries[at + 1]!;
@@ -86,7 +87,7 @@ export class KeyTable {
       const from = (ROOT_WORDS + slot) * 2;
       const record = entries[from + 1]!;
       if (record === 0) break;
-      const wanted = records[record * 2]! & mask;
+      const wanted = entries[from]! & mask;
       if (((slot - wanted) & mask) < ((slot - hole) & mask)) continue;
       entries[(ROOT_WORDS + hole) * 2] = entries[from]!;
       entries[(ROOT_WORDS + hole) * 2 + 1] = record;
@@ -100,10 +101,10 @@ export class KeyTable {
     table.dirty[0] = 1;
   }
 
-  #place(lo: number, hi: number, record: number): void {
+  #place(hi: number, record: number): void {
     const entries = this.#table.i32;
     const mask = this.#mask;
-    let slot = lo & mask;
+    let slot = hi & mask;
     while (entries[(ROOT_WORDS + slot) * 2 + 1] !== 0) slot = (slot + 1) & mask;
     const word = ROOT_WORDS + slot;
     entries[word * 2] = hi;
@@ -122,10 +123,6 @@ export class KeyTable {
     this.#mask = before * 2 - 1;
     table.f64[CAPACITY] = before * 2;
     table.dirty[0] = 1;
-    const records = this.#records.i32;
-    for (let i = 0; i < old.length; i += 2) {
-      const record = old[i + 1]!;
-      if (record !== 0) this.#place(records[record * 2]!, old[i]!, record);
-    }
+    for (let i = 0; i < old.length; i += 2) if (old[i + 1] !== 0) this.#place(old[i]!, old[i + 1]!);
   }
 }

@@ -44,7 +44,7 @@ const NO_HASHES = new Int32Array(0);
 /** Steps that go through the passes together: few enough that what they touch stays in the second-level cache. */
 const BLOCK_STEPS = 512;
 
-/** Words of records (2 MiB) below which they are taken to be in cache already. */
+/** Words of state (2 MiB) below which it is taken to be in cache already. */
 const CACHED_WORDS = 2 ** 18;
 
 export class Keyspace {
@@ -166,6 +166,7 @@ export class Keyspace {
     if (this.#found.length < n) this.#found = new Int32Array(Math.max(n, 4096));
     const records = this.#found;
     this.#readsAhead = this.#records.used > CACHED_WORDS;
+    const touches = this.#records.used + this.#chains.words > CACHED_WORDS;
     const participants = this.#participants;
     this.#kernel?.open({ steps, records, feedFrames, probeFrames, answers, participants });
     for (let from = 0; from < n; from += BLOCK_STEPS) {
@@ -173,7 +174,7 @@ export class Keyspace {
       if (this.#readsAhead) this.#readAhead(steps, keys, from, to);
       this.#resolve(steps, keys, from, to);
       this.#touch(steps, from, to);
-      if (this.#readsAhead) this.#kernel?.touch(from, to);
+      if (touches) this.#kernel?.touch(from, to);
       this.#kernel?.run(from, to);
     }
     for (const store of this.#stores) {
@@ -220,12 +221,12 @@ export class Keyspace {
   }
 
   /** Reads what `resolve` will, first every slot of the table, then every record there: the cache misses of each overlap. */
-  #readAhead(steps: Steps, { los }: StepKeys, from: number, to: number): void {
+  #readAhead(steps: Steps, { his }: StepKeys, from: number, to: number): void {
     const { participant, row } = steps;
     const found = this.#found;
     const table = this.#table;
     const { i32 } = this.#records;
-    for (let i = from; i < to; i++) found[i] = table.peek(los[participant[i]!]![row[i]!]!);
+    for (let i = from; i < to; i++) found[i] = table.peek(his[participant[i]!]![row[i]!]!);
     let sum = 0;
     for (let i = from; i < to; i++) sum += i32[found[i]! * 2]!;
     this.#touched[0] = sum;
@@ -282,7 +283,7 @@ export class Keyspace {
     records.i32[record * 2] = lo;
     records.i32[record * 2 + 1] = hi;
     for (const store of this.#stores) store.operator.init(record + store.offset);
-    this.#table.insert(lo, hi, record);
+    this.#table.insert(hi, record);
     this.#eviction?.entered(record);
     return record;
   }

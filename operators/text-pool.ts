@@ -88,7 +88,7 @@ export class TextPool {
     entries.i32[entry * 2 + 1] = hi;
     entries.i32[entry * 2 + 2] = length;
     entries.u8.set(text.bytes.subarray(text.start, text.end), (entry + 2) * 8);
-    this.#table.insert(lo, hi, entry);
+    this.#table.insert(hi, entry);
     return entry;
   }
 }

@@ -24,7 +24,7 @@ it('finds what was put in, through growth, colliding lanes and restores', () => 
       const record = records.bump(3);
       records.i32[record * 2] = lo;
       records.i32[record * 2 + 1] = hi;
-      table.insert(lo, hi, record);
+      table.insert(hi, record);
       model.set(`${lo},${hi}`, record);
     }
     if (i % 2500 !== 0) continue;
