@@ -2,22 +2,25 @@
  * One function for all counters of a keyspace. For a keyspace with one chain it reads like this:
  *
  *   for (let i = from; i < to; i++) {
- *     const q = records[i], r = row[i];
- *     switch (participant[i]) {
- *       case 0: {                                            // a feed
+ *     const q = records[i], j = row[i], who = participant[i];
+ *     switch (probe[who]) {
+ *       case 0: {                                            // looks up for probe 0
+ *         if (q > 0) { … go through the slices, or: o0[a0 + j] = f[e0 + 12] - f[e0 + 16]; }
+ *         else if (q === 0) o0[a0 + j] = 0;
+ *         break;
+ *       }
+ *     }
+ *     switch (feed[who]) {
+ *       case 0: {                                            // updates from feed 0
  *         if (q <= 0) break;
- *         const s = t0[r], x0 = v0[r];
- *         let e0 = N[(q + 1) << 1], p0 = e0 === 0 ? quiet0(q, s) : 0;
- *         const a0 = x0 === x0 ? Math.round(x0 * 1048576) : 0, l0 = R[p0 + 1] + a0;
- *         if (p0 !== 0 && l0 < … ) R[p0 + 1] = l0;           // the key is quiet and stays so
+ *         const s = t0[j], x0 = v0[j];
+ *         let e0 = n[(q + 1) << 1], p0 = e0 === 0 ? quiet0(q, s) : 0;
+ *         const a0 = x0 === x0 ? Math.round(x0 * 1048576) : 0, l0 = r[p0 + 1] + a0;
+ *         if (p0 !== 0 && l0 < … ) r[p0 + 1] = l0;           // the key is quiet and stays so
  *         else { … the same in the busy section e0 … }
  *         break;
  *       }
- *       case 1: {                                            // a look-up
- *         if (q > 0) { … go through the slices, or: o0[a0 + r] = F[e0 + 12] - F[e0 + 16]; }
- *         else if (q === 0) o0[a0 + r] = 0;
- *         break;
- *       }
+ *     }
  *
  * counter-codegen-steps.ts writes the cases, counter-codegen-quiet.ts and counter-codegen-slices.ts the functions they
  * call. Names in scope: R, N the records' numbers and int32s; F, I, D the busy sections' numbers, int32s and dirty bits;
@@ -47,6 +50,8 @@ type Generated = {
     chains: CounterChains,
     from: number,
     to: number,
+    feed: Int32Array,
+    probe: Int32Array,
     participant: Int32Array,
     row: Int32Array,
     records: Int32Array,
@@ -96,7 +101,21 @@ function rehearse(kernel: Generated, layout: CounterLayout, participants: Partic
   const outputs = layout.views.map(() => columns.output);
   const offsets = layout.views.flatMap((views) => views.map(() => 0));
   kernel.touch(chains, 0, n, records);
-  kernel.run(chains, 0, n, participant, row, records, times, masks, values, outputs, offsets);
+  kernel.run(
+    chains,
+    0,
+    n,
+    participants.feed,
+    participants.probe,
+    participant,
+    row,
+    records,
+    times,
+    masks,
+    values,
+    outputs,
+    offsets,
+  );
 }
 
 class GeneratedKernel implements CounterKernel {
@@ -137,11 +156,13 @@ class GeneratedKernel implements CounterKernel {
   }
 
   run(from: number, to: number): void {
-    const { steps, records } = this.#batch!;
+    const { steps, records, participants } = this.#batch!;
     this.#code.run(
       this.#chains,
       from,
       to,
+      participants.feed,
+      participants.probe,
       steps.participant,
       steps.row,
       records,
@@ -155,18 +176,13 @@ class GeneratedKernel implements CounterKernel {
 }
 
 /** The body of a function of (addWide) that answers the kernel. */
-function counterSource(layout: CounterLayout, participants: Participants): string {
+function counterSource(layout: CounterLayout, { firstPair }: Participants): string {
   const inputs = inputsOf(layout);
   const probes = layout.views.length;
+  const feeds = firstPair - probes;
   const offsets = layout.views.reduce((sum, views) => sum + views.length, 0);
-  const cases = Array.from(participants.feed, (feed, who) => {
-    const probe = participants.probe[who]!;
-    const lines = [
-      ...(probe < 0 ? [] : lookUpLines(layout, probe, participants.firstPair - probes + probe)),
-      ...(feed < 0 ? [] : updateLines(layout, feed, inputs)),
-    ];
-    return lines.length === 0 ? [] : [`case ${who}: {`, ...lines, 'break;', '}'];
-  });
+  const cases = (lines: readonly string[], who: number) =>
+    lines.length === 0 ? [] : [`case ${who}: {`, ...lines, 'break;', '}'];
   return [
     'let slices, sections, R, N, F, I, D;',
     ...layout.chains.map((_, index) => `let logs${index}, quiets${index};`),
@@ -183,18 +199,22 @@ function counterSource(layout: CounterLayout, participants: Participants): strin
       ...sliceFunctions(chain, index),
     ]),
     ...touchFunction(layout),
-    'function run(chains, from, to, participant, row, records, times, masks, values, outputs, offsets) {',
+    'function run(chains, from, to, feed, probe, participant, row, records, times, masks, values, outputs, offsets) {',
     'look(chains);',
     'const r = R, n = N; let f = F;',
-    ...list('t', participants.firstPair, 'times'),
+    ...list('t', firstPair, 'times'),
     ...list('m', inputs.masks.length, 'masks'),
     ...list('v', inputs.values.length, 'values'),
     ...list('o', probes, 'outputs'),
     ...list('a', offsets, 'offsets'),
     'for (let i = from; i < to; i++) {',
     'const q = records[i], j = row[i];',
-    'switch (participant[i]) {',
-    ...cases.flat(),
+    'const who = participant[i];',
+    'switch (probe[who]) {',
+    ...layout.views.flatMap((_, p) => cases(lookUpLines(layout, p, feeds + p), p)),
+    '}',
+    'switch (feed[who]) {',
+    ...Array.from({ length: feeds }, (_, f) => cases(updateLines(layout, f, inputs), f)).flat(),
     '}}}',
     'return { touch, run };',
   ].join('\n');
