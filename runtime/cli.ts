@@ -315,6 +315,7 @@ function addIngest(program: Command, out: Console, done: Done): void {
 
 type TrainOptions = {
   device: TrainFlags['device'];
+  slice?: string[];
   from: string;
   set?: string[];
   label?: string[];
@@ -354,11 +355,12 @@ function addTrainer(program: Command, out: Console, done: Done): void {
         .choices(['auto', ...DEVICES, 'none'])
         .default('auto'),
     )
+    .option('--slice <column>', "quality by a column's values; repeat for more", collect)
     .action(async (options: TrainOptions) => {
       const { trainCommand } = await import('./train-command.ts');
       const { from, set = [], label = [], weights = [], to = null, resume = false } = options;
-      const { device } = options;
-      const flags = { from, sets: set, labels: label, weights, to, resume, device };
+      const { device, slice: slices = [] } = options;
+      const flags = { from, sets: set, labels: label, weights, to, resume, device, slices };
       done(await trainCommand(flags, out));
     });
   program

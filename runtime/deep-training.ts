@@ -26,6 +26,8 @@ export type DeepTrainingOf = {
   readonly device: TensorDevice;
   /** Folder of its snapshots. */
   readonly folder: string;
+  /** Columns by whose values quality is measured too. */
+  readonly slices?: readonly string[];
   /** At least so long between two of them, ms, but for the last; default 10 s. */
   readonly saveEveryMs?: number;
 };
@@ -63,15 +65,15 @@ export class DeepTraining {
     resume: boolean,
     hooks: TrainingHooks = {},
   ): Promise<DeepTraining> {
-    const { model, set, device, planDigest, path, weighting } = of;
+    const { model, set, device, planDigest, path, weighting, slices = [] } = of;
     const config = deepConfig(model, set, weighting);
-    const identity = { planDigest, set: set.name, file: basename(path), model };
+    const identity = { planDigest, set: set.name, file: basename(path), model, slices };
     const { weightings } = config;
     const folder = await ModelFolder.open(of.folder, { ...identity, weightings }, resume);
     const from = folder.newest === null ? undefined : folder.read();
     return new DeepTraining(
       of,
-      { trainer: new DeepTrainer({ config, set, device }, from), folder },
+      { trainer: new DeepTrainer({ config, set, device, slices }, from), folder },
       hooks,
     );
   }
@@ -100,6 +102,9 @@ export class DeepTraining {
 
   /** After the last row: trains on what waits, judges, and writes a full snapshot. */
   async finish(): Promise<GateVerdict> {
+    const { newest } = this.#folder;
+    // Nothing came after a snapshot of the end: it stays as it is.
+    if (newest?.kind === 'full' && newest.rows === this.rows) return newest.gate;
     await this.trainer.step();
     return this.#publish(true);
   }

@@ -28,6 +28,8 @@ export type ModelIdentity = {
   readonly file: string;
   readonly model: ModelPlan;
   readonly weightings: readonly string[];
+  /** Columns by whose values it was measured. */
+  readonly slices: readonly string[];
 };
 
 export type SnapshotEntry = {
@@ -176,6 +178,9 @@ function checkIdentity(path: string, saved: ModelManifest, wanted: ModelIdentity
   }
   if (saved.weightings.join() !== wanted.weightings.join()) {
     differences.push(`its labels were weighed by ${saved.weightings.join(', ')}`);
+  }
+  if (saved.slices.join() !== wanted.slices.join()) {
+    differences.push(`it was measured by slices of ${saved.slices.join(', ') || 'nothing'}`);
   }
   if (differences.length === 0) return;
   throw new Fault(

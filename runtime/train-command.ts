@@ -18,7 +18,7 @@ import type { Weighting } from './trainer/label-weights.ts';
 import type { GateVerdict } from './trainer/model-gates.ts';
 import { type DeviceName, openDevice, type TensorDevice } from './trainer/tensor-device.ts';
 import { chooseWeighting, WEIGHTS, type WeightsName } from './trainer/weightings.ts';
-import { renderDeep, renderTraining } from './training-report.ts';
+import { renderDeep, renderSlices, renderTraining } from './training-report.ts';
 import { UsageError } from './usage-error.ts';
 
 export type TrainFlags = {
@@ -36,6 +36,8 @@ export type TrainFlags = {
   readonly resume: boolean;
   /** Where to train the deep model; `none`: the baseline alone. */
   readonly device: DeviceName | 'auto' | 'none';
+  /** Columns by whose values the deep model's quality is shown. */
+  readonly slices: readonly string[];
 };
 
 /** Trains, writes snapshots as it goes and at the end, prints the quality of each label. Throws UsageError, Fault. */
@@ -52,7 +54,7 @@ export async function trainCommand(flags: TrainFlags, out: Console): Promise<num
   for (const training of trainings) {
     const model = deep.get(training.set.name);
     if (device === null || model === undefined) await train(training, flags.resume, out);
-    else await trainDeep(training, { model, device, folder: flags.from }, flags.resume, out);
+    else await trainDeep(training, { model, device, flags }, out);
   }
   return 0;
 }
@@ -91,16 +93,16 @@ async function train(of: ExampleTraining, resume: boolean, out: Console): Promis
 
 async function trainDeep(
   of: ExampleTraining,
-  on: { readonly model: ModelPlan; readonly device: TensorDevice; readonly folder: string },
-  resume: boolean,
+  on: { readonly model: ModelPlan; readonly device: TensorDevice; readonly flags: TrainFlags },
   out: Console,
 ): Promise<void> {
   const { path, set, planDigest, weighting } = of;
-  const { model, device } = on;
-  const folder = modelFolder(on.folder, set.name);
-  const where = { path, set, planDigest, model, weighting, device, folder };
+  const { model, device, flags } = on;
+  const folder = modelFolder(flags.from, set.name);
+  const slices = flags.slices.filter((slice) => set.features.some(({ name }) => name === slice));
+  const where = { path, set, planDigest, model, weighting, device, folder, slices };
   let held: GateVerdict | null = null;
-  const training = await DeepTraining.open(where, resume, {
+  const training = await DeepTraining.open(where, flags.resume, {
     onPublish: (gate) => {
       held = gate.verdict === 'failed' ? gate : null;
     },
@@ -115,6 +117,7 @@ async function trainDeep(
   out.print(`\n${renderTraining(trainer.metrics()).join('\n')}\n`);
   out.print('The FTRL baseline on the same rows:');
   out.print(`\n${renderTraining(trainer.baseline.metrics()).join('\n')}\n`);
+  out.print(`${renderSlices(trainer.slices()).join('\n')}\n`);
   out.print(renderDeep(trainer.counts(), last).join('\n'));
   if (held !== null) out.error('The last snapshot failed its gates and is not published.');
 }
@@ -125,6 +128,8 @@ function trainingsOf(plan: Plan, manifest: Manifest, flags: TrainFlags): Example
   if (trainable.length === 0) throw new UsageError(`${flags.from} has no example set with a label`);
   checkNames('example set', flags.sets, trainable.map(nameOf));
   const sets = trainable.filter(({ name }) => flags.sets.length === 0 || flags.sets.includes(name));
+  const columns = sets.flatMap(({ features }) => features.map(({ name }) => name));
+  checkNames('column', flags.slices, [...new Set(columns)]);
   checkNames('label', flags.labels, [...new Set(sets.flatMap(labelsOf))]);
   const asked = flags.weights.map(parseWeights);
   checkNames('label', flatLabels(asked), [...new Set(sets.flatMap(labelsOf))]);

@@ -3,6 +3,7 @@ import type { DeepCounts } from './trainer/deep-trainer.ts';
 import type { TrainerMetrics } from './trainer/ftrl-trainer.ts';
 import type { MetricValues } from './trainer/label-metrics.ts';
 import type { GateVerdict } from './trainer/model-gates.ts';
+import type { SliceReport } from './trainer/slice-metrics.ts';
 
 /**
  * The quality of a trained model as lines: per label over all emissions (scored before trained on) and, where there are
@@ -62,6 +63,24 @@ export function renderDeep(counts: DeepCounts, { verdict, findings }: GateVerdic
   }
   if (refused > 0) lines.push(`${grouped(refused)} look-ups found no room for a row of their own`);
   return lines;
+}
+
+/** Slices shown of one label and column, those with most rows. */
+const SLICES_SHOWN = 8;
+
+/** Quality by slice, model beside baseline. */
+export function renderSlices(slices: readonly SliceReport[]): string[] {
+  const shown = new Map<string, number>();
+  const rows = slices.flatMap(({ label, column, value, ne, baselineNe, ...slice }) => {
+    const before = shown.get(`${label} ${column}`) ?? 0;
+    shown.set(`${label} ${column}`, before + 1);
+    if (before >= SLICES_SHOWN) return [];
+    const counts = [grouped(slice.rows), grouped(slice.observed)];
+    const figures = [fixed(ne), fixed(baselineNe), fixed(slice.calibration)];
+    return [[label, column, value, ...counts, ...figures]];
+  });
+  const head = ['label', 'slice', '', 'rows', 'positives', 'NE', 'baseline', 'calibration'];
+  return textTable([head, ...rows]);
 }
 
 function measure(name: string, values: MetricValues): string[] {

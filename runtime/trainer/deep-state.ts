@@ -7,6 +7,7 @@ import type { FreshnessState } from './label-freshness.ts';
 import { LabelMetrics, LossSums } from './label-metrics.ts';
 import type { GateState } from './model-gates.ts';
 import { PendingScores, type PendingScoresData } from './pending-scores.ts';
+import type { SliceState } from './slice-metrics.ts';
 import type { SnapshotArray, SnapshotContent } from './snapshot-file.ts';
 import { captureTable, fillTable, type StoredTable, TABLE_ARRAYS } from './table-snapshot.ts';
 
@@ -59,6 +60,7 @@ export type DeepState = {
   readonly gates: GateState;
   readonly labels: readonly LabelState[];
   readonly freshness: readonly FreshnessState[];
+  readonly slices: SliceState;
   readonly pending: PendingScores;
 };
 
@@ -75,6 +77,7 @@ type StoredState = {
     readonly kinds: readonly (readonly [string, number])[];
   }[];
   readonly freshness: readonly FreshnessState[];
+  readonly slices: SliceState;
   readonly pending: PendingScoresData;
   readonly tables: readonly StoredTable[];
 };
@@ -102,6 +105,7 @@ export function captureDeep(
       kinds: [...kinds],
     })),
     freshness: state.freshness,
+    slices: state.slices,
     pending: state.pending.toJSON(),
     tables: captured.map(({ stored: each }) => each),
   };
@@ -159,9 +163,9 @@ function stateOf(stored: StoredState, reader: ArrayReader, parameters: number): 
     state.kinds = new Map(label.kinds);
     return state;
   });
-  const { gates, progress, freshness } = stored;
+  const { gates, progress, freshness, slices } = stored;
   const pending = PendingScores.from(stored.pending);
-  return { progress, dense, moments, published, gates, labels, freshness, pending };
+  return { progress, dense, moments, published, gates, labels, freshness, slices, pending };
 }
 
 class ArrayReader {

@@ -10,13 +10,8 @@ import type { ExampleRow } from '../example-row.ts';
 import { Fault } from '../fault.ts';
 import type { DeepConfig } from './deep-config.ts';
 import { DeepNet } from './deep-net.ts';
-import {
-  captureDeep,
-  type LabelState,
-  newLabelState,
-  type Progress,
-  restoreDeep,
-} from './deep-state.ts';
+import { type Beside, DeepQuality } from './deep-quality.ts';
+import { captureDeep, type Progress, restoreDeep } from './deep-state.ts';
 import { type StepPlace, scoreBatch, trainStep } from './deep-step.ts';
 import { DenseMoments } from './dense-moments.ts';
 import { DenseWeights, readTensors, startingWeights } from './dense-weights.ts';
@@ -26,10 +21,9 @@ import { BatchEncoder } from './encoded-batch.ts';
 import { FtrlTrainer, type ScoredLabel, type TrainerMetrics } from './ftrl-trainer.ts';
 import { headSlopes, type LabelSlope, probabilities } from './head-loss.ts';
 import { type FreshnessState, LabelFreshness } from './label-freshness.ts';
-import { keptScore } from './label-metrics.ts';
 import { servedScore } from './label-weights.ts';
 import { type GateVerdict, ModelGates, REFUSALS_MAX } from './model-gates.ts';
-import { PendingScores } from './pending-scores.ts';
+import type { SliceReport } from './slice-metrics.ts';
 import type { SnapshotContent } from './snapshot-file.ts';
 import type { Tensor, TensorDevice } from './tensor-device.ts';
 import { trainerConfig } from './trainer-config.ts';
@@ -48,6 +42,8 @@ export type DeepModel = {
   readonly config: DeepConfig;
   readonly set: ExamplePlan;
   readonly device: TensorDevice;
+  /** Columns by whose values quality is measured, beside label age. */
+  readonly slices?: readonly string[];
 };
 
 /** What snapshot files hold: a full one and those after it, and the baseline as it was at the last. */
@@ -56,9 +52,6 @@ export type Restored = {
   readonly baseline: FtrlTrainer;
   readonly path: string;
 };
-
-/** What the baseline says of a label: its score, and its late heads'. */
-type Beside = { readonly score: number; readonly heads: readonly number[] };
 
 export type DeepCounts = {
   readonly steps: number;
@@ -81,15 +74,13 @@ export class DeepTrainer {
   readonly #weights: DenseWeights;
   readonly #moments: DenseMoments;
   readonly #gates: ModelGates;
-  #labels: readonly LabelState[];
+  readonly #quality: DeepQuality;
   #freshness: LabelFreshness;
-  #pending = new PendingScores();
   #published: Published | null = null;
   /** Rows of the next batch, and of each of their labels [rows, heads] what the baseline says. */
   #waiting: ExampleRow[] = [];
   #beside: Beside[] = [];
   #shown: ExampleRow[] = [];
-  #onScored: ((scored: ScoredLabel) => void) | null = null;
   #progress: Progress = {
     ...{ rows: 0, steps: 0, badSteps: 0, badInRow: 0, loss: 0, publishes: 0, refusals: 0 },
     ...{ reached: null, nextPublish: null },
@@ -105,7 +96,6 @@ export class DeepTrainer {
     this.#rows = new EmbeddingBatch(config, this.#tables);
     this.#moments = new DenseMoments(config.dense.length);
     this.#gates = new ModelGates(config.model.gates);
-    this.#labels = config.labels.map(newLabelState);
     this.#freshness = new LabelFreshness(config.labels.length);
     const labels = set.labels.filter(({ name }) => config.labels.includes(name));
     this.baseline = from?.baseline ?? new FtrlTrainer(trainerConfig({ ...set, labels }));
@@ -119,15 +109,15 @@ export class DeepTrainer {
       parameters,
       state?.dense ?? startingWeights(parameters, SEED),
     );
+    const sliced = { set, slices: of.slices ?? [] };
+    this.#quality = new DeepQuality(config.labels, sliced, state);
     const { width, model } = config;
     this.#place = { device, net, weights: this.#weights, width, rate: model.learnDense };
     if (state === null) return;
     this.#progress = state.progress;
     this.#moments.numbers.set(state.moments);
     this.#gates.restore(state.gates);
-    this.#labels = state.labels;
     this.#freshness = new LabelFreshness(config.labels.length, state.freshness);
-    this.#pending = state.pending;
     if (state.published === null) return;
     const moments = new DenseMoments(config.dense.length);
     moments.numbers.set(state.published.moments);
@@ -138,7 +128,7 @@ export class DeepTrainer {
 
   /** Hears of each label scored, as `FtrlTrainer.consume` tells it. */
   listen(onScored: (scored: ScoredLabel) => void): void {
-    this.#onScored = onScored;
+    this.#quality.onScored = onScored;
   }
 
   /** Takes one row; true: a batch is full, and `step` must come before the next row. */
@@ -150,7 +140,7 @@ export class DeepTrainer {
         beside[this.config.labels.indexOf(label)] = { score, heads: [...heads] };
     });
     if (row.kind === 'shown') this.#shown.push(row);
-    else if (row.kind === 'audit') this.#audit(row);
+    else if (row.kind === 'audit') this.#quality.audited(row);
     else {
       this.#waiting.push(row);
       this.#beside.push(...beside);
@@ -218,21 +208,12 @@ export class DeepTrainer {
   }
 
   metrics(): TrainerMetrics {
-    const { size, unmatched, dropped } = this.#pending;
-    const labels = this.#labels.map(({ emissions, audit, series, kinds }, head) => {
-      const report = {
-        emissions: emissions.values(),
-        audit: audit.values(),
-        series: series.points(),
-        kinds: Object.fromEntries(kinds),
-      };
-      return [this.config.labels[head]!, report] as const;
-    });
-    return {
-      rows: this.#progress.rows,
-      labels: Object.fromEntries(labels),
-      audits: { pending: size, unmatched, dropped },
-    };
+    return this.#quality.metrics(this.#progress.rows);
+  }
+
+  /** Quality by slice, of model and baseline. */
+  slices(): SliceReport[] {
+    return this.#quality.slices();
   }
 
   counts(): DeepCounts {
@@ -271,9 +252,8 @@ export class DeepTrainer {
       moments: this.#moments.numbers,
       published,
       gates: this.#gates.toJSON(),
-      labels: this.#labels,
       freshness: this.#freshness.states,
-      pending: this.#pending,
+      ...this.#quality.state(),
     };
     return captureDeep(state, this.#tables, full);
   }
@@ -304,15 +284,11 @@ export class DeepTrainer {
     return slopes;
   }
 
-  #scored({ row, head, step, score, value, weight }: LabelSlope, beside: Beside): void {
-    const { emissions, series, kinds } = this.#labels[head]!;
-    const label = this.config.labels[head]!;
-    const { kind } = row.labels[label]!;
-    if (step === 0) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
-    emissions.add(score, value, weight);
-    series.add(row.emitted, { score: keptScore(score), value, weight });
-    this.#gates.add(label, { score, baseline: beside.score, value, weight });
-    this.#onScored?.({ row, label, score, heads: beside.heads, value, weight, source: 'emission' });
+  #scored(label: LabelSlope, beside: Beside): void {
+    const { head, score, value, weight } = label;
+    const name = this.config.labels[head]!;
+    this.#gates.add(name, { score, baseline: beside.score, value, weight });
+    this.#quality.scored(label, beside);
   }
 
   async #scoreShown(): Promise<void> {
@@ -322,7 +298,7 @@ export class DeepTrainer {
     const scores = await this.#scoreWith(rows, this.#published, true);
     const heads = this.config.labels.length;
     for (const [i, row] of rows.entries()) {
-      this.#pending.put(pendingKey(row), [...scores.subarray(i * heads, (i + 1) * heads)]);
+      this.#quality.shown(row, [...scores.subarray(i * heads, (i + 1) * heads)]);
     }
   }
 
@@ -338,19 +314,6 @@ export class DeepTrainer {
     const raw = probabilities(this.config, whole);
     const { weightings } = this.config;
     return raw.map((score, i) => servedScore(weightings[i % weightings.length]!, score));
-  }
-
-  #audit(row: ExampleRow): void {
-    const scores = this.#pending.take(pendingKey(row));
-    if (scores === null) return;
-    for (const [head, label] of this.config.labels.entries()) {
-      const value = row.labels[label]?.value;
-      if (value === undefined || value === null) continue;
-      const score = scores[head]!;
-      const weight = 1 / row.sampleRate;
-      this.#labels[head]!.audit.add(score, value, weight);
-      this.#onScored?.({ row, label, score, value, weight, source: 'audit' });
-    }
   }
 
   #badStep(row: ExampleRow): void {
@@ -372,10 +335,6 @@ export class DeepTrainer {
     for (const table of this.#tables) table.published.publish();
     this.#progress.publishes++;
   }
-}
-
-function pendingKey({ set, id }: ExampleRow): string {
-  return `${set}\u0000${id}`;
 }
 
 function stopped({ findings }: GateVerdict): Fault {
