@@ -125,6 +125,8 @@ function attributeEssence(node: Node & { readonly kind: 'attribute' }, of: Of): 
   return [
     'attribute',
     OPERATOR_VERSIONS.attribute,
+    // Two labels may say the same; each has its own outcomes.
+    node.label,
     of(node.anchor),
     of(node.anchorId),
     of(node.event),

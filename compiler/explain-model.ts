@@ -46,6 +46,8 @@ export type Explanation = {
     readonly anchor: string;
     readonly event: string;
     readonly state: StateId;
+    /** Labels matched in the same rings. */
+    readonly sharesRings: readonly string[];
     readonly waitsFor: readonly string[];
     readonly place: string;
   }[];
@@ -110,6 +112,9 @@ export function explanation(
       anchor: plan.streams[label.anchor.stream]!.name,
       event: plan.streams[label.event.stream]!.name,
       state: label.state,
+      sharesRings: plan.labels
+        .filter((other) => other.rings === label.rings && other !== label)
+        .map(({ name }) => name),
       waitsFor: label.waitsFor.map((stream) => plan.streams[stream]!.name),
       place: placeOf(program.labels.find((one) => one.name === label.name)!.span),
     })),

@@ -95,10 +95,18 @@ function examplesText(set: Explanation['examples'][number]): string {
   return [head, ...checks].join('\n');
 }
 
+/** Of a label in an anchor's record (operators/emission-anchors.ts). */
+const LABEL_BYTES = 32;
+
 function labelText(label: Explanation['labels'][number]): string {
   return [
     `label ${label.name}  ${label.place}`,
     `  ${label.event} credited to ${label.anchor}; waits for ${label.waitsFor.join(', ')}; state ${label.state}`,
+    ...(label.sharesRings.length === 0
+      ? []
+      : [
+          `  one join with ${label.sharesRings.join(', ')}: shared rings, ${LABEL_BYTES} bytes more for each anchor that waits`,
+        ]),
   ].join('\n');
 }
 

@@ -36,10 +36,22 @@ export function placeEnrichments(at: At): readonly EnrichPlan[] {
 
 export function placeLabels(at: At): readonly LabelPlan[] {
   const placed: LabelPlan[] = [];
-  for (const id of at.sources.labels) placed.push(labelPlan(at, id, placed));
+  for (const id of at.sources.labels) {
+    const label = labelPlan(at, id, placed);
+    const first = placed.findIndex((other) => sameRings(other, label));
+    placed.push(first < 0 ? label : { ...label, rings: first });
+  }
   return placed;
 }
 
+/** Whether the same rows would lie in the rings of both, and the same events look for them. */
+function sameRings(a: LabelPlan, b: LabelPlan): boolean {
+  const shape = ({ anchor, event, routes }: LabelPlan) =>
+    JSON.stringify([anchor, event, routes.map(({ withinMs: _, ...keys }) => keys)]);
+  return shape(a) === shape(b);
+}
+
+/** `parents`: the labels placed before it. */
 function labelPlan(at: At, id: NodeId, parents: readonly LabelPlan[]): LabelPlan {
   const { graph, sources, slots, names } = at;
   const node = graph.nodes[id] as AttributeNode;
@@ -67,6 +79,7 @@ function labelPlan(at: At, id: NodeId, parents: readonly LabelPlan[]): LabelPlan
     },
     event: { stream: sources.stream.get(event.frame)!, mask: maskOf(at, event) },
     routes,
+    rings: parents.length,
     credit: node.credit,
     unless,
     labelStream: sources.stream.get(id) ?? -1,

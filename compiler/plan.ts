@@ -145,6 +145,11 @@ export type LabelPlan = {
   };
   readonly event: { readonly stream: number; readonly mask: number | null };
   readonly routes: readonly LabelRoutePlan[];
+  /**
+   * Whose rings it is matched in: the first label (index) with the same anchors, events and keys. Such labels differ in their
+   * windows, credit or refunds alone, and are matched in one pass over rings kept for the longest window.
+   */
+  readonly rings: number;
   readonly credit: 'last' | 'first' | 'every';
   readonly unless: {
     readonly stream: number;

@@ -201,6 +201,12 @@ function verifyLabel(
   isMask(anchor, label.anchor.mask, `${place} anchor`);
   isKind(anchor, label.anchor.id, 'hash', `${place} anchor id`);
   isMask(event, label.event.mask, `${place} event`);
+  const rings = plan.labels[label.rings];
+  that(
+    label.rings <= index && rings?.routes.length === label.routes.length,
+    place,
+    'its rings are those of no label before it',
+  );
   for (const route of label.routes) {
     isKind(event, route.eventKey, 'hash', `${place} event key`);
     if (route.of !== null) that(route.of < index, place, 'a parent comes after it');

@@ -17,19 +17,32 @@ export type Carry = {
   readonly parentPhysical: readonly (readonly Physical[])[];
 };
 
-/** For each label of the plan. */
+/** For each label of the plan, by itself. */
 export function carries(plan: Plan): Carry[] {
-  const slots = plan.labels.map((label) => new Set(ownAnchorSlots(plan, label)));
+  return carriesOf(plan, (label) => [label]);
+}
+
+/** For each label of the plan what all that share its rings carry together. */
+export function sharedCarries(plan: Plan): Carry[] {
+  return carriesOf(plan, ({ rings }) => plan.labels.filter((other) => other.rings === rings));
+}
+
+function carriesOf(plan: Plan, sharing: (label: LabelPlan) => readonly LabelPlan[]): Carry[] {
+  const slots = plan.labels.map(
+    (label) => new Set(sharing(label).flatMap((each) => ownAnchorSlots(plan, each))),
+  );
   // Children come after their parents: walking back hands each child's needs on to its parents.
   for (let l = plan.labels.length - 1; l >= 0; l--) {
     for (const route of plan.labels[l].routes) {
       if (route.of === null) continue;
-      for (const slot of slots[l]) slots[route.of].add(slot);
+      for (const parent of sharing(plan.labels[route.of])) {
+        for (const slot of slots[l]) slots[plan.labels.indexOf(parent)].add(slot);
+      }
     }
   }
   return plan.labels.map((label, l) => {
     const anchorSlots = [...slots[l]].sort((a, b) => a - b);
-    const parentSlots = label.routes.map((route) => ownParentSlots(plan, label, route.of));
+    const parentSlots = label.routes.map((route) => ownParentSlots(plan, sharing(label), route.of));
     return {
       anchorSlots,
       anchorPhysical: anchorSlots.map(
@@ -51,11 +64,13 @@ function ownAnchorSlots(plan: Plan, label: LabelPlan): number[] {
   );
 }
 
-function ownParentSlots(plan: Plan, label: LabelPlan, parent: number | null): number[] {
-  if (parent === null || label.labelStream < 0) return [];
-  const slots = plan.streams[label.labelStream].slots.flatMap(({ op }) =>
-    op.kind === 'parent' && op.label === parent ? [op.slot] : [],
-  );
+function ownParentSlots(plan: Plan, labels: readonly LabelPlan[], parent: number | null): number[] {
+  const slots = labels.flatMap(({ labelStream }) => {
+    if (parent === null || labelStream < 0) return [];
+    return plan.streams[labelStream].slots.flatMap(({ op }) =>
+      op.kind === 'parent' && op.label === parent ? [op.slot] : [],
+    );
+  });
   return [...new Set(slots)].sort((a, b) => a - b);
 }
 

@@ -1,6 +1,7 @@
 /**
- * One label: its events against its routes, in order, over one batch. A route takes the rows of its ring and the events
- * still unmatched in step order, ring rows first at equal times; the first route with any candidate has the event.
+ * A label, or several that differ in windows and credit alone: its events against its routes, in order, over one batch. A
+ * route takes the rows of its ring and the events in step order, ring rows first at equal times; the first route with any
+ * candidate has the event. Labels side by side share rings and pass: an event is looked for once for each, in one ring.
  */
 import type { LabelPlan, Plan } from '../compiler/plan.ts';
 import { finish, output } from './answers.ts';
@@ -27,21 +28,22 @@ export type Accepted = {
 };
 
 export class AttributionLevel {
-  readonly #label: LabelPlan;
+  readonly #labels: readonly LabelPlan[];
   readonly #carry: Carry;
   readonly #rings: readonly RouteRing[];
-  readonly #slots: Plan['streams'][number]['slots'];
+  readonly #streams: Plan['streams'];
 
-  constructor(plan: Plan, label: LabelPlan, carry: Carry, slabs: readonly SlabSet[]) {
-    this.#label = label;
+  /** `labels`: those that share rings; the first one names their state. `carry`: of all of them. */
+  constructor(plan: Plan, labels: readonly LabelPlan[], carry: Carry, slabs: readonly SlabSet[]) {
+    const [label] = labels;
+    this.#labels = labels;
     this.#carry = carry;
-    this.#slots = label.labelStream < 0 ? [] : plan.streams[label.labelStream].slots;
+    this.#streams = plan.streams;
     const latenessMs = plan.streams[label.event.stream].labelsLateMs ?? 0;
     this.#rings = label.routes.map(
       (route, r) =>
         new RouteRing(slabs, `label/${label.state}/${r}`, {
-          withinMs: route.withinMs,
-          credit: label.credit,
+          withinMs: Math.max(...labels.map(({ routes }) => routes[r].withinMs)),
           chained: route.of !== null,
           latenessMs,
           physical: [...carry.anchorPhysical, ...carry.parentPhysical[r]],
@@ -53,21 +55,32 @@ export class AttributionLevel {
     for (const ring of this.#rings) ring.expire(frontier);
   }
 
-  /** `rings`: what enters each route's ring in this batch, null for nothing. */
-  run(event: Frame | null, rings: readonly (RingRows | null)[], column: ColumnOf): Accepted {
-    const { stream, mask } = this.#label.event;
-    const found = new Found(this.#carry);
-    let pending =
-      event === null ? new Int32Array(0) : rowsOf(event.n, maskOf(event, stream, mask, column));
+  /** `rings`: what enters each route's ring in this batch, null for nothing. Gives each label's, in their order. */
+  run(
+    event: Frame | null,
+    rings: readonly (RingRows | null)[],
+    column: ColumnOf,
+  ): readonly Accepted[] {
+    const [{ event: source, routes }] = this.#labels;
+    const rows =
+      event === null
+        ? new Int32Array(0)
+        : rowsOf(event.n, maskOf(event, source.stream, source.mask, column));
+    const matches = this.#labels.map(
+      (label): Matches => ({
+        label,
+        found: new Found(this.#carry),
+        matched: new Uint8Array(rows.length),
+      }),
+    );
     this.#rings.forEach((ring, r) => {
-      const key =
-        event === null ? null : hashOf(column(stream, event, this.#label.routes[r].eventKey));
-      pending = route({ ring, r, rows: rings[r], event, key, pending }, found);
+      const key = event === null ? null : hashOf(column(source.stream, event, routes[r].eventKey));
+      matchRoute({ ring, r, entering: rings[r], event, key, rows }, matches);
     });
-    return this.#accepted(event, found, column);
+    return matches.map(({ label, found }) => this.#accepted(label, event, found, column));
   }
 
-  #accepted(event: Frame | null, found: Found, column: ColumnOf): Accepted {
+  #accepted(label: LabelPlan, event: Frame | null, found: Found, column: ColumnOf): Accepted {
     const { n } = found;
     const order = found.order();
     const put = (builder: RowBuilder) =>
@@ -77,8 +90,7 @@ export class AttributionLevel {
     const eventRow = order === null ? rows : rows.map((_, i) => found.eventRow[order[i]]);
     const carried = found.carried.map(put);
     const accepted = { n, eventRow, anchors, carried };
-    if (event === null || n === 0 || this.#label.labelStream < 0)
-      return { ...accepted, frame: null };
+    if (event === null || n === 0 || label.labelStream < 0) return { ...accepted, frame: null };
     const parents = found.parents.map((builders) => builders.map(put));
     const labelOnly = event.labelOnly;
     const frame = new Frame({
@@ -88,12 +100,13 @@ export class AttributionLevel {
       labelOnly: labelOnly === null ? null : Uint8Array.from(eventRow, (row) => labelOnly[row]),
       partition: Int32Array.from(eventRow, (row) => event.partition[row]),
       offset: Float64Array.from(eventRow, (row) => event.offset[row]),
-      columns: this.#columns(event, { eventRow, carried, parents }, column),
+      columns: this.#columns(label, event, { eventRow, carried, parents }, column),
     });
     return { ...accepted, frame };
   }
 
   #columns(
+    label: LabelPlan,
     event: Frame,
     rows: {
       eventRow: Int32Array;
@@ -102,14 +115,14 @@ export class AttributionLevel {
     },
     column: ColumnOf,
   ): (Column | undefined)[] {
-    return this.#slots.map(({ op, physical }) => {
+    return this.#streams[label.labelStream].slots.map(({ op, physical }) => {
       switch (op.kind) {
         case 'event':
-          return takeRows(column(this.#label.event.stream, event, op.slot), rows.eventRow);
+          return takeRows(column(label.event.stream, event, op.slot), rows.eventRow);
         case 'anchor':
           return rows.carried[this.#carry.anchorSlots.indexOf(op.slot)];
         case 'parent': {
-          const r = this.#label.routes.findIndex((route) => route.of === op.label);
+          const r = label.routes.findIndex((route) => route.of === op.label);
           // No route of this level leads to that parent: the rows came another way.
           if (r < 0) return finish(output(physical, rows.eventRow.length));
           return rows.parents[r][this.#carry.parentSlots[r].indexOf(op.slot)];
@@ -121,31 +134,45 @@ export class AttributionLevel {
   }
 }
 
-/** Matches one route; gives the events it had no candidate for. */
-function route(
+/** What one of the labels found so far; `matched` by place in the batch's event rows. */
+type Matches = {
+  readonly label: LabelPlan;
+  readonly found: Found;
+  readonly matched: Uint8Array;
+};
+
+/** Matches one route: the events that each label has no candidate for yet. */
+function matchRoute(
   at: {
     ring: RouteRing;
     r: number;
-    rows: RingRows | null;
+    entering: RingRows | null;
     event: Frame | null;
     key: HashColumn | null;
-    pending: Int32Array;
+    rows: Int32Array;
   },
-  found: Found,
-): Int32Array {
-  const { ring, rows, event, key, pending } = at;
+  matches: readonly Matches[],
+): void {
+  const { ring, r, entering, event, key, rows } = at;
   let put = 0;
-  let unmatched = 0;
-  for (let p = 0; event !== null && key !== null && p < pending.length; p++) {
-    const row = pending[p];
-    for (; rows !== null && put < rows.n && rows.step[put] <= event.step[row]; put++)
-      ring.put(rows, put);
-    const candidates = ring.match(key.lo[row], key.hi[row], event.time[row]);
-    if (candidates.length === 0) pending[unmatched++] = row;
-    else found.add(ring, at.r, { row, hi: key.hi[row], candidates });
+  for (let p = 0; event !== null && key !== null && p < rows.length; p++) {
+    const row = rows[p];
+    for (; entering !== null && put < entering.n && entering.step[put] <= event.step[row]; put++)
+      ring.put(entering, put);
+    for (const { label, found, matched } of matches) {
+      if (matched[p] === 1) continue;
+      const { withinMs } = label.routes[r];
+      const { credit } = label;
+      const candidates = ring.match(key.lo[row], key.hi[row], event.time[row], {
+        withinMs,
+        credit,
+      });
+      if (candidates.length === 0) continue;
+      matched[p] = 1;
+      found.add(ring, r, { row, hi: key.hi[row], candidates });
+    }
   }
-  for (; rows !== null && put < rows.n; put++) ring.put(rows, put);
-  return pending.subarray(0, unmatched);
+  for (; entering !== null && put < entering.n; put++) ring.put(entering, put);
 }
 
 /** Matches in the order in which routes find them. */

@@ -27,8 +27,6 @@ export type RingRows = {
 
 export class RouteRing {
   readonly codec: RowCodec;
-  readonly #withinMs: number;
-  readonly #credit: LabelPlan['credit'];
   readonly #chained: boolean;
   readonly #shards: readonly SegmentRows[];
   readonly #found: number[] = [];
@@ -37,8 +35,8 @@ export class RouteRing {
     slabs: readonly SlabSet[],
     name: string,
     options: {
+      /** The longest that is asked for. */
       withinMs: number;
-      credit: LabelPlan['credit'];
       chained: boolean;
       /** How much older than its step time an event may be: rows are kept that much longer. */
       latenessMs: number;
@@ -46,8 +44,6 @@ export class RouteRing {
     },
   ) {
     this.codec = new RowCodec(options.physical);
-    this.#withinMs = options.withinMs;
-    this.#credit = options.credit;
     this.#chained = options.chained;
     const retentionMs = options.withinMs + options.latenessMs;
     this.#shards = slabs.map((set) => new SegmentRows(set, name, retentionMs));
@@ -80,23 +76,28 @@ export class RouteRing {
 
   /**
    * Payload addresses (in the key's shard) that an event of own time `time` is credited to, oldest first: own time in
-   * [time - within, time]. Newest means greatest own time, then latest in step order. With credit `every` an anchor
+   * [time - within, time], by the label's credit. Newest means greatest own time, then latest in step order. With credit `every` an anchor
    * counts once, by its newest row. The list is reused by the next call.
    */
-  match(lo: number, hi: number, time: number): readonly number[] {
+  match(
+    lo: number,
+    hi: number,
+    time: number,
+    { withinMs, credit }: { readonly withinMs: number; readonly credit: LabelPlan['credit'] },
+  ): readonly number[] {
     const found = this.#found;
     found.length = 0;
     if (lo === 0 && hi === 0) return found;
     const store = this.shard(hi);
-    const from = time - this.#withinMs;
-    if (this.#credit === 'every') {
+    const from = time - withinMs;
+    if (credit === 'every') {
       store.all({ lo, hi, from, to: time }, found);
       if (this.#chained) keepNewestOfEachAnchor(store, found);
       found.reverse();
       return found;
     }
     const at =
-      this.#credit === 'last' ? store.newest(lo, hi, from, time) : store.oldest(lo, hi, from, time);
+      credit === 'last' ? store.newest(lo, hi, from, time) : store.oldest(lo, hi, from, time);
     if (at !== 0) found.push(at);
     return found;
   }

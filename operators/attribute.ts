@@ -14,8 +14,8 @@
  *
  * A key's state lives on the shard of its hash; here all shards are in one process and a row just picks its shard.
  */
-import type { LabelRoutePlan, Plan } from '../compiler/plan.ts';
-import { type Carry, carries } from './attribute-carry.ts';
+import type { LabelPlan, LabelRoutePlan, Plan } from '../compiler/plan.ts';
+import { type Carry, sharedCarries } from './attribute-carry.ts';
 import { type Accepted, AttributionLevel } from './attribute-level.ts';
 import { Outcomes } from './attribute-outcomes.ts';
 import { Refunds } from './attribute-refund.ts';
@@ -34,15 +34,16 @@ export type AttributionResult = {
 export class Attribution {
   readonly #plan: Plan;
   readonly #carries: readonly Carry[];
-  readonly #levels: readonly AttributionLevel[];
+  /** By the label that names the rings; null: it uses another's. */
+  readonly #levels: readonly (AttributionLevel | null)[];
   readonly #refunds: readonly (Refunds | null)[];
 
   /** `slabs`: one set a shard. */
   constructor(plan: Plan, slabs: readonly SlabSet[]) {
     this.#plan = plan;
-    this.#carries = carries(plan);
-    this.#levels = plan.labels.map(
-      (label, l) => new AttributionLevel(plan, label, this.#carries[l], slabs),
+    this.#carries = sharedCarries(plan);
+    this.#levels = plan.labels.map(({ rings }, l) =>
+      rings === l ? new AttributionLevel(plan, sharers(plan, l), this.#carries[l], slabs) : null,
     );
     this.#refunds = plan.labels.map((label) =>
       label.unless === null ? null : new Refunds(plan, label, label.unless, slabs),
@@ -55,10 +56,17 @@ export class Attribution {
     const outcomes: Outcomes[] = [];
     const accepted: Accepted[] = [];
     this.#plan.labels.forEach((label, l) => {
-      const rings = label.routes.map((route) => this.#ring(l, route, { frames, accepted }, column));
-      const event = frames[label.event.stream];
-      const rows = this.#levels[l].run(event, rings, column);
-      accepted.push(rows);
+      const level = this.#levels[l];
+      if (level !== null) {
+        const rings = label.routes.map((route) =>
+          this.#ring(l, route, { frames, accepted }, column),
+        );
+        const all = level.run(frames[label.event.stream], rings, column);
+        for (const [i, each] of sharers(this.#plan, l).entries()) {
+          accepted[this.#plan.labels.indexOf(each)] = all[i];
+        }
+      }
+      const rows = accepted[l];
       if (label.labelStream >= 0) out[label.labelStream] = rows.frame;
       outcomes.push(this.#outcomes(l, rows, frames, column));
     });
@@ -67,7 +75,7 @@ export class Attribution {
 
   /** Frees what no row at a step time >= `frontier` can match. Call after each batch. */
   expire(frontier: number): void {
-    for (const level of this.#levels) level.expire(frontier);
+    for (const level of this.#levels) level?.expire(frontier);
     for (const refunds of this.#refunds) refunds?.expire(frontier);
   }
 
@@ -149,4 +157,9 @@ export class Attribution {
       ],
     };
   }
+}
+
+/** The labels matched in the rings of label `l`, itself first. */
+function sharers(plan: Plan, l: number): readonly LabelPlan[] {
+  return plan.labels.filter(({ rings }) => rings === l);
 }

@@ -61,7 +61,7 @@ export class RouteNode implements StageNode {
       parentSlots: [all.parentSlots[r]],
       parentPhysical: [all.parentPhysical[r]],
     };
-    this.#level = new AttributionLevel(plan, this.#label, this.#carry, [slabs]);
+    this.#level = new AttributionLevel(plan, [this.#label], this.#carry, [slabs]);
     this.#column = columnsOf(slots);
     this.#ring = ring;
     this.#event = event;
@@ -71,7 +71,7 @@ export class RouteNode implements StageNode {
   run(inputs: NodeInputs, frontier: number): readonly StageOutput[] {
     const events = inputs.rows(this.#event.index);
     const event = events === null ? null : frameOf(this.#parts.plan, this.#event.plan, events);
-    const accepted = this.#level.run(event, [this.#ringRows(inputs)], this.#column);
+    const [accepted] = this.#level.run(event, [this.#ringRows(inputs)], this.#column);
     this.#level.expire(frontier);
     if (event !== null) this.#send(event, accepted);
     return [];

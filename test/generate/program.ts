@@ -105,7 +105,23 @@ function labelsOf(random: Rng): GeneratedLabel[] {
       horizonMs: MS[v],
     });
   }
+  if (random.chance(0.5)) labels.push(besideOf(random, random.pick(labels), clicked.horizonMs));
   return labels;
+}
+
+/** The same label with other windows and another credit: they share a join. */
+function besideOf(random: Rng, label: GeneratedLabel, clickedMs: number): GeneratedLabel {
+  let horizonMs = 0;
+  const line = label.line
+    .replace(`label ${label.name}`, `label ${label.name}_too`)
+    .replace(/ credit \w+/, '')
+    .replace(/(\d+m?s) of (\w+)/g, (_, _duration, parent) => {
+      const duration = random.pick(Object.keys(MS));
+      horizonMs = Math.max(horizonMs, MS[duration] + (parent === 'clicked' ? clickedMs : 0));
+      return `${duration} of ${parent}`;
+    })
+    .replace(/(?= unless|$)/, random.pick(['', ' credit first', ' credit every']));
+  return { name: `${label.name}_too`, line, horizonMs };
 }
 
 function boughtLabel(

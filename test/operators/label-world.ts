@@ -88,6 +88,7 @@ export function adPlan(choice: Choice): Plan {
     anchor,
     event: { stream: CLICK, mask: 2 },
     routes: [{ withinMs: choice.click.withinMs, of: null, eventKey: 0, targetKey: 0 }],
+    rings: 0,
     credit: choice.click.credit,
     unless: null,
     labelStream: CLICKED,
@@ -104,6 +105,7 @@ export function adPlan(choice: Choice): Plan {
       ...(ofClicked === null ? [] : [{ withinMs: ofClicked, of: 0, eventKey: 0, targetKey: 0 }]),
       ...(ofAnchor === null ? [] : [{ withinMs: ofAnchor, of: null, eventKey: 0, targetKey: 1 }]),
     ],
+    rings: 1,
     credit: choice.buy.credit,
     unless:
       unlessMs === null
