@@ -150,14 +150,16 @@ export class BatchStore {
     };
   }
 
+  /** Columns all have one shape: readers of them are compiled once. */
   #column(spec: FieldSpec, f: number, n: number, bytes: Uint8Array): DecodedColumn {
-    const column: { value?: Column; hash?: HashColumn } = {};
-    if (spec.value) column.value = this.#value(spec, f, n, bytes);
-    if (spec.hash) {
-      const at = this.hashAt[f]!;
-      column.hash = { kind: 'hash', lo: this.#ints(at, n), hi: this.#ints(at + this.capacity, n) };
-    }
-    return column;
+    const value = spec.value ? this.#value(spec, f, n, bytes) : undefined;
+    const hash = spec.hash ? this.#hash(f, n) : undefined;
+    return { value, hash };
+  }
+
+  #hash(f: number, n: number): HashColumn {
+    const at = this.hashAt[f]!;
+    return { kind: 'hash', lo: this.#ints(at, n), hi: this.#ints(at + this.capacity, n) };
   }
 
   #value(spec: FieldSpec, f: number, n: number, bytes: Uint8Array): Column {

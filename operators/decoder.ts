@@ -8,7 +8,10 @@ export const BATCH_ROWS_MAX = 4096;
 export const LINE_BYTES_MAX = 1 << 20;
 
 /** The columns of one scan field: as the plan asks (`ScanField.value`, `ScanField.hash`). */
-export type DecodedColumn = { readonly value?: Column; readonly hash?: HashColumn };
+export type DecodedColumn = {
+  readonly value?: Column | undefined;
+  readonly hash?: HashColumn | undefined;
+};
 
 /**
  * What is wrong, as a side table ordered by row, then by field. `field` is an index of the scan's fields, or -1 when

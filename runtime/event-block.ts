@@ -86,10 +86,7 @@ export function decodeEvents(bytes: Uint8Array, fields: readonly ScanField[]): D
   header.fields.forEach((field, i) => {
     const value = field.value === null ? undefined : readColumn(input, field.value, n);
     const hash = field.hash ? readHash(input, n) : undefined;
-    kept.set(`${field.name} ${field.type}`, {
-      ...(value === undefined ? {} : { value }),
-      ...(hash === undefined ? {} : { hash }),
-    });
+    kept.set(`${field.name} ${field.type}`, { value, hash });
     keptIndex.set(`${field.name} ${field.type}`, i);
   });
   const wanted = new Map(
