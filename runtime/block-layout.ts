@@ -90,6 +90,8 @@ export type BlockColumn = {
   /** The type as authors write it. */
   readonly type: string;
   readonly field: number;
+  /** Whether its type says that it may be null. */
+  readonly nullable: boolean;
   /** Whether a sink may keep it with less precision. */
   readonly isFloat: boolean;
   /** Columns of one group (0 and up) are answered by one key, so rows that share it share them all; -1: the row's own. */
@@ -116,6 +118,7 @@ export function blockLayout(set: ExamplePlan, slots: readonly SlotPlan[] = []): 
       physical: physical(type),
       type: showType(type),
       field: fieldNumber(name, type),
+      nullable: type.kind !== 'error' && type.nullable,
       isFloat: isFloat(type),
       group: source === null ? -1 : groups.get(source)!,
       ratio: ratioOf(slots[slot], at),

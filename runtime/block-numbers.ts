@@ -127,9 +127,19 @@ export class NumberPacker {
 
   /** Where all become integers by one power of two, or of ten. */
   #scale(out: WireWriter, values: Float64Array, n: number): boolean {
-    const divisor = this.#binary(values, n) || this.#decimal(values, n);
-    if (divisor === 0) return false;
-    return this.#divided(out, n, divisor);
+    const binary = binaryScale(values, n);
+    if (binary !== 0) {
+      for (let i = 0; i < n; i++) this.#scaled[i] = values[i]! * binary;
+      return this.#divided(out, n, binary);
+    }
+    const decimal = decimalScale(values, n);
+    if (decimal === 0) return false;
+    for (let i = 0; i < n; i++) {
+      // A greater power takes in all that a smaller one did, but for values too great for it.
+      if (!isDecimal(values[i]!, decimal)) return false;
+      this.#scaled[i] = Math.round(values[i]! * decimal);
+    }
+    return this.#divided(out, n, decimal);
   }
 
   /** `#scaled` over a divisor, where its values are at most 32 bits apart. */
@@ -149,39 +159,6 @@ export class NumberPacker {
     const message = out.open(NUMBER.ints);
     this.#packer.write(out, min, null, ints, n);
     out.shut(message);
-    return true;
-  }
-
-  /** The least power of two by which all are whole; 0: none. */
-  #binary(values: Float64Array, n: number): number {
-    let scale = 1;
-    for (let i = 0; i < n; i++) {
-      const value = values[i]!;
-      while (scale <= BINARY_PLACES && Math.floor(value * scale) !== value * scale) scale *= 2;
-      if (scale > BINARY_PLACES) return 0;
-    }
-    return this.#scaleBy(values, n, scale) ? scale : 0;
-  }
-
-  #decimal(values: Float64Array, n: number): number {
-    let at = 0;
-    for (let i = 0; i < n; i++) {
-      const value = values[i]!;
-      while (at < DECIMALS.length && !isDecimal(value, DECIMALS[at]!)) at++;
-      if (at === DECIMALS.length) return 0;
-    }
-    // A greater power takes in all that a smaller one did, but for values too great for it.
-    return this.#scaleBy(values, n, DECIMALS[at]!) ? DECIMALS[at]! : 0;
-  }
-
-  #scaleBy(values: Float64Array, n: number, scale: number): boolean {
-    const scaled = this.#scaled;
-    for (let i = 0; i < n; i++) {
-      const value = values[i]!;
-      const whole = Math.round(value * scale);
-      if (whole / scale !== value || (value === 0 && 1 / value < 0)) return false;
-      scaled[i] = whole;
-    }
     return true;
   }
 
@@ -230,6 +207,31 @@ export class NumberPacker {
     this.#floats = new Float32Array(this.#room);
     this.#halves = new Uint16Array(this.#room);
   }
+}
+
+/** The least power of two by which all are whole; 0: none is, or a zero has a sign. */
+function binaryScale(values: Float64Array, n: number): number {
+  let scale = 1;
+  for (let i = 0; i < n; i++) {
+    const value = values[i]!;
+    if (value === 0 && 1 / value < 0) return 0;
+    while (Math.floor(value * scale) !== value * scale) {
+      if (scale === BINARY_PLACES) return 0;
+      scale *= 2;
+    }
+  }
+  return scale;
+}
+
+/** The least power of ten by which all are whole; 0: none is, or a zero has a sign. */
+function decimalScale(values: Float64Array, n: number): number {
+  let at = 0;
+  for (let i = 0; i < n; i++) {
+    const value = values[i]!;
+    if (value === 0 && 1 / value < 0) return 0;
+    while (!isDecimal(value, DECIMALS[at]!)) if (++at === DECIMALS.length) return 0;
+  }
+  return DECIMALS[at]!;
 }
 
 function isDecimal(value: number, scale: number): boolean {

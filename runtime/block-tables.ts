@@ -8,14 +8,13 @@ import { uint32sOf, WireReader } from './wire.ts';
 /** By row, which of the `count` stored values is its. */
 export type RowRefs = { readonly count: number; readonly index: Int32Array };
 
-/** By stored value, its pattern: a bit for each column of the table. */
-export type Presence = { readonly masks: Int32Array; readonly columns: number };
-
 export type BlockTables = {
   readonly rows: number;
   readonly refs: readonly RowRefs[];
   /** As they lie: how many values a table has is known by whoever points at it. */
   readonly presence: readonly Uint8Array[];
+  /** The masks of the tables that were read. */
+  readonly masks: (Int32Array | undefined)[];
 };
 
 export function decodeTables(
@@ -23,7 +22,7 @@ export function decodeTables(
   refs: readonly Uint8Array[],
   presence: readonly Uint8Array[],
 ): BlockTables {
-  return { rows, refs: refs.map((bytes) => decodeRefs(bytes, rows)), presence };
+  return { rows, refs: refs.map((bytes) => decodeRefs(bytes, rows)), presence, masks: [] };
 }
 
 /** The table that a column points at; null: every row has its own value. */
@@ -50,6 +49,8 @@ function decodeRefs(bytes: Uint8Array, rows: number): RowRefs {
 
 /** The masks of a presence table over n values. */
 export function presenceAt(tables: BlockTables, at: number, n: number): Int32Array {
+  const known = tables.masks[at];
+  if (known?.length === n) return known;
   const bytes = tables.presence[at - 1];
   if (bytes === undefined) blockDamaged(`a column points at pattern table ${at}`);
   let patterns: Uint32Array = new Uint32Array(0);
@@ -66,5 +67,6 @@ export function presenceAt(tables: BlockTables, at: number, n: number): Int32Arr
       blockDamaged(`value ${i} has pattern ${indexes[i]} of ${patterns.length}`);
     masks[i] = pattern;
   }
+  tables.masks[at] = masks;
   return masks;
 }

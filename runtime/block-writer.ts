@@ -173,6 +173,7 @@ export class BlockWriter {
     const picked = numbers.map((i, at) => ({
       values: this.#numberValues(features[i]!, rows, at),
       n: rows.length,
+      nullable: this.#layout.columns[i]!.nullable,
     }));
     const places = this.#presence.write(this.#body, BODY.presence, picked, this.#ints);
     for (const [at, i] of numbers.entries()) {

@@ -58,7 +58,7 @@ export function decodeLists(
   const kept = refsAt(tables, refs);
   const n = kept?.count ?? tables.rows;
   const { offsets, isNull } = bounds(decodeInts(length, n));
-  const items = { rows: offsets[n]!, refs: [], presence: [] };
+  const items = { rows: offsets[n]!, refs: [], presence: [], masks: [] };
   const lists = ofTexts
     ? { kind: 'list_text' as const, offsets, isNull, values: decodeTexts(texts, items) }
     : {

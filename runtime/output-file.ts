@@ -73,9 +73,9 @@ export class OutputFile {
     return this.#file.readAt(at, bytes);
   }
 
-  /** Appends all of it to another file. */
-  async copyTo(to: AppendFile): Promise<void> {
-    for (let at = 0; at < this.#file.length; ) {
+  /** Appends what is in the file from a byte on to another file. */
+  async copyTo(to: AppendFile, from = 0): Promise<void> {
+    for (let at = from; at < this.#file.length; ) {
       const bytes = await this.#file.readAt(at, SINK_BUFFER_BYTES);
       await to.append(bytes);
       at += bytes.length;

@@ -19,6 +19,8 @@ export class IntPacker {
   #at = new Int32Array(512);
   #high = new Int32Array(512);
   #inner: IntPacker | null = null;
+  /** Bits of the greatest value of the last call. */
+  #longest = 0;
 
   /**
    * Writes the fields of an Ints message: base + step * (i + 1) + the values' sum so far where `step` is given, else
@@ -33,7 +35,7 @@ export class IntPacker {
       out.uint(INTS.width, width);
       out.bytes(INTS.bits, this.#pack(values, n, width));
     }
-    this.#exceptions(out, values, n, width);
+    if (width < this.#longest) this.#exceptions(out, values, n, width);
   }
 
   /** The width at which values and exceptions take least. */
@@ -42,6 +44,7 @@ export class IntPacker {
     for (let i = 0; i < n; i++) lengths[32 - Math.clz32(values[i]!)]!++;
     let longest = 32;
     while (longest > 0 && lengths[longest] === 0) longest--;
+    this.#longest = longest;
     let best = longest;
     let least = n * longest - WORTHWHILE_BITS;
     let exceptions = 0;
@@ -79,7 +82,6 @@ export class IntPacker {
   }
 
   #exceptions(out: WireWriter, values: Int32Array, n: number, width: number): void {
-    if (width === 32) return;
     let count = 0;
     let before = -1;
     for (let i = 0; i < n; i++) {

@@ -13,9 +13,15 @@ const PATTERNS_MAX = 128;
 const TABLE = 512;
 /** A column without nulls takes part if at least three of four values are zero. */
 const ZERO_SHARE = 0.75;
+/** Which of the values are looked at before all are. */
+const LOOK_EVERY = 8;
 
 /** A column of numbers, as it lies in the block: `values[0, n)`, NaN for null. */
-export type PresenceColumn = { readonly values: Float64Array; readonly n: number };
+export type PresenceColumn = {
+  readonly values: Float64Array;
+  readonly n: number;
+  readonly nullable: boolean;
+};
 
 /** What a column's absent values are, and its bit in the pattern; bit -1: every value is there. */
 export type PresencePlace = { fill: number; bit: number; table: number };
@@ -123,7 +129,8 @@ type Group = {
 };
 
 /** Bit 0: the column takes part. */
-function placeOf({ values, n }: PresenceColumn): PresencePlace {
+function placeOf({ values, n, nullable }: PresenceColumn): PresencePlace {
+  if (!nullable && !startsSparse(values, n)) return { fill: Number.NaN, bit: -1, table: 0 };
   let nulls = 0;
   let zeros = 0;
   for (let i = 0; i < n; i++) {
@@ -134,6 +141,17 @@ function placeOf({ values, n }: PresenceColumn): PresencePlace {
   if (nulls > 0) return { fill: Number.NaN, bit: 0, table: 0 };
   const isSparse = zeros >= ZERO_SHARE * n && zeros < n;
   return { fill: isSparse ? 0 : Number.NaN, bit: isSparse ? 0 : -1, table: 0 };
+}
+
+/** A look at some values, so that columns that are seldom zero cost no pass of their own. */
+function startsSparse(values: Float64Array, n: number): boolean {
+  let zeros = 0;
+  let looked = 0;
+  for (let i = 0; i < n; i += LOOK_EVERY) {
+    if (values[i] === 0) zeros++;
+    looked++;
+  }
+  return zeros * 2 >= looked;
 }
 
 /** Zero without a sign. */

@@ -1,5 +1,5 @@
 /** One run over files: claims the folder, puts log, state, engine, sources and sinks together, runs the task to its end. */
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Plan } from '../compiler/plan.ts';
 import { showDuration } from '../compiler/show-duration.ts';
 import type { BucketBounds } from '../operators/checks/buckets.ts';
@@ -191,11 +191,23 @@ async function prepareFolder(request: RunRequest): Promise<void> {
   await claimFolder(folder, identity, { files, outputs, plan });
 }
 
-/** Reading what the run itself replaces: --fresh would delete the input first. */
+/**
+ * Reading what the run itself replaces (--fresh would delete the input first), or writing among the inputs: the next run
+ * over `FOLDER/*.ndjson` would read this one's outputs.
+ */
 function refuseOwnOutputs(request: RunRequest, outputs: readonly string[]): void {
-  const made = new Set(outputs.map((name) => resolve(request.folder, name)));
+  const folder = resolve(request.folder);
+  const made = new Set(outputs.map((name) => resolve(folder, name)));
   for (const { path } of request.inputs) {
-    if (path === '-' || path.startsWith('log:') || !made.has(resolve(path))) continue;
+    if (path === '-' || path.startsWith('log:')) continue;
+    if (!made.has(resolve(path))) {
+      if (dirname(resolve(path)) !== folder) continue;
+      throw new Fault(
+        'output_among_inputs',
+        `${path} is an input, and --to ${request.folder} is the folder it lies in: outputs would lie among inputs. Give a folder of its own with --to, such as ${join(request.folder, 'out')}.`,
+        { context: { path } },
+      );
+    }
     throw new Fault(
       'input_is_output',
       `${path} is an input, and an output of this run as well. Give another folder with --to.`,

@@ -1,11 +1,12 @@
 /**
  * Records that did not become events: late ones and malformed ones, with where they came from and why. During a run they
  * lie per source partition in `.millrace/side` (so that their order does not depend on how partitions were interleaved);
- * at the end they are joined into `late.ndjson` and `malformed.ndjson`, by stream, partition and offset.
+ * at the end they are joined into `late.ndjson` and `malformed.ndjson`, by stream, partition and offset. Until then those
+ * two show what was committed, in the order in which it came: an author need not wait for the end to see a wrong field.
  */
 import { join } from 'node:path';
 import { RAW_TEXT_BYTES_MAX } from './config.ts';
-import type { Files } from './files.ts';
+import type { AppendFile, Files } from './files.ts';
 import { OutputFile } from './output-file.ts';
 import type { OutputPosition } from './progress.ts';
 
@@ -35,6 +36,11 @@ export class SideRecords {
   readonly #folder: string;
   readonly #files: Files;
   readonly #open = new Map<string, OutputFile>();
+  /** The files that users see meanwhile, and how much of each part is in them. */
+  readonly #shown = new Map<SideKind, AppendFile>();
+  readonly #shownBytes = new Map<string, number>();
+  /** A life that adds nothing leaves them as they are: a finished run's are joined already. */
+  #hasAdded = false;
 
   private constructor(folder: string, files: Files) {
     this.#folder = folder;
@@ -56,6 +62,7 @@ export class SideRecords {
 
   async write(kind: SideKind, source: SideSource, records: readonly SideRecord[]): Promise<void> {
     if (records.length === 0) return;
+    this.#hasAdded = true;
     const file = await this.#file(sideName(kind, source), null);
     for (const { offset, reason, raw } of records) {
       const { stream, partition } = source;
@@ -77,12 +84,32 @@ export class SideRecords {
 
   async commit(): Promise<Record<string, OutputPosition>> {
     const positions: Record<string, OutputPosition> = {};
-    for (const [name, file] of this.#open) positions[name] = await file.commit();
+    for (const [name, file] of this.#open) {
+      const at = await file.commit();
+      positions[name] = at;
+      if (this.#hasAdded) await this.#show(name, file, at.bytes);
+    }
     return positions;
+  }
+
+  /** Appends what of a part is not shown yet. A crash may lose it: the next record shows all again. */
+  async #show(name: string, part: OutputFile, bytes: number): Promise<void> {
+    const from = this.#shownBytes.get(name) ?? 0;
+    if (bytes === from) return;
+    const kind = name.startsWith(`${FOLDER}/late-`) ? 'late' : 'malformed';
+    let shown = this.#shown.get(kind);
+    if (shown === undefined) {
+      shown = await this.#files.open(join(this.#folder, `${kind}.ndjson`));
+      await shown.truncate(0);
+      this.#shown.set(kind, shown);
+    }
+    await part.copyTo(shown, from);
+    this.#shownBytes.set(name, bytes);
   }
 
   /** Joins what was committed; every kind gets its file, an empty one where nothing was wrong. */
   async finish(sources: readonly SideSource[]): Promise<void> {
+    await this.#hide();
     for (const kind of KINDS) {
       const aside = join(this.#folder, '.millrace', `${kind}.joined`);
       await this.#files.remove(aside);
@@ -111,7 +138,13 @@ export class SideRecords {
   }
 
   async close(): Promise<void> {
+    await this.#hide();
     for (const file of this.#open.values()) await file.close();
+  }
+
+  async #hide(): Promise<void> {
+    for (const file of this.#shown.values()) await file.close();
+    this.#shown.clear();
   }
 
   async #file(name: string, at: OutputPosition | null): Promise<OutputFile> {

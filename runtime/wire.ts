@@ -146,12 +146,8 @@ export class WireWriter {
   }
 }
 
-/** A field as it lies in the message: a number, or the bytes of a length-delimited one. */
-export type WireField = {
-  readonly number: number;
-  readonly value: number;
-  readonly bytes: Uint8Array;
-};
+/** A field as it lies in the message: a number, or the bytes of a length-delimited one. Lent until the next one. */
+export type WireField = { number: number; value: number; bytes: Uint8Array };
 
 /** Reads a message's fields in order. A Fault `block_damaged` when the bytes are not a message. */
 export class WireReader {
@@ -162,21 +158,24 @@ export class WireReader {
     this.#bytes = bytes;
   }
 
-  *fields(): Generator<WireField> {
+  *fields(): Generator<Readonly<WireField>> {
+    const field: WireField = { number: 0, value: 0, bytes: EMPTY };
     while (this.#at < this.#bytes.length) {
       const tag = this.varint();
-      const number = Math.floor(tag / 8);
       const type = tag % 8;
-      if (type === VARINT) yield { number, value: this.varint(), bytes: EMPTY };
+      field.number = (tag - type) / 8;
+      field.bytes = EMPTY;
+      field.value = 0;
+      if (type === VARINT) field.value = this.varint();
       else if (type === FIXED64) {
-        const bytes = this.#take(8);
-        yield { number, value: doublesOf(bytes)[0]!, bytes };
-      } else if (type === DELIMITED) {
-        yield { number, value: 0, bytes: this.#take(this.varint()) };
-      } else if (type === FIXED32) {
-        const bytes = this.#take(4);
-        yield { number, value: uint32sOf(bytes)[0]!, bytes };
+        doubleBytes.set(this.#take(8));
+        field.value = double[0]!;
+      } else if (type === DELIMITED) field.bytes = this.#take(this.varint());
+      else if (type === FIXED32) {
+        const [a, b, c, d] = this.#take(4);
+        field.value = a! + b! * 0x100 + c! * 0x10000 + d! * 0x1000000;
       } else blockDamaged(`wire type ${type}`);
+      yield field;
     }
   }
 

@@ -96,6 +96,12 @@ describe.concurrent('a command line', () => {
     ['no --to', RUN, 2, /required option '--to/],
     ['an empty --to', [...RUN, '--to', ''], 2, /'--to <dir>' argument '' is invalid/],
     ['a file as --to', [...RUN, '--to', 'imps.ndjson'], 3, /imps\.ndjson.*a file is in the way/],
+    [
+      'the folder of the inputs as --to',
+      [...RUN, '--to', '.'],
+      3,
+      /outputs would lie among inputs.*--to.*out/,
+    ],
     ['no shards', [...RUN, '--to', 'o', '--shards', '0'], 2, /--shards.*whole number from 1/],
     [
       'a pace that is no number',
