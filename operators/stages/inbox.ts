@@ -16,6 +16,7 @@ import {
   type Parcel,
   type Progress,
   type Section,
+  sliceExchange,
   takeExchange,
   type Upstream,
 } from './exchange-rows.ts';
@@ -46,6 +47,8 @@ type Link = {
   /** The shard's own: always as far as its node, once all its entries are here. */
   readonly isOwn: boolean;
   received: number;
+  /** Own links: how many of the log's entries count; later ones are an earlier life's, and are made again. */
+  logged: number;
   progress: Progress;
 };
 
@@ -88,6 +91,7 @@ export class Inbox {
             index,
             isOwn,
             received: 0,
+            logged: 0,
             progress: NOTHING,
           };
           this.#links.push(link);
@@ -190,8 +194,13 @@ export class Inbox {
     return { links: Object.fromEntries(links), epochs, logOffset };
   }
 
-  restore(state: InboxState): void {
+  /** `sent`: how many entries of a channel the shard has sent itself in that state. */
+  restore(
+    state: InboxState,
+    sent: (outlet: { readonly channel: number; readonly producer: number }) => number,
+  ): void {
     for (const link of this.#links) {
+      if (link.isOwn) link.logged = sent(link);
       const saved = state.links[linkName(link)];
       if (saved === undefined) continue;
       const [received, frontier, watermark, ended] = saved;
@@ -217,6 +226,16 @@ export class Inbox {
     const { channel, producer, from, rows } = section;
     const link = this.#link({ channel, producer }, instance);
     const to = from + (rows?.n ?? 0);
+    if (link.isOwn && logOffset >= 0 && to > link.logged) {
+      if (rows !== null && from < link.logged) {
+        this.#take(
+          { ...section, rows: sliceExchange(rows, 0, link.logged - from) },
+          instance,
+          logOffset,
+        );
+      }
+      return;
+    }
     if (from > link.received) {
       throw new ExchangeGap(
         `${this.#options.exchange.channels[channel].name}: entries ${link.received + 1} to ${from} of ${linkName(link)} are missing`,

@@ -98,7 +98,7 @@ export class ShardStage {
     );
     if (state !== null) {
       this.#outbox.restore(state.sent);
-      this.#inbox.restore(state.inbox);
+      this.#inbox.restore(state.inbox, (outlet) => this.#outbox.sent(outlet, shard));
     }
     this.#tell();
   }

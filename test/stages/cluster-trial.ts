@@ -30,6 +30,7 @@ export function clusterDifference(
       ...{ shards: 1 + random.below(4), complete, random, codegen: random.chance(0.7) },
       crash: random.pick([0, 0.01, 0.05]),
       zombie: random.pick([0, 0.5]),
+      amnesia: random.pick([0, 0.3]),
       bufferBytesMax: random.pick([0, 2000, Number.POSITIVE_INFINITY]),
       ...(sabotage === undefined ? {} : { sabotage }),
     });

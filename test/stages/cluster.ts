@@ -21,6 +21,8 @@ export type ClusterOptions = {
   /** Chance that a crashed task's old self goes on for a while. */
   readonly zombie: number;
   readonly codegen: boolean;
+  /** Chance that a shard that starts again has lost its state. */
+  readonly amnesia: number;
   /** Rows that wait may take so much memory in a shard, bytes; beyond it they spill. */
   readonly bufferBytesMax: number;
   /** A bug: what becomes of a shard's saved state when it is read again. */

@@ -12,7 +12,7 @@ import { SavedPages } from './saved-pages.ts';
 
 /** What outlives the task: its checkpoint and its committed outputs. */
 type Saved = {
-  readonly pages: SavedPages;
+  pages: SavedPages;
   state: ShardState | null;
   /** By example set: committed lines, and the time before which all are. */
   readonly lines: string[][];
@@ -41,6 +41,11 @@ export class ShardTask {
       committed: plan.examples.map(() => Number.NEGATIVE_INFINITY),
     };
     this.epoch = (before?.epoch ?? -1) + 1;
+    // A disk is lost: the log has everything.
+    if (options.random.chance(options.amnesia)) {
+      this.saved.state = null;
+      this.saved.pages = new SavedPages();
+    }
     this.#slabs = this.saved.pages.load();
     this.#printers = plan.examples.map((example) => new NdjsonRows(example));
     this.#lines = plan.examples.map(() => []);

@@ -1,0 +1,24 @@
+/** A worker of the small application of several units as a process of its own, to be killed: ADDRESS APP UNITS. */
+import { smallPlan } from '../worker/small-app.ts';
+import { startWorkerAt } from './small-run.ts';
+
+const [address, app, units] = process.argv.slice(-3) as [string, string, string];
+const say = (event: string, facts: object = {}) =>
+  process.stdout.write(`${Date.now()} ${event} ${JSON.stringify(facts)}\n`);
+const worker = startWorkerAt(address, smallPlan(), app, {
+  ...{ units: Number(units), say, untilEnd: false, complete: false },
+});
+process.on('SIGTERM', () => {
+  worker.stop.requested = true;
+});
+say('started');
+worker.ended.then(
+  (how) => {
+    say('ended', { how });
+    process.exit(0);
+  },
+  (error) => {
+    say('failed', { error: String(error.stack) });
+    process.exit(1);
+  },
+);
