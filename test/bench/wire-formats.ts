@@ -2,7 +2,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { parquetReadObjects } from 'hyparquet';
+import { type Compressors, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { ByteWriter, ParquetWriter, type SchemaElement } from 'hyparquet-writer';
 import protobuf from 'protobufjs';
@@ -92,8 +92,7 @@ function parquet(): Format {
       const file = new ParquetWriter({
         ...{ writer, schema, codec: 'ZSTD' },
         compressors: {
-          ZSTD: (bytes: Uint8Array) =>
-            bytes.length === 0 ? EMPTY_FRAME : compress(bytes, ZSTD_LEVEL),
+          ZSTD: (bytes: Uint8Array) => compress(bytes, ZSTD_LEVEL),
         },
       });
       for (let at = 0; at < given.length; at += GROUP_BLOCKS) {
@@ -109,13 +108,16 @@ function parquet(): Format {
     },
     async decode([bytes]) {
       const buffer = bytes!.slice().buffer as ArrayBuffer;
-      return (await parquetReadObjects({ file: buffer, compressors })).length;
+      return (await parquetReadObjects({ file: buffer, compressors: tolerant })).length;
     },
   };
 }
 
-/** What a column without values is compressed to, which the library gets wrong. */
-const EMPTY_FRAME = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0);
+/** A column without values has an empty page, which is no zstd frame. */
+const tolerant: Compressors = {
+  ...compressors,
+  ZSTD: (bytes, length) => (length === 0 ? bytes : compressors.ZSTD!(bytes, length)),
+};
 
 const GROUP_BLOCKS = 128;
 
