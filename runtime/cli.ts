@@ -92,6 +92,8 @@ function describe(out: Console, version: string, done: Done): Command {
 
 const PATHS = '.feat files, or folders of them; all together are one program';
 
+type CheckOptions = { json?: boolean; from?: string[]; schema?: string[] };
+
 function addAuthoring(program: Command, out: Console, done: Done): void {
   program
     .command('init')
@@ -105,10 +107,15 @@ function addAuthoring(program: Command, out: Console, done: Done): void {
     .command('check')
     .argument('<path...>', PATHS)
     .option('--json', 'diagnostics as JSON')
+    .option('--from <stream=files>', 'sample data, as in run: proposes checks that fit it', collect)
+    .option('--schema <stream=file>', SCHEMA, collect)
     .description('diagnostics; exit 1 if any is an error')
-    .action(async (paths: string[], options: { json?: boolean }) => {
+    .action(async (paths: string[], { json, from, schema = [] }: CheckOptions) => {
       const { checkCommand } = await import('./author-commands.ts');
-      done(checkCommand(paths, { json: options.json === true }, out));
+      const code = checkCommand(paths, { json: json === true }, out);
+      if (code !== 0 || from === undefined) return done(code);
+      const { proposeChecks } = await import('./check-samples.ts');
+      done(await proposeChecks(paths, { from, schema }, out));
     });
   program
     .command('fmt')

@@ -1,0 +1,140 @@
+/** Checks from the command line: proposed from samples, judged by a run, and what people decide about what was kept. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { main } from '../../runtime/cli.ts';
+import { rng } from '../random.ts';
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'millrace-quarantine-'));
+  await writeFile(join(folder, 'good.ndjson'), impressions(false));
+  await writeFile(join(folder, 'bad.ndjson'), impressions(true));
+  await writeFile(join(folder, 'checked.feat'), program('check missing(bid) <= 20%'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+function program(checks: string): string {
+  return `stream impression from "imps" {
+  id   impression_id : string
+  time ts            : timestamp
+  user_id : string
+  bid     : float?
+}
+feature imps = count(impression) by user_id over 1h
+set of_user  = imps
+examples ctr for impression {
+  features of_user, impression.bid
+  ${checks}
+}
+`;
+}
+
+/** 12,000 impressions in four minutes; in bad ones the third minute has half of its bids missing, and one bid is wild. */
+function impressions(bad: boolean): string {
+  const random = rng(7);
+  const lines = Array.from({ length: 12_000 }, (_, i) => {
+    const isMissing = bad && i >= 6_000 && i < 9_000 ? random.chance(0.5) : random.chance(0.05);
+    const bid = isMissing ? null : bad && i === 100 ? 1e6 : 1 + random.next();
+    const ts = 1_730_000_000_000 + i * 20;
+    return JSON.stringify({ impression_id: `i${i}`, ts, user_id: `u${random.below(50)}`, bid });
+  });
+  return `${lines.join('\n')}\n`;
+}
+
+async function command(...args: string[]): Promise<{ code: number; text: string; errors: string }> {
+  const texts: string[] = [];
+  const errors: string[] = [];
+  const code = await main(
+    args,
+    {
+      print: (text) => texts.push(text),
+      error: (text) => errors.push(text),
+      progress: { isTTY: false, columns: 80, write: () => true },
+    },
+    '0',
+  );
+  return { code, text: texts.join('\n'), errors: errors.join('\n') };
+}
+
+function at(name: string): string {
+  return join(folder, name);
+}
+
+describe('millrace check --from', () => {
+  it('proposes checks that the sample passes and that bad data does not', async () => {
+    await writeFile(at('plain.feat'), program(''));
+    const from = ['--from', `impression=${at('good.ndjson')}`];
+    const { code, text } = await command('check', at('plain.feat'), ...from);
+    expect(code).toBe(0);
+    const proposed = text.split('\n').filter((line) => line.startsWith('  check '));
+    expect(proposed.map((line) => line.trim().split(/ <=| in/)[0])).toEqual([
+      'check missing(bid)',
+      'check range(bid)',
+      'check drift(bid)',
+      'check duplicates',
+      'check size',
+      'check freshness',
+    ]);
+    await writeFile(at('proposed.feat'), program(proposed.join('\n')));
+    const quarantined = async (data: string, to: string) => {
+      const run = ['run', at('proposed.feat'), '--from', `impression=${at(data)}`, '--quiet'];
+      expect(await command(...run, '--to', at(to))).toMatchObject({ code: 0 });
+      return JSON.parse(await readFile(join(at(to), 'manifest.json'), 'utf8')).quarantined;
+    };
+    expect(await quarantined('good.ndjson', 'good')).toBe(0);
+    expect(await quarantined('bad.ndjson', 'bad')).toBeGreaterThan(2500);
+  });
+});
+
+describe('millrace quarantine', () => {
+  it('lists, shows, releases once, and a rerun that obeys writes the same bytes', async () => {
+    const run = ['run', at('checked.feat'), '--from', `impression=${at('bad.ndjson')}`, '--quiet'];
+    const first = await command(...run, '--to', at('out'));
+    expect(first.text).toMatch(/kept aside by checks: .*quarantine list/);
+    const listed = await command('quarantine', 'list', at('out'), '--json');
+    const lots = listed.text.split('\n').map((line) => JSON.parse(line));
+    expect(lots.length).toBeGreaterThan(0);
+    expect(lots[0]).toMatchObject({ set: 'ctr', state: 'kept' });
+    expect(lots[0].reason).toMatch(/^missing\(bid\): [\d.]+ % of \d+ rows \(99.9 % interval/);
+
+    const { lot, rows } = lots[0];
+    const shown = await command('quarantine', 'show', at('out'), 'ctr', lot);
+    expect(shown.text.split('\n').length).toBe(rows);
+    const before = (await readFile(join(at('out'), 'ctr.ndjson'), 'utf8')).split('\n').length;
+    expect((await command('quarantine', 'release', at('out'), 'ctr', lot)).code).toBe(0);
+    const again = await command('quarantine', 'release', at('out'), 'ctr', lot);
+    expect(again.errors).toMatch(/nothing to do/);
+    const after = (await readFile(join(at('out'), 'ctr.ndjson'), 'utf8')).split('\n').length;
+    expect(after - before).toBe(rows);
+    expect((await command('quarantine', 'drop', at('out'), 'ctr', '--all')).code).toBe(0);
+
+    const rerun = await command(...run, '--to', at('again'), '--decisions', at('out'));
+    expect(rerun.code).toBe(0);
+    for (const name of ['ctr.ndjson', 'manifest.json', 'quarantine/ctr.ndjson']) {
+      const [a, b] = await Promise.all(
+        ['out', 'again'].map((dir) => readFile(join(at(dir), name))),
+      );
+      expect(Buffer.compare(a!, b!), name).toBe(0);
+    }
+  });
+
+  it('says what is wrong with what was asked', async () => {
+    const cases: [string[], RegExp][] = [
+      [['list', at('nowhere')], /nowhere is not the output folder of a run/],
+      [['release', at('out'), 'ctr', '99'], /ctr has no lot 99 \(lots: /],
+      [
+        ['release', at('out'), 'other', '1'],
+        /no example set other in this folder \(there is ctr\)/,
+      ],
+      [['drop', at('out'), 'ctr'], /name the lots to drop, or say --all/],
+      [['show', at('out'), 'ctr', 'x'], /no lot x/],
+    ];
+    for (const [args, message] of cases) {
+      const { code, errors } = await command('quarantine', ...args);
+      expect(code, args.join(' ')).toBeGreaterThan(1);
+      expect(errors).toMatch(message);
+    }
+  });
+});
