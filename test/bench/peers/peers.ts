@@ -149,7 +149,7 @@ function list({ flink }: Peers): Peer[] {
       name: 'Millrace, state durable, replay-exact',
       program,
       eventsMax: whole,
-      output: out('millrace/ads60.parquet'),
+      output: out('exported/ads60.parquet'),
       command: ({ folder }) => [
         ...[process.execPath, main, 'run', program, '--fresh', '--quiet', '--to', out('millrace')],
         ...[
@@ -158,8 +158,12 @@ function list({ flink }: Peers): Peer[] {
           '--from',
           `click=${folder}/clicks.ndjson`,
         ],
-        ...['--format', 'parquet'],
+        ...['--format', 'block'],
       ],
+      finish: () => {
+        const to = ['--format', 'parquet', '--to', out('exported'), '--fresh'];
+        execFileSync(process.execPath, [main, 'export', out('millrace'), ...to]);
+      },
     },
     batch('Polars, batch', 'ads60_polars.py', whole),
     batch('DuckDB, batch', 'ads60_duckdb.py', whole),
