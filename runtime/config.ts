@@ -34,7 +34,7 @@ export const LOCK_STALE_MS = 30_000;
 export const LOCK_TOUCH_MS = 5_000;
 /** Scan snapshots kept per source partition between two checkpoints; at the bound every second one is dropped. */
 export const SNAPSHOTS_MAX = 1024;
-/** RocksDB: memory for its write buffers, which hold places of pages and cold keys. */
+/** RocksDB: memory for its write buffers, four of which hold places of pages and cold keys. */
 export const STORE_MEMTABLE_BYTES = 64 * 1024 * 1024;
 /** Cold keys (records on their way out of memory) are handed to the store when so many bytes have gathered. */
 export const COLD_WRITE_BYTES = 1024 * 1024;

@@ -16,11 +16,14 @@ export async function openRocksStore(folder: string): Promise<StateStore> {
   const { RocksLevel } = await import('@nxtedition/rocksdb');
   const db = new RocksLevel(folder, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
   try {
-    // Places of pages are small, and cold keys are packed already: no compression.
+    // Places of pages are small, and cold keys are packed already: no compression. Cold keys are written and read one by
+    // one, in no order: small memtables (which skip lists are slow beyond) with filters, and few rewrites.
     await db.open({
       createIfMissing: true,
       compression: false,
       walCompression: false,
+      compaction: 'universal',
+      optimize: 'point-lookup',
       cacheSize: 0,
       parallelism: 1,
       memtableMemoryBudget: STORE_MEMTABLE_BYTES,

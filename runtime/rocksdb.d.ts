@@ -5,6 +5,8 @@ declare module '@nxtedition/rocksdb' {
     readonly valueEncoding?: 'buffer';
     readonly createIfMissing?: boolean;
     readonly compression?: boolean;
+    readonly compaction?: 'level' | 'universal';
+    readonly optimize?: 'point-lookup';
     readonly walCompression?: boolean;
     readonly cacheSize?: number;
     readonly parallelism?: number;
