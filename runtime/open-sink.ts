@@ -4,14 +4,21 @@ import { type OutputFormat, type Sink, type SinkParts, safeName, sinkName } from
 import { BlockSink } from './sink-block.ts';
 import { NdjsonSink } from './sink-ndjson.ts';
 
+/** What lies in a run's folder under names of the plan: what it may write, in any format, and models of its examples. */
+export function folderNames(plan: Plan): string[] {
+  const models = plan.examples.flatMap(({ name }) => [
+    `${safeName(name)}.model`,
+    `${safeName(name)}.deep`,
+  ]);
+  return [...outputNames(plan), ...models];
+}
+
 /** Every file a run of the plan may write into its folder, in any format. */
 export function outputNames(plan: Plan): string[] {
   const names = ['manifest.json', 'late.ndjson', 'malformed.ndjson'];
   for (const { name } of plan.examples) {
     const safe = safeName(name);
-    names.push(
-      ...['ndjson', 'block', 'parquet', 'proto', 'model', 'deep'].map((end) => `${safe}.${end}`),
-    );
+    names.push(...['ndjson', 'block', 'parquet', 'proto'].map((end) => `${safe}.${end}`));
     names.push(quarantineName(name));
   }
   return names;

@@ -25,7 +25,7 @@ import type { Log, LogPartition } from './log.ts';
 import { type Manifest, makeManifest } from './manifest.ts';
 import { NoStore } from './memory-store.ts';
 import { openOutputs } from './open-outputs.ts';
-import { outputNames } from './open-sink.ts';
+import { folderNames, outputNames } from './open-sink.ts';
 import { openStateStore } from './open-store.ts';
 import { type Progress, readProgress } from './progress.ts';
 import { claimFolder, clearFolder, PRIVATE } from './run-folder.ts';
@@ -178,8 +178,8 @@ async function prepareFolder(request: RunRequest): Promise<void> {
   const format = formatText(request.format, block);
   const files = request.files ?? disk;
   const outputs = outputNames(plan);
-  refuseOwnOutputs(request, outputs);
-  if (request.fresh) await clearFolder(folder, files, outputs);
+  refuseOwnOutputs(request, folderNames(plan));
+  if (request.fresh) await clearFolder(folder, files, folderNames(plan));
   const sources = await Promise.all(
     request.inputs.map(async ({ scan, partition, path, schema }) => ({
       ...(await identifyFile(`${plan.scans[scan]!.topic}/${partition}`, path)),
