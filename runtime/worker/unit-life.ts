@@ -110,7 +110,7 @@ export class UnitLife {
       await this.#advance();
       if (this.#isOver()) {
         await this.commit(true);
-        await this.checkpoint();
+        await this.checkpoint(true);
         return 'done';
       }
     }
@@ -140,9 +140,17 @@ export class UnitLife {
     this.#committedAt = this.parts.cluster.now();
     // While replaying the older, larger commit stands.
     if (this.isReplaying) return;
-    const { plan, outputs, starts, sources } = this.parts;
+    const { outputs, exchange } = this.parts;
     const isClean = outputs.isEmpty && this.#k === this.#committedK && this.#newsSinceCommit === 0;
     if (isClean && !done) return;
+    // A unit that is done is never lived again: what others wait for must be with them before.
+    await exchange?.push();
+    await this.#commitNow(done);
+    this.lastCommitMs = this.parts.cluster.now() - this.#committedAt;
+  }
+
+  async #commitNow(done: boolean): Promise<void> {
+    const { plan, outputs, starts, sources } = this.parts;
     const unapplied: Record<string, SourcePlace> = {};
     for (const source of sources) {
       const { rows, bytes } = source.snapshot();
@@ -159,11 +167,13 @@ export class UnitLife {
     });
     this.#committedK = this.#k;
     this.#newsSinceCommit = 0;
-    this.lastCommitMs = this.parts.cluster.now() - this.#committedAt;
   }
 
-  /** Writes the state as of the last commit. */
-  async checkpoint(): Promise<void> {
+  /**
+   * Writes the state as of the last commit. Of a unit among several it says what was sent to others; that is true only if
+   * nobody had fenced us by then, since what a fenced unit sends is dropped. A commit behind the sends tells.
+   */
+  async checkpoint(done = false): Promise<void> {
     this.#checkpointedAt = this.parts.cluster.now();
     const isClean = this.#newsSinceCheckpoint === 0 && this.#k === this.#checkpointK;
     if (this.isReplaying || isClean) return;
@@ -175,6 +185,7 @@ export class UnitLife {
       ...{ planDigest: plan.digest, k: this.#k, sources: places },
       ...(shard === undefined ? {} : { shard }),
     };
+    if (exchange !== null) await this.#commitNow(done);
     await saveCheckpoint(store, slabs, meta, copies);
     this.#checkpointK = this.#k;
     this.#newsSinceCheckpoint = 0;

@@ -4,6 +4,7 @@ import { type Outcome, simulate } from './simulator/simulate.ts';
 import type { Canary } from './simulator/simulated-cluster.ts';
 
 const SEEDS = 40;
+const UNITS_SEEDS = 10;
 const CANARY_SEEDS = 60;
 const TEST_MS = 120_000;
 
@@ -23,6 +24,19 @@ describe('workers on a simulated cluster', () => {
       expect(sum(({ kills }) => kills)).toBeGreaterThan(SEEDS);
       expect(sum(({ lives }) => lives)).toBeGreaterThan(2 * SEEDS);
       expect(sum(({ floors }) => floors)).toBeGreaterThan(SEEDS);
+    },
+    TEST_MS,
+  );
+
+  it(
+    'commit the same with several units and an exchange between them',
+    async () => {
+      const first = Date.now() % 1e6;
+      for (let seed = first; seed < first + UNITS_SEEDS; seed++) {
+        const units = 2 + (seed % 2);
+        const { wrong } = await simulate(seed, 'none', units);
+        expect(wrong, `seed ${seed}, ${units} units`).toBeNull();
+      }
     },
     TEST_MS,
   );
