@@ -10,24 +10,32 @@ import {
   restoreCheckpoint,
   type SlabSets,
 } from '../checkpoint.ts';
-import type { Cluster, ClusterReader, Partition } from '../cluster.ts';
+import type { Cluster, Partition } from '../cluster.ts';
 import type { LiveEngine } from '../engine.ts';
 import { Fault } from '../fault.ts';
 import type { StateStore } from '../state-store.ts';
 import type { AppTopics } from './app-topics.ts';
 import { transactionalId } from './app-topics.ts';
 import { LiveSource } from './live-source.ts';
-import { ShardedEngine, type ShardedOptions } from './sharded-engine.ts';
 import {
   type EndDecision,
   type FloorDecision,
   readDecisions,
   type UnitDecision,
 } from './unit-decisions.ts';
-import { UnitExchange } from './unit-exchange.ts';
 import { UnitLife, type UnitPaces } from './unit-life.ts';
 import { UnitOutputs } from './unit-outputs.ts';
 import { readProgress, type UnitProgress } from './unit-progress.ts';
+import {
+  checkGrowth,
+  checkUnits,
+  nameOf,
+  nothingYet,
+  openExchange,
+  partitionsOf,
+  type ShardPlace,
+  shardPlace,
+} from './unit-shard.ts';
 import { type ValueFormat, valueDecoder } from './value-decoder.ts';
 
 export type UnitRequest = {
@@ -60,9 +68,6 @@ export type UnitRequest = {
   readonly say: (event: string, more?: Readonly<Record<string, string | number>>) => void;
 };
 
-/** Which shard of several an engine is to be. */
-export type ShardPlace = Pick<ShardedOptions, 'unit' | 'units' | 'partitions' | 'epoch' | 'state'>;
-
 export type Recovered = { readonly life: UnitLife; readonly close: () => Promise<void> };
 
 /** `already_done`: everything up to a decided end was committed by an earlier life. */
@@ -87,6 +92,7 @@ async function recover(
   closing: (() => Promise<void>)[],
 ): Promise<UnitLife | 'already_done'> {
   const { app, plan, cluster, topics, unit, say } = request;
+  await checkUnits(request);
   const transactions = cluster.transactions(transactionalId(app, unit));
   closing.push(() => transactions.close());
   await transactions.fence();
@@ -103,6 +109,7 @@ async function recover(
   const shard = request.units === 1 ? null : await shardPlace(request, counts, checkpoint);
   const engine = request.makeEngine(plan, slabs, copies, shard);
   const own = ownPartitions(request, counts);
+  checkGrowth(request, own, progress);
   const outputs = new UnitOutputs({
     ...{ plan, topics, unit, transactions },
     partitions: await partitionsOf(cluster, [...topics.examples, topics.dead]),
@@ -168,63 +175,6 @@ function ownPartitions(
       of: { topic, partition },
       scan,
     })).filter(({ of }) => of.partition % units === unit),
-  );
-}
-
-/**
- * Where the shard stands. Every life writes a progress record before it sends anything, so the end of that log is an epoch
- * that only rises.
- */
-async function shardPlace(
-  { plan, cluster, topics, unit, units }: UnitRequest,
-  counts: ReadonlyMap<string, number>,
-  checkpoint: CheckpointMeta | null,
-): Promise<ShardPlace> {
-  const progress = { topic: topics.progress, partition: unit };
-  const [{ end }] = await cluster.bounds([progress], 'uncommitted');
-  return {
-    ...{ unit, units, epoch: end, state: checkpoint?.shard ?? null },
-    partitions: plan.scans.map(({ topic }) => counts.get(topic)!),
-  };
-}
-
-async function openExchange(
-  { cluster, topics, unit }: UnitRequest,
-  engine: LiveEngine,
-  reader: ClusterReader,
-  closing: (() => Promise<void>)[],
-): Promise<UnitExchange | null> {
-  if (!(engine instanceof ShardedEngine)) return null;
-  const producer = cluster.producer();
-  closing.push(() => producer.close());
-  return UnitExchange.open({ cluster, topic: topics.exchange, unit, engine, reader, producer });
-}
-
-/** What is committed with the first decisions, before anything else is. */
-function nothingYet(plan: Plan, starts: Readonly<Record<string, number>>): UnitProgress {
-  return {
-    ...{ planDigest: plan.digest, k: Number.NEGATIVE_INFINITY, starts },
-    ...{ unapplied: {}, sideRows: {}, rows: plan.examples.map(() => 0), done: false },
-  };
-}
-
-async function partitionsOf(
-  cluster: Cluster,
-  topics: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  const counts = new Map<string, number>();
-  for (const [topic, count] of await cluster.partitions(topics)) {
-    if (count === null) throw missingTopic(topic);
-    counts.set(topic, count);
-  }
-  return counts;
-}
-
-function missingTopic(topic: string): Fault {
-  return new Fault(
-    'no_topic',
-    `there is no topic ${topic}. millrace topics plan says which topics the program needs, millrace topics apply makes them.`,
-    { context: { topic } },
   );
 }
 
@@ -356,8 +306,4 @@ const UNUSABLE = new Set(['state_ahead', 'state_damaged', 'state_of_other_plan',
 function timeText(time: number | undefined): string {
   if (time === undefined || time === Number.NEGATIVE_INFINITY) return 'nothing';
   return time === Number.POSITIVE_INFINITY ? 'everything' : new Date(time).toISOString();
-}
-
-function nameOf({ topic, partition }: Partition): string {
-  return `${topic}/${partition}`;
 }

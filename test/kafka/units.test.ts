@@ -47,6 +47,15 @@ describe.skipIf(reason !== null)(`Kafka units${reason === null ? '' : `: ${reaso
     },
     TEST_MS,
   );
+
+  it(
+    'another number of shards is refused, with the right one',
+    async () => {
+      const worker = startWorker(broker, plan, 'spread', { units: 2 });
+      await expect(worker.ended).rejects.toThrow('Start its workers with --shards 4');
+    },
+    TEST_MS,
+  );
 });
 
 /** Units write side by side: only within one is there an order. */
