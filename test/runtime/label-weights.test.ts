@@ -224,6 +224,24 @@ describe('a trainer finds each group’s rate', () => {
     expect(calibrations('none', policy)[1]).toBeLessThan(0.9);
   });
 
+  it('take_back where negatives are sampled: in expectation what was left out is taken back too', () => {
+    const random = rng(9);
+    const kept = new Set(
+      Array.from({ length: 60_000 }, (_, id) => id).filter(() => random.chance(0.2)),
+    );
+    const rows = stream(9, 'late', 60_000).flatMap((row) => {
+      if (row.kind === 'audit' || row.labels.y!.value === 1) return [row];
+      return kept.has(Number(row.id.slice(1))) ? [{ ...row, sampleRate: 0.2 }] : [];
+    });
+    const trainer = new FtrlTrainer({
+      ...{ columns, labels: ['y'], bits: 10, weighting: { y: 'take_back' } },
+    });
+    trainer.consume(rows.filter(({ emitted }) => emitted < 60_000));
+    for (const [group, rate] of RATES.entries()) {
+      expect(Math.abs(trainer.score([`g${group}`])[0]! / rate - 1)).toBeLessThan(0.15);
+    }
+  });
+
   it('heads survive a snapshot, bit for bit', () => {
     const rows = stream(8, 'late', 3_000);
     const config = { columns, labels: ['y'], bits: 10, weighting: { y: 'es_dfm' } } as const;
