@@ -13,7 +13,12 @@ import type { UnitRequest } from './unit-recovery.ts';
 export type ShardPlace = Pick<ShardedOptions, 'unit' | 'units' | 'partitions' | 'epoch' | 'state'>;
 
 /** The number of units is that of the application's topics. */
-export async function checkUnits({ app, cluster, topics, units }: UnitRequest): Promise<void> {
+export async function checkUnits({
+  app,
+  cluster,
+  topics,
+  units,
+}: Pick<UnitRequest, 'app' | 'cluster' | 'topics' | 'units'>): Promise<void> {
   const own = units === 1 ? [topics.progress] : [topics.progress, topics.exchange];
   for (const [topic, count] of await partitionsOf(cluster, own)) {
     if (count === units) continue;

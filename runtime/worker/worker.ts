@@ -8,6 +8,7 @@ import type { AppTopics } from './app-topics.ts';
 import type { UnitLife } from './unit-life.ts';
 import { readProgress } from './unit-progress.ts';
 import { type Recovered, recoverUnit, type UnitRequest } from './unit-recovery.ts';
+import { checkUnits } from './unit-shard.ts';
 
 export type WorkerRequest = {
   readonly cluster: Cluster;
@@ -94,9 +95,11 @@ export async function runWorker(request: WorkerRequest): Promise<'stopped' | 'do
 }
 
 /** Whether every unit has said that it is done. */
-async function isAllOut({ cluster, topics, units, isEnding }: WorkerRequest): Promise<boolean> {
+async function isAllOut(request: WorkerRequest): Promise<boolean> {
+  const { cluster, topics, units, isEnding } = request;
   if (!isEnding) return false;
   try {
+    await checkUnits(request);
     for (let unit = 0; unit < units; unit++) {
       const progress = await readProgress(cluster, { topic: topics.progress, partition: unit });
       if (progress?.done !== true) return false;
