@@ -302,14 +302,16 @@ function addTrainer(program: Command, out: Console, done: Done): void {
     });
   program
     .command('setup')
-    .argument('<what>', 'tensorflow')
-    .description('build the native device for deep models, from npm and PyPI alone')
-    .option('--gpu', 'with CUDA 12')
+    .argument('<what>', 'tensorflow or webgpu')
+    .description('install a device for deep models, from npm and PyPI alone')
+    .option('--gpu', 'TensorFlow with CUDA 12')
     .option('--wheel <file>', 'a TensorFlow wheel downloaded before, instead of pip download')
     .action(async (what: string, { gpu, wheel }: { gpu?: boolean; wheel?: string }) => {
-      if (what !== 'tensorflow') throw new UsageError(`millrace sets up tensorflow, not ${what}`);
-      const { setupTensorflow } = await import('./setup-tensorflow.ts');
-      done(await setupTensorflow({ gpu: gpu === true, wheel: wheel ?? null }, out));
+      const { setupTensorflow, setupWebGpu } = await import('./setup-tensorflow.ts');
+      if (what === 'webgpu') done(await setupWebGpu(out));
+      else if (what !== 'tensorflow') {
+        throw new UsageError(`millrace sets up tensorflow or webgpu, not ${what}`);
+      } else done(await setupTensorflow({ gpu: gpu === true, wheel: wheel ?? null }, out));
     });
   program
     .command('demo')

@@ -7,7 +7,8 @@
  *   4  node-gyp builds the small binding between both
  *   5  the device is opened and multiplies
  *
- * The folder is filled beside its place and renamed into it, so a cut-off setup leaves none.
+ * `millrace setup webgpu` installs Dawn and the WebGPU back end by npm alone. A folder is filled beside its place and renamed
+ * into it, so a cut-off setup leaves none.
  */
 import { spawn } from 'node:child_process';
 import {
@@ -22,7 +23,7 @@ import {
 import { dirname, join } from 'node:path';
 import type { Console } from './console-output.ts';
 import { Fault } from './fault.ts';
-import { openDevice } from './trainer/tensor-device.ts';
+import { type DeviceName, openDevice } from './trainer/tensor-device.ts';
 import { tensorflowFolder } from './trainer/tensorflow-folder.ts';
 
 export type SetupFlags = {
@@ -34,6 +35,11 @@ export type SetupFlags = {
 const TFJS_NODE = '4.22.0';
 const NODE_GYP = '11.5.0';
 const TENSORFLOW = '2.18.1';
+const WEBGPU = [
+  'webgpu@0.6.2',
+  `@tensorflow/tfjs-core@${TFJS_NODE}`,
+  `@tensorflow/tfjs-backend-webgpu@${TFJS_NODE}`,
+];
 /** What a CUDA build of TensorFlow needs beside itself, each a package of PyPI. */
 const CUDA_PACKAGES = [
   'cuda-runtime',
@@ -71,20 +77,39 @@ with zipfile.ZipFile(wheel) as archive:
 export async function setupTensorflow(flags: SetupFlags, out: Console): Promise<number> {
   const name = flags.gpu ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node';
   const folder = tensorflowFolder(name);
+  await fillFolder(folder, out, async (work) => {
+    const setup: Setup = { name, work, flags, out };
+    out.error(`1/5 npm install ${name}@${TFJS_NODE} and node-gyp, without scripts …`);
+    await installPackages(work, [`${name}@${TFJS_NODE}`, `node-gyp@${NODE_GYP}`]);
+    await unpackWheel(setup, await downloadWheel(setup));
+    await buildBinding(setup);
+  });
+  return checkDevice(flags.gpu ? 'cuda' : 'native', out);
+}
+
+/** Installs the WebGPU back end; gives the exit code. A Fault where there is no GPU that it can use. */
+export async function setupWebGpu(out: Console): Promise<number> {
+  await fillFolder(tensorflowFolder('webgpu'), out, async (work) => {
+    out.error(`npm install ${WEBGPU.join(' ')}, without scripts …`);
+    await installPackages(work, WEBGPU);
+  });
+  return checkDevice('webgpu', out);
+}
+
+async function fillFolder(
+  folder: string,
+  out: Console,
+  fill: (work: string) => Promise<void>,
+): Promise<void> {
   if (existsSync(folder)) {
     out.print(`${folder} is there already; delete it to build it anew.`);
-    return checkDevice(flags, out);
+    return;
   }
   const work = `${folder}.building`;
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
-  const setup: Setup = { name, work, flags, out };
-  await installPackages(setup);
-  await unpackWheel(setup, await downloadWheel(setup));
-  await buildBinding(setup);
-  mkdirSync(dirname(folder), { recursive: true });
+  await fill(work);
   renameSync(work, folder);
-  return checkDevice(flags, out);
 }
 
 type Setup = {
@@ -94,10 +119,8 @@ type Setup = {
   readonly out: Console;
 };
 
-async function installPackages({ name, work, out }: Setup): Promise<void> {
-  out.error(`1/5 npm install ${name}@${TFJS_NODE} and node-gyp, without scripts …`);
+async function installPackages(work: string, packages: readonly string[]): Promise<void> {
   writeFileSync(join(work, 'package.json'), '{"name":"millrace-tensorflow","private":true}\n');
-  const packages = [`${name}@${TFJS_NODE}`, `node-gyp@${NODE_GYP}`];
   const args = ['install', '--ignore-scripts', '--no-audit', '--no-fund', ...packages];
   await run('npm', args, { cwd: work, step: 'npm install' });
 }
@@ -161,11 +184,12 @@ function nodeHeaders(): string | null {
   return besides.find((each) => existsSync(join(each, 'include/node/node_api.h'))) ?? null;
 }
 
-async function checkDevice({ gpu }: SetupFlags, out: Console): Promise<number> {
-  const { device } = await openDevice(gpu ? 'cuda' : 'native');
+async function checkDevice(name: DeviceName, out: Console): Promise<number> {
+  const { device } = await openDevice(name);
   const { tf } = device!;
-  const product = tf.tidy(() => tf.matMul(tf.ones([2, 3]), tf.ones([3, 1])).dataSync());
-  if (product[0] !== 3) throw new Fault('setup_failed', 'the device opens but does not multiply');
+  const product = tf.matMul(tf.ones([2, 3]), tf.ones([3, 1]));
+  if ((await product.data())[0] !== 3)
+    throw new Fault('setup_failed', 'the device opens but does not multiply');
   out.print(`device ${device!.name}: ${device!.title}`);
   return 0;
 }

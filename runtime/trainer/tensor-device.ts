@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Fault } from '../fault.ts';
 import { registerGradients } from './tensor-gradients.ts';
 import { tensorflowFolder } from './tensorflow-folder.ts';
@@ -61,11 +62,15 @@ const OPEN: Readonly<Record<DeviceName, () => Promise<TensorDevice>>> = {
 /** Modules are loaded by require: all of them are CommonJS, and so share one tfjs-core. */
 const requireHere = createRequire(import.meta.url);
 
-function requireFrom(name: string): {
+/** `folder`: which of the cache's folders holds it, where it is none of ours. */
+function requireFrom(
+  name: string,
+  inCache = name,
+): {
   readonly load: (id: string) => unknown;
   readonly at: string;
 } {
-  for (const folder of [null, tensorflowFolder(name)]) {
+  for (const folder of [null, tensorflowFolder(inCache)]) {
     const require = folder === null ? requireHere : createRequire(join(folder, 'package.json'));
     try {
       return { load: require, at: require.resolve(`${name}/package.json`) };
@@ -101,8 +106,10 @@ function usesCuda(tf: Tf): boolean {
 }
 
 async function openWebGpu(): Promise<TensorDevice> {
-  const dawn = requireFrom('webgpu').load('webgpu') as Dawn;
-  const { load } = requireFrom('@tensorflow/tfjs-backend-webgpu');
+  // The one package here that is no CommonJS.
+  const dawnAt = join(dirname(requireFrom('webgpu').at), 'index.js');
+  const dawn: Dawn = await import(pathToFileURL(dawnAt).href);
+  const { load } = requireFrom('@tensorflow/tfjs-backend-webgpu', 'webgpu');
   Object.assign(globalThis, dawn.globals);
   const gpu = dawn.create([]);
   const scope = globalThis as { navigator?: object };
@@ -115,7 +122,7 @@ async function openWebGpu(): Promise<TensorDevice> {
   registerGradients(tf);
   if (!(await tf.setBackend('webgpu'))) throw new Error('its back end does not start');
   const title = `WebGPU, TensorFlow.js ${tf.version_core} on ${adapter.info?.description || adapter.info?.vendor || 'a GPU'}`;
-  return { name: 'webgpu', title, tf, readsNow: false, matMul: (a, b) => tf.matMul(a, b) };
+  return { name: 'webgpu', title, tf, readsNow: false, matMul: ownMatMul(tf, false) };
 }
 
 /** What is used of the `webgpu` package (Dawn). */
@@ -138,20 +145,23 @@ async function openWasm(): Promise<TensorDevice> {
   registerGradients(tf);
   if (!(await tf.setBackend('wasm'))) throw new Error('its back end does not start');
   const title = `WebAssembly, TensorFlow.js ${tf.version_core}`;
-  return { name: 'wasm', title, tf, readsNow: true, matMul: plainMatMul(tf) };
+  return { name: 'wasm', title, tf, readsNow: true, matMul: ownMatMul(tf, true) };
 }
 
-/** The transposed kernels of WebAssembly take three times as long as transposing first. */
-function plainMatMul(tf: Tf): (a: Tensor, b: Tensor) => Tensor {
+/**
+ * A product with a gradient of its own, for cores that come without one. `explicit`: transposes first, since the transposed
+ * kernels of WebAssembly take three times as long.
+ */
+function ownMatMul(tf: Tf, explicit: boolean): (a: Tensor, b: Tensor) => Tensor {
   const matMul = tf.customGrad((...args) => {
     const [a, b, save] = args as unknown as [Tensor, Tensor, (tensors: Tensor[]) => void];
     save([a, b]);
     return {
       value: tf.matMul(a, b),
-      gradFunc: (slope: Tensor, saved: Tensor[]) => [
-        tf.matMul(slope, tf.transpose(saved[1]!)),
-        tf.matMul(tf.transpose(saved[0]!), slope),
-      ],
+      gradFunc: (slope: Tensor, [x, y]: Tensor[]) =>
+        explicit
+          ? [tf.matMul(slope, tf.transpose(y!)), tf.matMul(tf.transpose(x!), slope)]
+          : [tf.matMul(slope, y!, false, true), tf.matMul(x!, slope, true, false)],
     };
   });
   return (a, b) => matMul(a, b);
