@@ -34,13 +34,18 @@ function unevenBatch(random: Rng): EmissionBatch {
   const count = batch.features[0]!;
   const rate = batch.features[1]!;
   if (count.kind !== 'f64' || rate.kind !== 'f64') throw new Error('numbers');
-  for (let stretch = 0; stretch < 4; stretch++) {
+  for (let stretch = 0; stretch < 6; stretch++) {
     const from = random.below(batch.n);
-    const what = random.below(3);
+    const what = random.below(4);
     for (let row = from; row < Math.min(batch.n, from + 200); row++) {
       if (what === 0) count.data[row] = 2000 + random.below(3);
       else if (what === 1) rate.data[row] = Number.NaN;
-      else batch.labels[0]!.value[row] = 1;
+      else if (what === 2) batch.labels[0]!.value[row] = 1;
+      else {
+        // Rows of few ids that say the same.
+        batch.kind[row] = 0;
+        for (const { kind } of batch.labels) kind[row] = 1;
+      }
     }
   }
   return batch;
