@@ -49,21 +49,32 @@ export function ratioColumn(ratio: Ratio, a: Float64Array, b: Float64Array): Flo
 
 function partsOf(bytes: Uint8Array): Parts {
   const parts: Parts = {
-    ...{ refs: 0, presence: 0, bit: 0, fill: Number.NaN, divisor: 1 },
-    ...{ ints: null, dictionary: null, floats: null, doubles: null, bf16: null, ratio: null },
+    refs: 0,
+    presence: 0,
+    bit: 0,
+    fill: Number.NaN,
+    divisor: 1,
+    ints: null,
+    dictionary: null,
+    floats: null,
+    doubles: null,
+    bf16: null,
+    ratio: null,
   };
-  for (const { number, value, bytes: body } of new WireReader(bytes).fields()) {
-    if (number === NUMBER.refs) parts.refs = value;
-    else if (number === NUMBER.presence) parts.presence = value;
-    else if (number === NUMBER.bit) parts.bit = value;
-    else if (number === NUMBER.fill) parts.fill = value;
-    else if (number === NUMBER.divisor) parts.divisor = value;
-    else if (number === NUMBER.ints) parts.ints = body;
-    else if (number === NUMBER.dictionary) parts.dictionary = doublesOf(body);
-    else if (number === NUMBER.floats) parts.floats = body;
-    else if (number === NUMBER.doubles) parts.doubles = body;
-    else if (number === NUMBER.bf16) parts.bf16 = body;
-    else if (number === NUMBER.ratio) parts.ratio = body;
+  const field = new WireReader(bytes);
+  while (field.next()) {
+    const { number } = field;
+    if (number === NUMBER.ints) parts.ints = field.bytes;
+    else if (number === NUMBER.refs) parts.refs = field.value;
+    else if (number === NUMBER.presence) parts.presence = field.value;
+    else if (number === NUMBER.bit) parts.bit = field.value;
+    else if (number === NUMBER.fill) parts.fill = field.value;
+    else if (number === NUMBER.divisor) parts.divisor = field.value;
+    else if (number === NUMBER.dictionary) parts.dictionary = doublesOf(field.bytes);
+    else if (number === NUMBER.floats) parts.floats = field.bytes;
+    else if (number === NUMBER.doubles) parts.doubles = field.bytes;
+    else if (number === NUMBER.bf16) parts.bf16 = field.bytes;
+    else if (number === NUMBER.ratio) parts.ratio = field.bytes;
   }
   return parts;
 }
@@ -111,10 +122,15 @@ function named(index: Float64Array, dictionary: Float64Array): Float64Array {
 
 function decodeRatio(bytes: Uint8Array): Ratio {
   const ratio = {
-    ...{ numerator: 0, denominator: 0, addNumerator: 0, addDenominator: 0 },
+    numerator: 0,
+    denominator: 0,
+    addNumerator: 0,
+    addDenominator: 0,
     fill: Number.NaN,
   };
-  for (const { number, value } of new WireReader(bytes).fields()) {
+  const field = new WireReader(bytes);
+  while (field.next()) {
+    const { number, value } = field;
     if (number === RATIO.numerator) ratio.numerator = value;
     else if (number === RATIO.denominator) ratio.denominator = value;
     else if (number === RATIO.addNumerator) ratio.addNumerator = value;

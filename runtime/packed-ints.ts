@@ -123,7 +123,8 @@ export function decodeInts(bytes: Uint8Array, n: number): Float64Array {
   let count = 0;
   let exceptions: Uint8Array = EMPTY;
   let high: Uint8Array = EMPTY;
-  for (const field of new WireReader(bytes).fields()) {
+  const field = new WireReader(bytes);
+  while (field.next()) {
     if (field.number === INTS.base) base = signed(field.value);
     else if (field.number === INTS.step) step = signed(field.value);
     else if (field.number === INTS.width) width = field.value;

@@ -92,7 +92,7 @@ function parquet(): Format {
       const file = new ParquetWriter({
         ...{ writer, schema, codec: 'ZSTD' },
         compressors: {
-          ZSTD: (bytes: Uint8Array) => compress(bytes, ZSTD_LEVEL),
+          ZSTD: (bytes: Uint8Array) => compress(bytes, ZSTD_LEVEL).slice(),
         },
       });
       for (let at = 0; at < given.length; at += GROUP_BLOCKS) {
@@ -116,7 +116,7 @@ function parquet(): Format {
 /** A column without values has an empty page, which is no zstd frame. */
 const tolerant: Compressors = {
   ...compressors,
-  ZSTD: (bytes, length) => (length === 0 ? bytes : compressors.ZSTD!(bytes, length)),
+  ZSTD: (bytes, length) => (length === 0 ? new Uint8Array(0) : compressors.ZSTD!(bytes, length)),
 };
 
 const GROUP_BLOCKS = 128;
