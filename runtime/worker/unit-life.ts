@@ -140,11 +140,9 @@ export class UnitLife {
     this.#committedAt = this.parts.cluster.now();
     // While replaying the older, larger commit stands.
     if (this.isReplaying) return;
-    const { outputs, exchange } = this.parts;
+    const { outputs } = this.parts;
     const isClean = outputs.isEmpty && this.#k === this.#committedK && this.#newsSinceCommit === 0;
     if (isClean && !done) return;
-    // A unit that is done is never lived again: what others wait for must be with them before.
-    await exchange?.push();
     await this.#commitNow(done);
     this.lastCommitMs = this.parts.cluster.now() - this.#committedAt;
   }
@@ -232,11 +230,19 @@ export class UnitLife {
     return true;
   }
 
+  /**
+   * Applies what is complete, and sends what came of it: before the commit that follows, since a unit that is done is never
+   * lived again. What a floor changes is sent by the next one, once the decision is committed.
+   */
   async #advance(): Promise<void> {
+    await this.#apply();
+    await this.parts.exchange?.push();
+  }
+
+  async #apply(): Promise<void> {
     this.#rowsSinceAdvance = 0;
     const { engine, outputs, sources } = this.parts;
     const frontier = engine.frontier();
-    await this.parts.exchange?.push();
     if (this.isReplaying) {
       const target = Math.min(frontier, this.#committedK);
       if (target <= this.#k) return;
