@@ -43,7 +43,7 @@ export async function openDevice(
   const refused: DeviceRefusal[] = [];
   for (const name of wanted === 'auto' ? DEVICES : [wanted]) {
     try {
-      return { device: await OPEN[name](), refused };
+      return { device: await OPEN[name](wanted !== 'auto'), refused };
     } catch (error) {
       refused.push({ name, why: reasonOf(error) });
     }
@@ -52,7 +52,7 @@ export async function openDevice(
   throw new Fault('no_device', `--device ${wanted} cannot be used here: ${refused[0]!.why}`);
 }
 
-const OPEN: Readonly<Record<DeviceName, () => Promise<TensorDevice>>> = {
+const OPEN: Readonly<Record<DeviceName, (isWanted: boolean) => Promise<TensorDevice>>> = {
   cuda: () => openNative('@tensorflow/tfjs-node-gpu', 'cuda'),
   webgpu: openWebGpu,
   native: () => openNative('@tensorflow/tfjs-node', 'native'),
@@ -105,7 +105,10 @@ function usesCuda(tf: Tf): boolean {
   return backend.isUsingGpuDevice === true;
 }
 
-async function openWebGpu(): Promise<TensorDevice> {
+/** GPUs made of software: slower than WebAssembly, so only used when asked for. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render/i;
+
+async function openWebGpu(isWanted: boolean): Promise<TensorDevice> {
   // The one package here that is no CommonJS.
   const dawnAt = join(dirname(requireFrom('webgpu').at), 'index.js');
   const dawn: Dawn = await import(pathToFileURL(dawnAt).href);
@@ -117,11 +120,15 @@ async function openWebGpu(): Promise<TensorDevice> {
   Object.defineProperty(scope.navigator, 'gpu', { value: gpu, configurable: true });
   const adapter = await gpu.requestAdapter();
   if (adapter === null) throw new Error('no GPU with Vulkan, Metal or Direct3D 12 was found');
+  const { description = '', vendor = '' } = adapter.info ?? {};
+  if (!isWanted && SOFTWARE.test(`${description} ${vendor}`)) {
+    throw new Error(`the only GPU is software (${description})`);
+  }
   const tf = load('@tensorflow/tfjs-core') as Tf;
   load('@tensorflow/tfjs-backend-webgpu');
   registerGradients(tf);
   if (!(await tf.setBackend('webgpu'))) throw new Error('its back end does not start');
-  const title = `WebGPU, TensorFlow.js ${tf.version_core} on ${adapter.info?.description || adapter.info?.vendor || 'a GPU'}`;
+  const title = `WebGPU, TensorFlow.js ${tf.version_core} on ${description || vendor || 'a GPU'}`;
   return { name: 'webgpu', title, tf, readsNow: false, matMul: ownMatMul(tf, false) };
 }
 
