@@ -9,7 +9,7 @@ import Encoder from 'kafkajs/src/protocol/encoder.js';
 import protocolErrors from 'kafkajs/src/protocol/error.js';
 import fetchRequest from 'kafkajs/src/protocol/requests/fetch/v11/request.js';
 import produceResponse from 'kafkajs/src/protocol/requests/produce/v7/response.js';
-import type { Isolation, Partition } from '../cluster.ts';
+import { ClusterFault, type Isolation, type Partition } from '../cluster.ts';
 import { classify, isStaleMetadata } from './errors.ts';
 import {
   CALL_DEADLINE_MS,
@@ -174,6 +174,8 @@ export class Client {
   }
 
   async #connect(topics: readonly string[]): Promise<void> {
+    // Whoever is still at it must not connect anew.
+    if (this.#isClosed) throw new ClusterFault('fatal', 'closed', 'the connection was closed');
     await this.#connections.connect();
     const isNew = topics.some((topic) => !this.#topics.has(topic));
     if (!isNew && topics.length > 0) return;

@@ -48,6 +48,8 @@ export type WorkerFlags = KafkaFlags & {
 const STOPPED = 0;
 /** A drain that takes longer is cut off: what is committed stays, and the next worker replays the rest. */
 const DRAIN_MS_MAX = 20_000;
+/** After everything is closed. */
+const EXIT_WITHIN_MS = 2_000;
 const FETCH_BYTES = 64 << 20;
 
 /** Gives the exit code; throws UsageError, Fault. */
@@ -127,6 +129,8 @@ export async function kafkaCommand(
     await operations.close();
     await cluster.close();
     await lock.release();
+    // A connection that was being made while everything was closed must not keep the process.
+    setTimeout(() => process.exit(), EXIT_WITHIN_MS).unref();
   }
 }
 

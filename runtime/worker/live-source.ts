@@ -123,12 +123,15 @@ export class LiveSource {
     return { firstRow, records, firstRecord, aside };
   }
 
-  /** A decision that was just made, of the next row. */
-  floor(time: number): FloorDecision {
-    const decision: FloorDecision = { kind: 'floor', ...this.of, row: this.rows, time };
+  /** The decision that nothing older than `time` is waited for, from the next row on; not applied yet. */
+  floorAt(time: number): FloorDecision {
+    return { kind: 'floor', ...this.of, row: this.rows, time };
+  }
+
+  /** Obeys a decision of `floorAt` since which nothing was read. */
+  obey(decision: FloorDecision): void {
     this.#floors.unshift(decision);
     this.#applyFloors();
-    return decision;
   }
 
   /** Where recovery must read on from, so that no row that still waits is missed. */

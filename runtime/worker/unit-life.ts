@@ -16,6 +16,7 @@ import type { LiveEngine } from '../engine.ts';
 import type { StateStore } from '../state-store.ts';
 import type { LiveSource } from './live-source.ts';
 import { SetAsideRecords } from './set-aside-records.ts';
+import type { FloorDecision } from './unit-decisions.ts';
 import type { UnitExchange } from './unit-exchange.ts';
 import type { UnitOutputs } from './unit-outputs.ts';
 import type { SourcePlace, UnitProgress } from './unit-progress.ts';
@@ -44,6 +45,9 @@ export type UnitPaces = {
   /** No partition is read further than this ahead of the slowest, ms of event time. */
   readonly maxSkewMs: number;
 };
+
+/** A decision about a silent source that is about to be committed. */
+type Floor = { readonly source: LiveSource; readonly decision: FloorDecision };
 
 /** Rows read between two advances of the engine. */
 const ADVANCE_ROWS = 16_384;
@@ -117,8 +121,10 @@ export class UnitLife {
     const { now } = this.parts.cluster;
     if (now.call(this.parts.cluster) - this.#committedAt >= this.#paces.commitEveryMs) {
       await this.#advance();
-      await this.#floorIdle();
+      const floors = await this.#decideFloors();
       await this.commit(false);
+      // Only a decision that is committed may show: in the exchange others would act on it.
+      for (const { source, decision } of floors) source.obey(decision);
       if (now.call(this.parts.cluster) - this.#checkpointedAt >= this.#paces.checkpointEveryMs) {
         await this.checkpoint();
       }
@@ -261,8 +267,9 @@ export class UnitLife {
   }
 
   /** Partitions that have been at their end for a while are said to hold nobody up, as far as the others have come. */
-  async #floorIdle(): Promise<void> {
-    if (this.isReplaying) return;
+  async #decideFloors(): Promise<Floor[]> {
+    const floors: Floor[] = [];
+    if (this.isReplaying) return floors;
     const { cluster, outputs, plan, exchange } = this.parts;
     const now = cluster.now();
     const idle = new Set<LiveSource>();
@@ -278,12 +285,15 @@ export class UnitLife {
         exchange?.engine.idle(stream, source.of.partition, idle.has(source));
       }
     }
-    if (!Number.isFinite(others)) return;
+    if (!Number.isFinite(others)) return floors;
     for (const source of idle) {
       if (source.watermark() >= others || this.#isAwaited(source, idle, plan)) continue;
-      await outputs.decide(source.floor(others), now);
+      const decision = source.floorAt(others);
+      await outputs.decide(decision, now);
+      floors.push({ source, decision });
       this.#news();
     }
+    return floors;
   }
 
   /** Silence is no answer: where a whole stream is silent that a label waits for, the label waits. */
