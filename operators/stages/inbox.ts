@@ -226,15 +226,14 @@ export class Inbox {
     const { channel, producer, from, rows } = section;
     const link = this.#link({ channel, producer }, instance);
     const to = from + (rows?.n ?? 0);
-    if (link.isOwn && logOffset >= 0 && to > link.logged) {
-      if (rows !== null && from < link.logged) {
-        this.#take(
-          { ...section, rows: sliceExchange(rows, 0, link.logged - from) },
-          instance,
-          logOffset,
-        );
+    if (link.isOwn && logOffset >= 0) {
+      // Left by an earlier life: what this one's state needs was logged behind it.
+      if (from > link.received) return;
+      if (to > link.logged) {
+        if (rows === null || from >= link.logged) return;
+        const known = { ...section, rows: sliceExchange(rows, 0, link.logged - from) };
+        return this.#take(known, instance, logOffset);
       }
-      return;
     }
     // Logged by a life whose checkpoint was never saved: what the restored state needs comes behind it.
     if (link.isOwn && logOffset >= 0 && from > link.received) return;

@@ -210,7 +210,9 @@ export class UnitLife {
       .filter(({ ended }) => !ended)
       .map((source) => ({ source, watermark: source.isStatic ? -1e308 : source.watermark() }))
       .sort((a, b) => a.watermark - b.watermark);
-    const slowest = open[0]?.watermark ?? 0;
+    // Of all units, as far as this one has heard.
+    const others = this.parts.exchange?.engine.activeSources() ?? Number.POSITIVE_INFINITY;
+    const slowest = Math.min(open[0]?.watermark ?? 0, others);
     for (const { source, watermark } of open) {
       if (watermark > slowest + maxSkewMs && slowest > -1e300) break;
       if (await this.#read(source)) return source;
