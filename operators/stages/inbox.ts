@@ -227,16 +227,15 @@ export class Inbox {
     const link = this.#link({ channel, producer }, instance);
     const to = from + (rows?.n ?? 0);
     if (link.isOwn && logOffset >= 0) {
-      // Left by an earlier life: what this one's state needs was logged behind it.
+      // Left by a life whose checkpoint was lost or never saved: what this state needs was logged behind it.
       if (from > link.received) return;
       if (to > link.logged) {
         if (rows === null || from >= link.logged) return;
         const known = { ...section, rows: sliceExchange(rows, 0, link.logged - from) };
-        return this.#take(known, instance, logOffset);
+        this.#take(known, instance, logOffset);
+        return;
       }
     }
-    // Logged by a life whose checkpoint was never saved: what the restored state needs comes behind it.
-    if (link.isOwn && logOffset >= 0 && from > link.received) return;
     if (from > link.received) {
       throw new ExchangeGap(
         `${this.#options.exchange.channels[channel].name}: entries ${link.received + 1} to ${from} of ${linkName(link)} are missing`,

@@ -21,6 +21,7 @@ import { ScanStage, type ScanStageState } from '../../operators/stages/scan-stag
 import { ShardStage, type ShardState } from '../../operators/stages/shard-stage.ts';
 import type { StateBudget } from '../../operators/state-budget.ts';
 import type { LiveEngine, SetAside, StreamCounts } from '../engine.ts';
+import { Fault } from '../fault.ts';
 import { setAsideOf } from '../set-aside.ts';
 import { decodeParcels } from './exchange-block.ts';
 import { recordsOf } from './exchange-records.ts';
@@ -58,6 +59,13 @@ export class ShardedEngine implements LiveEngine {
 
   constructor(plan: Plan, options: ShardedOptions) {
     const { unit, units, partitions, epoch, slabs, budget, spill, bufferBytesMax } = options;
+    const global = plan.streams.find(({ dedupSlot }) => dedupSlot !== undefined);
+    if (global !== undefined) {
+      throw new Fault(
+        'dedup_global_shards',
+        `stream ${global.name} says dedup global: its ids are compared in one place, and this application has ${units} shards. Run it with one shard, or say dedup without global.`,
+      );
+    }
     this.#plan = plan;
     this.#exchange = placeExchange(plan);
     this.#options = options;

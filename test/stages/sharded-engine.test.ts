@@ -7,7 +7,7 @@ import { NdjsonRows } from '../../runtime/ndjson-rows.ts';
 import { ShardedEngine } from '../../runtime/worker/sharded-engine.ts';
 import { generateCase } from '../generate/trial.ts';
 import { rng } from '../random.ts';
-import { decode, type Partition, printLines, runInMemory } from '../run-in-memory.ts';
+import { decode, type Partition, planOf, printLines, runInMemory } from '../run-in-memory.ts';
 import { planOfCase } from './cluster-trial.ts';
 import { SavedPages } from './saved-pages.ts';
 
@@ -28,6 +28,26 @@ describe('units of a sharded application', () => {
       expect(lines.late.length).toBe(late);
     });
   }
+});
+
+it('dedup global is refused: ids of several shards are not compared', () => {
+  const plan = planOf(`
+stream imp from "imp" {
+  id iid : string
+  time ts : timestamp
+  user : string
+  late 1s
+  dedup global
+}
+feature n = count(imp) by user over 1h
+examples set for imp { features n }
+`);
+  const open = () =>
+    new ShardedEngine(plan, {
+      ...{ unit: 0, units: 2, partitions: [1], epoch: 0, state: null, budget: null, spill: null },
+      ...{ slabs: new SlabSet(), scanSlabs: new SlabSet(), bufferBytesMax: 1 },
+    });
+  expect(open).toThrow('stream imp says dedup global');
 });
 
 type Source = {
