@@ -1,5 +1,10 @@
 /** Appends batches with sequence numbers: a batch sent again after a lost answer is known to the broker. */
-import type { ClusterProducer, Partition, ProducedRecord } from '../cluster.ts';
+import {
+  ClusterFault,
+  type ClusterProducer,
+  type Partition,
+  type ProducedRecord,
+} from '../cluster.ts';
 import type { Client } from './client.ts';
 import { codecOf } from './codec.ts';
 import { isDuplicate } from './errors.ts';
@@ -75,7 +80,10 @@ export class IdempotentProducer implements ClusterProducer {
 
   async send(to: Partition, records: readonly ProducedRecord[]): Promise<number> {
     this.#sends ??= new SequencedSends(this.#client, await this.#identify(), null);
-    return this.#sends.send(to, records);
+    const first = await this.#sends.send(to, records);
+    if (first >= 0 || records.length === 0) return first;
+    const message = `writing to ${nameOf(to)}: it is there, but the answer that said where was lost`;
+    throw new ClusterFault('indeterminate', 'offset_unknown', message);
   }
 
   async close(): Promise<void> {
