@@ -8,8 +8,8 @@ import { showGraph } from '../../compiler/show.ts';
 import { storesOf } from '../../compiler/store-use.ts';
 import { VerifyError, verify } from '../../compiler/verify.ts';
 import { type Rng, rng } from '../random.ts';
+import { adStreams, isKind } from './ads-fixture.ts';
 import {
-  adStreams,
   aggregate,
   by,
   call,
@@ -17,7 +17,6 @@ import {
   feature,
   field,
   from,
-  isKind,
   num,
   program,
 } from './logical-fixture.ts';

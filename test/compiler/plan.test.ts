@@ -5,7 +5,7 @@ import { TEST_SET_PREFIX, withTestExamples } from '../../compiler/test-examples.
 import { lowerToPlan } from '../../compiler/to-plan.ts';
 import { PlanError, verifyPlan } from '../../compiler/verify-plan.ts';
 import { rng } from '../random.ts';
-import { adsProgram } from './logical-fixture.ts';
+import { adsProgram } from './ads-fixture.ts';
 import { goldenText, planOf, programOf } from './programs.ts';
 import { combined, randomProgram, withFeatures } from './random-program.ts';
 

@@ -8,9 +8,8 @@ import type {
 } from '../../compiler/logical.ts';
 import { list } from '../../dsl/types.ts';
 import type { Rng } from '../random.ts';
+import { adLabels, adStreams, isKind } from './ads-fixture.ts';
 import {
-  adLabels,
-  adStreams,
   aggregate,
   by,
   call,
@@ -20,7 +19,6 @@ import {
   feature,
   field,
   HOUR,
-  isKind,
   MINUTE,
   num,
   program,

@@ -1,17 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { ReadOp, ValueStore, ViewPlan, WindowPlan } from '../../compiler/plan.ts';
-import type { Physical } from '../../dsl/types.ts';
 import { ColdCopies, type ColdMark } from '../../operators/cold-copies.ts';
 import type { ColdStore } from '../../operators/cold-store.ts';
 import type { Value } from '../../operators/column.ts';
-import { DepartedKeys } from '../../operators/departed-keys.ts';
-import { hashNumber, lanes } from '../../operators/hash.ts';
-import { KeyTable } from '../../operators/key-table.ts';
 import { Keyspace } from '../../operators/keyspace.ts';
 import { MemoryColdStore } from '../../operators/memory-cold-store.ts';
-import { Slab, SlabSet } from '../../operators/slab.ts';
+import { SlabSet } from '../../operators/slab.ts';
 import { StateBudget } from '../../operators/state-budget.ts';
 import { type Rng, rng } from '../random.ts';
+import { countingWorld, randomHappenings, randomWorld } from './eviction-worlds.ts';
 import {
   type Happening,
   inStepOrder,
@@ -20,21 +16,7 @@ import {
   runBatch,
   save,
   type World,
-  world,
 } from './keyspace-world.ts';
-
-const KINDS: readonly Physical[] = ['bool', 'f64', 'text'];
-const TIMED: readonly WindowPlan[] = [
-  { kind: 'time', ms: 60, hopMs: 1, rows: null },
-  { kind: 'time', ms: 900, hopMs: 50, rows: null },
-  { kind: 'time', ms: 9000, hopMs: 700, rows: null },
-];
-const CAPPED: readonly WindowPlan[] = [
-  { kind: 'time', ms: 900, hopMs: 50, rows: 4 },
-  { kind: 'rows', rows: 5 },
-  { kind: 'session', gapMs: 40 },
-  { kind: 'all' },
-];
 
 describe('keys beyond the budget', () => {
   it.each(Array.from({ length: 16 }, (_, seed) => seed))(
@@ -117,62 +99,6 @@ describe('keys beyond the budget', () => {
     expect(run.evictions).toBe(0);
   });
 });
-
-describe('a filter of departed keys', () => {
-  it.each([0, 1, 2])('knows all that left and few others, seed %i', (seed) => {
-    const random = rng(seed);
-    let slab = new Slab('departed');
-    let departed = new DepartedKeys(slab);
-    const left = new Set<number>();
-    for (let i = 0; i < 40_000; i++) {
-      const key = random.below(1e9) * 2;
-      departed.left(...hashed(key));
-      left.add(key);
-      if (random.chance(0.0005)) {
-        slab = copyOf(slab);
-        departed = new DepartedKeys(slab);
-      }
-    }
-    for (const key of left) expect(departed.has(...hashed(key)), `seed ${seed}: ${key}`).toBe(true);
-    let others = 0;
-    for (let i = 0; i < 40_000; i++) if (departed.has(...hashed(i * 2 + 1))) others++;
-    expect(others / 40_000).toBeLessThan(0.02);
-    expect(slab.inUse * 64).toBeLessThan(40_000 * 26 + 64 * 64);
-    expect(departed.cold).toBe(40_000);
-  });
-});
-
-describe('a key table', () => {
-  it.each([0, 1, 2, 3])('finds what is left after removals, seed %i', (seed) => {
-    const random = rng(seed);
-    const records = new Slab('records');
-    const table = new KeyTable(new Slab('table'), records);
-    const expected = new Map<number, number>();
-    const first = records.bump(3001);
-    for (let i = 0; i < 20_000; i++) {
-      const key = 1 + random.below(3000);
-      hashNumber(key);
-      const [lo, hi] = [lanes[0]! & 0xffff_003f, lanes[1]!];
-      const record = first + key;
-      expect(table.find(lo, hi), `seed ${seed}, step ${i}`).toBe(expected.get(key) ?? 0);
-      if (expected.has(key)) {
-        table.remove(lo, hi);
-        expected.delete(key);
-      } else {
-        records.i32[record * 2] = lo;
-        records.i32[record * 2 + 1] = hi;
-        table.insert(hi, record);
-        expected.set(key, record);
-      }
-    }
-    expect(table.size).toBe(expected.size);
-  });
-});
-
-function hashed(key: number): [number, number] {
-  hashNumber(key);
-  return [lanes[0]!, lanes[1]!];
-}
 
 /** A store whose writes since the last checkpoint may be lost, from some moment on. */
 class FragileStore implements ColdStore {
@@ -306,169 +232,4 @@ function heldBytes(of: World, happenings: readonly Happening[]): number {
     runBatch(of, keyspace, happenings.slice(at, at + 500));
   }
   return [...slabs.all()].reduce((sum, slab) => sum + slab.inUse * 8, 0);
-}
-
-function copyOf(slab: Slab): Slab {
-  const copy = new Slab(slab.name);
-  for (const { page, bytes } of slab.dirtyPages()) copy.load(page, bytes);
-  copy.dirty.fill(1);
-  return copy;
-}
-
-function countingWorld(): World {
-  return world(
-    [{ delayMs: 0, headMs: 0 }],
-    {
-      counters: [
-        {
-          columns: [{ state: '', feed: 0, mask: null, value: null, scale: 1, square: false }],
-          windows: [
-            { ms: 500, hopMs: 50 },
-            { ms: 8000, hopMs: 800 },
-            { ms: null, hopMs: 1 },
-          ],
-        },
-      ],
-      values: [],
-      probes: [
-        {
-          anchor: 0,
-          key: 0,
-          views: [0, 1, 2].map((w) => ({ kind: 'counter', group: 0, column: 0, window: w })),
-        },
-      ],
-    },
-    KINDS,
-  );
-}
-
-/** Counters and one to four value stores of any family, every window of each read. */
-function randomWorld(random: Rng): World {
-  const feeds = [
-    { delayMs: 0, headMs: 0 },
-    { delayMs: random.pick([0, 30]), headMs: random.pick([0, 20]) },
-  ];
-  const scale = 2 ** 20;
-  const column = { state: '', feed: 0, mask: null, value: null, scale: 1, square: false };
-  const counters = random.chance(0.2)
-    ? []
-    : [
-        {
-          columns: [column, { ...column, feed: 1, mask: 1 }, { ...column, value: 2, scale }],
-          windows: [
-            { ms: 60, hopMs: 5 },
-            { ms: 900, hopMs: 50 },
-            { ms: 9000, hopMs: 700 },
-            { ms: null, hopMs: 1 },
-          ],
-        },
-      ];
-  const values = Array.from({ length: 1 + random.below(4) }, () => randomStore(random));
-  const views = [
-    ...counters.flatMap(({ columns, windows }) =>
-      columns.flatMap((_, c) =>
-        windows.map((_, w): ViewPlan => ({ kind: 'counter', group: 0, column: c, window: w })),
-      ),
-    ),
-    ...values.flatMap((store, index) =>
-      store.windows.flatMap((_, window) =>
-        readsOf(store).map(
-          ([read, physical]): ViewPlan => ({
-            kind: 'value',
-            store: index,
-            window,
-            read,
-            physical,
-          }),
-        ),
-      ),
-    ),
-  ];
-  const probes = [{ anchor: 0, key: 0, views }];
-  return world(feeds, { counters, values, probes }, KINDS);
-}
-
-function randomStore(random: Rng): ValueStore {
-  const base = { state: '', feed: random.below(2), mask: random.pick([null, 1]), k: 0, scale: 1 };
-  const family = random.pick<ValueStore['family']>([
-    'last',
-    'first',
-    'min',
-    'max',
-    'bag',
-    'bag',
-    'quantile',
-    'decayed',
-    'tally',
-    'latest',
-  ]);
-  const store = { ...base, family, halfLifeMs: family === 'decayed' ? 300 : 0 };
-  if (family === 'latest') {
-    return { ...store, slots: [1, 2, 3], physical: [...KINDS], windows: [{ kind: 'all' }] };
-  }
-  if (family === 'decayed')
-    return { ...store, slots: [2], physical: ['f64'], windows: [{ kind: 'all' }] };
-  const isText = (family === 'last' || family === 'bag') && random.chance(0.5);
-  const windows = family === 'tally' ? CAPPED.slice(0, 3) : [...TIMED, ...CAPPED];
-  return {
-    ...store,
-    k: family === 'last' ? 3 : 0,
-    scale: family === 'tally' ? 2 ** 20 : 1,
-    slots: [isText ? 3 : 2],
-    physical: [isText ? 'text' : 'f64'],
-    windows: windows.filter(() => random.chance(0.6)).concat(windows[1]!),
-  };
-}
-
-function readsOf(store: ValueStore): [ReadOp, Physical][] {
-  const kind = store.physical[0]!;
-  const list = kind === 'text' ? 'list_text' : 'list_f64';
-  switch (store.family) {
-    case 'last':
-      return [
-        [{ fn: 'last', k: 3 }, list],
-        [{ fn: 'last', k: null }, kind],
-      ];
-    case 'bag':
-      return [
-        [{ fn: 'distinct' }, 'f64'],
-        [{ fn: 'topk', k: 3 }, list],
-        [{ fn: 'mode' }, kind],
-        [{ fn: 'mode_share' }, 'f64'],
-      ];
-    case 'quantile':
-      return [[{ fn: 'quantile', q: 0.9 }, 'f64']];
-    case 'decayed':
-      return [[{ fn: 'decayed_sum' }, 'f64']];
-    case 'tally':
-      return [
-        [{ fn: 'count' }, 'f64'],
-        [{ fn: 'sum' }, 'f64'],
-      ];
-    case 'latest':
-      return KINDS.map((physical, slot) => [{ fn: 'latest', slot }, physical]);
-    default:
-      return [[{ fn: store.family }, kind]];
-  }
-}
-
-/** Few busy keys, whose windows are sketched, and many that are seen now and then. */
-function randomHappenings(of: World, random: Rng): Happening[] {
-  let time = 0;
-  const keys = random.pick([60, 400]);
-  const happenings = Array.from({ length: 5000 }, (): Happening => {
-    time += random.below(3);
-    const busy = random.chance(0.4);
-    return {
-      participant: random.chance(0.35) ? 2 : random.below(2),
-      key: busy ? 1 + random.below(2) : random.below(keys),
-      time,
-      slots: [
-        random.chance(0.7),
-        random.chance(0.05) ? null : random.below(random.pick([20, 100_000])) / 8,
-        random.chance(0.05) ? null : `t${random.below(random.pick([9, 4000]))}`,
-      ],
-    };
-  });
-  return inStepOrder(of, happenings);
 }

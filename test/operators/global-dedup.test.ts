@@ -46,14 +46,14 @@ examples e for a { features n }
       { stream: 'a', partition: 1, rows: [row('q', 40), row('s', 60), row('r', 70)] },
     ];
     const { engine, reference } = runBoth(text, input, true);
-    const emitted = engine.lines['e']!.map((line) => JSON.parse(line));
+    const emitted = engine.lines.e!.map((line) => JSON.parse(line));
     expect(emitted.map(({ id, time }) => [id, time])).toEqual([
       ['q', 40],
       ['p', 50],
       ['s', 60],
       ['r', 70],
     ]);
-    expect(engine.counts['a']).toMatchObject({ duplicate: 2 });
+    expect(engine.counts.a).toMatchObject({ duplicate: 2 });
     expect(reference.lines).toEqual(engine.lines);
   });
 

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import { hashNumber, lanes } from '../../operators/hash.ts';
 import { KeyTable } from '../../operators/key-table.ts';
-import { SlabSet } from '../../operators/slab.ts';
+import { Slab, SlabSet } from '../../operators/slab.ts';
 import { TextPool, TextPoolFull } from '../../operators/text-pool.ts';
 import { rng } from '../random.ts';
 import { restore, save } from './keyspace-world.ts';
@@ -58,4 +59,29 @@ it('names equal texts equally, gives them back, and says when it is full', () =>
     );
   }
   expect(() => pool.intern(new Uint8Array(50_000), 0, 50_000)).toThrow(TextPoolFull);
+});
+
+it.each([0, 1, 2, 3])('finds what is left after removals, seed %i', (seed) => {
+  const random = rng(seed);
+  const records = new Slab('records');
+  const table = new KeyTable(new Slab('table'), records);
+  const expected = new Map<number, number>();
+  const first = records.bump(3001);
+  for (let i = 0; i < 20_000; i++) {
+    const key = 1 + random.below(3000);
+    hashNumber(key);
+    const [lo, hi] = [lanes[0]! & 0xffff_003f, lanes[1]!];
+    const record = first + key;
+    expect(table.find(lo, hi), `seed ${seed}, step ${i}`).toBe(expected.get(key) ?? 0);
+    if (expected.has(key)) {
+      table.remove(lo, hi);
+      expected.delete(key);
+    } else {
+      records.i32[record * 2] = lo;
+      records.i32[record * 2 + 1] = hi;
+      table.insert(hi, record);
+      expected.set(key, record);
+    }
+  }
+  expect(table.size).toBe(expected.size);
 });
