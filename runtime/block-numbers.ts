@@ -3,6 +3,7 @@
  * a power of two (sums) or of ten (prices); by a dictionary where few differ; as floats where that loses nothing.
  */
 import { NUMBER } from './block-layout.ts';
+import { DyadicInts, wholeScale } from './dyadic-ints.ts';
 import { BF16_ERROR, EXACT, type FloatForm, fromBf16, toBf16 } from './float-form.ts';
 import { NumberDictionary } from './number-dictionary.ts';
 import { IntPacker } from './packed-ints.ts';
@@ -22,8 +23,6 @@ export const PLAIN: Placed = { refs: 0, presence: 0, bit: 0, fill: Number.NaN };
 
 /** Powers of ten tried for amounts that are no sums of powers of two. */
 const DECIMALS = [10, 100, 1_000, 10_000, 100_000, 1_000_000];
-/** Sums are kept in 2^-20 (semantics of `sum`): none has more binary places. */
-const BINARY_PLACES = 2 ** 20;
 /** Beyond it an integer's neighbours are no numbers. */
 const WHOLE_MAX = 2 ** 52;
 
@@ -31,6 +30,9 @@ const WHOLE_MAX = 2 ** 52;
 export class NumberPacker {
   readonly #packer = new IntPacker();
   readonly #dictionary = new NumberDictionary();
+  readonly #dyadic = new DyadicInts();
+  /** By field: the power of two it took last. */
+  readonly #scales = new Map<number, number>();
   #room = 0;
   #ints = new Int32Array(0);
   #scaled = new Float64Array(0);
@@ -57,13 +59,17 @@ export class NumberPacker {
     const isRounded =
       (form.kind === 'bf16' && this.#bf16(out, values, n)) ||
       (form.kind === 'step' && this.#steps(out, values, n, form.divisor));
-    if (!isRounded) this.#exact(out, values, n);
+    if (!isRounded) this.#exact(out, field, values, n);
     out.shut(at);
   }
 
-  #exact(out: WireWriter, values: Float64Array, n: number): void {
+  #exact(out: WireWriter, field: number, values: Float64Array, n: number): void {
     if (n === 0) return;
-    if (this.#small(out, values, n)) return;
+    if (this.#dyadic.take(values, n, this.#scales.get(field))) {
+      this.#scales.set(field, this.#dyadic.scale);
+      this.#writeDyadic(out, n);
+      return;
+    }
     if (this.#wide(out, values, n)) return;
     if (this.#scale(out, values, n)) return;
     if (this.#dictionary.write(out, values, n, this.#packer)) return;
@@ -71,28 +77,15 @@ export class NumberPacker {
     out.doubles(NUMBER.doubles, values.subarray(0, n));
   }
 
-  /** Where all are int32s, as most counts are. */
-  #small(out: WireWriter, values: Float64Array, n: number): boolean {
-    const ints = this.#ints;
-    let min = 2 ** 31 - 1;
-    let max = -(2 ** 31);
-    for (let i = 0; i < n; i++) {
-      const value = values[i]!;
-      const int = value | 0;
-      if (int !== value) return false;
-      // Of a zero the sign would be lost.
-      if (int === 0 && 1 / value < 0) return false;
-      ints[i] = int;
-      if (int < min) min = int;
-      if (int > max) max = int;
-    }
+  #writeDyadic(out: WireWriter, n: number): void {
+    const { ints, scale, min, max } = this.#dyadic;
     // The base is 0 where another saves no bit.
     const base = min >= 0 && Math.clz32(max) === Math.clz32(max - min) && max - min > 0 ? 0 : min;
     if (base !== 0) for (let i = 0; i < n; i++) ints[i]! -= base;
+    if (scale !== 1) out.double(NUMBER.divisor, scale);
     const message = out.open(NUMBER.ints);
-    this.#packer.write(out, base, null, ints, n);
+    this.#packer.writeLong(out, base, null, ints, n, 32 - Math.clz32(max - base));
     out.shut(message);
-    return true;
   }
 
   /** Where all are integers at most 32 bits apart, as times are; by their steps where they rise. */
@@ -184,7 +177,11 @@ export class NumberPacker {
       const value = values[i]!;
       if (Math.abs(rounded[i]! - value) > Math.abs(value) * BF16_ERROR) return false;
     }
-    if (n === 0 || this.#small(out, rounded, n)) return true;
+    if (n === 0) return true;
+    if (this.#dyadic.take(rounded, n, 1, 1)) {
+      this.#writeDyadic(out, n);
+      return true;
+    }
     if (this.#dictionary.write(out, rounded, n, this.#packer)) return true;
     out.bytes(NUMBER.bf16, new Uint8Array(halves.buffer, 0, n * 2));
     return true;
@@ -215,10 +212,8 @@ function binaryScale(values: Float64Array, n: number): number {
   for (let i = 0; i < n; i++) {
     const value = values[i]!;
     if (value === 0 && 1 / value < 0) return 0;
-    while (Math.floor(value * scale) !== value * scale) {
-      if (scale === BINARY_PLACES) return 0;
-      scale *= 2;
-    }
+    scale = wholeScale(value, scale);
+    if (scale === 0) return 0;
   }
   return scale;
 }

@@ -25,6 +25,7 @@ import { crc32 } from './checksum.ts';
 import { EXACT, type FloatForm, floatError } from './float-form.ts';
 import { IntPacker } from './packed-ints.ts';
 import { PresencePatterns, presentValues } from './presence-patterns.ts';
+import { RatioCheck } from './ratio-check.ts';
 import { RowMatcher } from './row-refs.ts';
 import { WireWriter } from './wire.ts';
 
@@ -57,6 +58,7 @@ export class BlockWriter {
   readonly #lists = new ListPacker(this.#numbers, this.#texts);
   readonly #matcher = new RowMatcher();
   readonly #presence = new PresencePatterns();
+  readonly #ratios = new RatioCheck();
   readonly #values: Float64Array[] = [];
   #present = new Float64Array(0);
   #small = new Int32Array(0);
@@ -228,23 +230,13 @@ export class BlockWriter {
     const a = features[ratio.numerator]!;
     const b = features[ratio.denominator]!;
     if (a.kind !== 'f64' || b.kind !== 'f64') return false;
-    const { addNumerator, addDenominator, fill } = ratio;
     const isLossy = this.#options.floats.kind !== 'exact';
     const { columns } = this.#layout;
     if (isLossy && (columns[ratio.numerator]!.isFloat || columns[ratio.denominator]!.isFloat)) {
       return false;
     }
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i]!;
-      const value = (a.data[row]! + addNumerator) / (b.data[row]! + addDenominator);
-      const is = values.data[row]!;
-      if (value === is) {
-        if (value === 0 && !Object.is(value, is)) return false;
-      } else if (value - value === 0 || !Object.is(fill, is)) {
-        return false;
-      }
-    }
-    return true;
+    const data = { numerator: a.data, denominator: b.data, values: values.data };
+    return this.#ratios.holds(ratio, data, rows);
   }
 
   #ratio(field: number, ratio: Ratio): void {

@@ -11,6 +11,9 @@ import { WireReader, type WireWriter } from './wire.ts';
 const EXCEPTION_BITS = 14;
 /** Fewer bits than this are not worth two messages more. */
 const WORTHWHILE_BITS = 256;
+/** Of many values every fifth is looked at for how long they are. */
+const LOOK_ALL = 256;
+const LOOK_EVERY = 5;
 
 /** Packs integers; its buffers are used again. One for each level of nesting. */
 export class IntPacker {
@@ -27,10 +30,24 @@ export class IntPacker {
    * base + value. `values[0, n)` are unsigned 32-bit numbers.
    */
   write(out: WireWriter, base: number, step: number | null, values: Int32Array, n: number): void {
+    let all = 0;
+    for (let i = 0; i < n; i++) all |= values[i]!;
+    this.writeLong(out, base, step, values, n, 32 - Math.clz32(all));
+  }
+
+  /** The same, of values that are known to be at most `longest` bits. */
+  writeLong(
+    out: WireWriter,
+    base: number,
+    step: number | null,
+    values: Int32Array,
+    n: number,
+    longest: number,
+  ): void {
     if (base !== 0) out.sint(INTS.base, base);
     if (step !== null) out.sint(INTS.step, step);
+    this.#longest = longest;
     const width = this.#width(values, n);
-    if (width === 0 && this.#lengths[0] === n) return;
     if (width > 0) {
       out.uint(INTS.width, width);
       out.bytes(INTS.bits, this.#pack(values, n, width));
@@ -40,11 +57,11 @@ export class IntPacker {
 
   /** The width at which values and exceptions take least. */
   #width(values: Int32Array, n: number): number {
+    const longest = this.#longest;
+    if (longest * n < WORTHWHILE_BITS) return longest;
     const lengths = this.#lengths.fill(0);
-    for (let i = 0; i < n; i++) lengths[32 - Math.clz32(values[i]!)]!++;
-    let longest = 32;
-    while (longest > 0 && lengths[longest] === 0) longest--;
-    this.#longest = longest;
+    const every = n < LOOK_ALL ? 1 : LOOK_EVERY;
+    for (let i = 0; i < n; i += every) lengths[32 - Math.clz32(values[i]!)]! += every;
     let best = longest;
     let least = n * longest - WORTHWHILE_BITS;
     let exceptions = 0;
@@ -62,23 +79,8 @@ export class IntPacker {
   #pack(values: Int32Array, n: number, width: number): Uint8Array {
     const room = Math.ceil((n * width) / 32) + 1;
     if (this.#words.length < room) this.#words = new Int32Array(room * 2);
-    const words = this.#words;
-    const mask = width === 32 ? -1 : (1 << width) - 1;
-    let word = 0;
-    let bits = 0;
-    let o = 0;
-    for (let i = 0; i < n; i++) {
-      const value = values[i]! & mask;
-      word |= value << bits;
-      bits += width;
-      if (bits >= 32) {
-        words[o++] = word;
-        bits -= 32;
-        word = bits === 0 ? 0 : value >>> (width - bits);
-      }
-    }
-    if (bits > 0) words[o] = word;
-    return new Uint8Array(words.buffer, 0, Math.ceil((n * width) / 8));
+    packBits(this.#words, values, n, width);
+    return new Uint8Array(this.#words.buffer, 0, Math.ceil((n * width) / 8));
   }
 
   #exceptions(out: WireWriter, values: Int32Array, n: number, width: number): void {
@@ -112,6 +114,39 @@ export class IntPacker {
     this.#at = at;
     this.#high = high;
   }
+}
+
+/** The low `width` bits of each value, one after another from the lowest bit of the first word on. */
+function packBits(words: Int32Array, values: Int32Array, n: number, width: number): void {
+  const mask = width === 32 ? -1 : (1 << width) - 1;
+  let word = 0;
+  let bits = 0;
+  let o = 0;
+  let i = 0;
+  // Four values of at most 8 bits are a word.
+  for (const fours = width <= 8 ? n - 3 : 0; i < fours; i += 4) {
+    const value =
+      (values[i]! & mask) |
+      ((values[i + 1]! & mask) << width) |
+      ((values[i + 2]! & mask) << (width * 2)) |
+      ((values[i + 3]! & mask) << (width * 3));
+    word |= value << bits;
+    bits += width * 4;
+    if (bits < 32) continue;
+    words[o++] = word;
+    bits -= 32;
+    word = bits === 0 ? 0 : value >>> (width * 4 - bits);
+  }
+  for (; i < n; i++) {
+    const value = values[i]! & mask;
+    word |= value << bits;
+    bits += width;
+    if (bits < 32) continue;
+    words[o++] = word;
+    bits -= 32;
+    word = bits === 0 ? 0 : value >>> (width - bits);
+  }
+  if (bits > 0) words[o] = word;
 }
 
 /** The n integers of an Ints message. A Fault `block_damaged` when it does not hold so many. */

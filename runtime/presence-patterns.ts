@@ -13,8 +13,9 @@ const PATTERNS_MAX = 128;
 const TABLE = 512;
 /** A column without nulls takes part if at least three of four values are zero. */
 const ZERO_SHARE = 0.75;
-/** Which of the values are looked at before all are. */
-const LOOK_EVERY = 8;
+/** Which of many values are looked at before all are. */
+const LOOK_ALL = 64;
+const LOOK_EVERY = 7;
 
 /** A column of numbers, as it lies in the block: `values[0, n)`, NaN for null. */
 export type PresenceColumn = {
@@ -130,33 +131,33 @@ type Group = {
 
 /** Bit 0: the column takes part. */
 function placeOf({ values, n, nullable }: PresenceColumn): PresencePlace {
-  if (!nullable && !startsSparse(values, n)) return { fill: Number.NaN, bit: -1, table: 0 };
-  let nulls = 0;
-  let zeros = 0;
-  for (let i = 0; i < n; i++) {
-    const value = values[i]!;
-    if (Number.isNaN(value)) nulls++;
-    else if (value === 0) zeros++;
-  }
-  if (nulls > 0) return { fill: Number.NaN, bit: 0, table: 0 };
-  const isSparse = zeros >= ZERO_SHARE * n && zeros < n;
+  if (nullable && hasNull(values, n)) return { fill: Number.NaN, bit: 0, table: 0 };
+  const isSparse = isMostlyZero(values, n);
   return { fill: isSparse ? 0 : Number.NaN, bit: isSparse ? 0 : -1, table: 0 };
 }
 
-/** A look at some values, so that columns that are seldom zero cost no pass of their own. */
-function startsSparse(values: Float64Array, n: number): boolean {
+function hasNull(values: Float64Array, n: number): boolean {
+  for (let i = 0; i < n; i++) if (Number.isNaN(values[i]!)) return true;
+  return false;
+}
+
+/** By a look at some values; one that is always zero takes least as it is. */
+function isMostlyZero(values: Float64Array, n: number): boolean {
   let zeros = 0;
   let looked = 0;
-  for (let i = 0; i < n; i += LOOK_EVERY) {
+  const every = n < LOOK_ALL ? 1 : LOOK_EVERY;
+  for (let i = 0; i < n; i += every) {
     if (values[i] === 0) zeros++;
     looked++;
   }
-  return zeros * 2 >= looked;
+  if (zeros < ZERO_SHARE * looked) return false;
+  for (let i = 0; i < n; i++) if (values[i] !== 0) return true;
+  return false;
 }
 
 /** Zero without a sign. */
 function isZero(value: number): boolean {
-  return value === 0 && 1 / value > 0;
+  return value === 0 && !Object.is(value, -0);
 }
 
 /** The values of a column that are there, in `into`; gives how many. */

@@ -6,7 +6,7 @@ import type { Column } from '../operators/column.ts';
 
 /** Rows looked at first: where hardly any two of them are alike, the block is left as it is. */
 const LOOKED_AT = 48;
-const ALIKE_MIN = 2;
+const ALIKE_SHARE = 1 / 8;
 /** Bits that a feature takes, about: what a row saves must be more than what its reference costs. */
 const NUMBER_BITS = 8;
 const LIST_BITS = 48;
@@ -33,47 +33,63 @@ export class RowMatcher {
     if (columns.length === 0 || n < 2) return null;
     if (this.#room < n) this.#grow(n);
     const looked = Math.min(n, LOOKED_AT);
-    if (looked - this.#count(columns, rows.subarray(0, looked)) < Math.min(ALIKE_MIN, looked / 4))
-      return null;
+    const alike = looked - this.#count(columns, rows.subarray(0, looked));
+    if (alike < looked * ALIKE_SHARE) return null;
     const kept = this.#count(columns, rows);
     const refBits = n * (32 - Math.clz32(kept - 1));
     if ((n - kept) * bitsOf(columns) <= refBits) return null;
+    for (const column of columns) if (!this.#isAlike(column, rows)) return null;
     // One each: a buffer of the matcher's would be written again by the next group.
     return { kept: this.#firsts.slice(0, kept), index: this.#index };
   }
 
+  /** Numbers the rows by their hashes, in the order in which they come; gives how many differ. */
   #count(columns: readonly Column[], rows: Int32Array): number {
     const n = rows.length;
     const hashes = this.#hashes.fill(0, 0, n);
     for (const column of columns) addHashes(hashes, column, rows);
     const mask = 2 ** (33 - Math.clz32(n)) - 1;
     const table = this.#table.fill(0, 0, mask + 1);
+    const entryHashes = this.#entryHashes;
+    const index = this.#index;
     let count = 0;
     for (let i = 0; i < n; i++) {
       const hash = fmix(hashes[i]!);
       let at = hash & mask;
       let entry = table[at]!;
-      while (
-        entry !== 0 &&
-        (this.#entryHashes[entry - 1] !== hash ||
-          !this.#isAlike(columns, rows[i]!, this.#firsts[entry - 1]!))
-      ) {
+      while (entry !== 0 && entryHashes[entry - 1] !== hash) {
         at = (at + 1) & mask;
         entry = table[at]!;
       }
       if (entry === 0) {
-        this.#entryHashes[count] = hash;
+        entryHashes[count] = hash;
         this.#firsts[count++] = rows[i]!;
         entry = count;
         table[at] = count;
       }
-      this.#index[i] = entry - 1;
+      index[i] = entry - 1;
     }
     return count;
   }
 
-  #isAlike(columns: readonly Column[], a: number, b: number): boolean {
-    for (const column of columns) if (!isEqual(column, a, b)) return false;
+  /** Whether every row has the column's value of the row that is kept for it: two of one hash may differ. */
+  #isAlike(column: Column, rows: Int32Array): boolean {
+    const index = this.#index;
+    const firsts = this.#firsts;
+    if (column.kind === 'f64') {
+      const words = wordsOf(column.data);
+      for (let i = 0; i < rows.length; i++) {
+        const a = rows[i]! * 2;
+        const b = firsts[index[i]!]! * 2;
+        if (words[a] !== words[b] || words[a + 1] !== words[b + 1]) return false;
+      }
+      return true;
+    }
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i]!;
+      const first = firsts[index[i]!]!;
+      if (row !== first && !isEqual(column, row, first)) return false;
+    }
     return true;
   }
 
@@ -95,17 +111,26 @@ function bitsOf(columns: readonly Column[]): number {
   return bits;
 }
 
-const one = new Float64Array(1);
-const words = new Int32Array(one.buffer);
-
 function addHashes(hashes: Int32Array, column: Column, rows: Int32Array): void {
+  if (column.kind === 'f64') addNumberHashes(hashes, wordsOf(column.data), rows);
+  else if (column.kind !== 'hash') addOtherHashes(hashes, column, rows);
+}
+
+function addNumberHashes(hashes: Int32Array, words: Int32Array, rows: Int32Array): void {
+  for (let i = 0; i < rows.length; i++) {
+    const at = rows[i]! * 2;
+    hashes[i] = mixNumber(hashes[i]!, words[at]!, words[at + 1]!);
+  }
+}
+
+type Other = Exclude<Column, { kind: 'f64' | 'hash' }>;
+
+function addOtherHashes(hashes: Int32Array, column: Other, rows: Int32Array): void {
+  const words = column.kind === 'list_f64' ? wordsOf(column.values) : NO_WORDS;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i]!;
     let hash = hashes[i]!;
     switch (column.kind) {
-      case 'f64':
-        hash = mixNumber(hash, column.data[row]!);
-        break;
       case 'bool':
         hash = mix(hash, column.data[row]!);
         break;
@@ -114,7 +139,7 @@ function addHashes(hashes: Int32Array, column: Column, rows: Int32Array): void {
         break;
       case 'list_f64':
         for (let at = column.offsets[row]!; at < column.offsets[row + 1]!; at++)
-          hash = mixNumber(hash, column.values[at]!);
+          hash = mixNumber(hash, words[at * 2]!, words[at * 2 + 1]!);
         break;
       case 'list_text': {
         const { bytes, start, end } = column.values;
@@ -126,13 +151,19 @@ function addHashes(hashes: Int32Array, column: Column, rows: Int32Array): void {
   }
 }
 
+const NO_WORDS = new Int32Array(0);
+
+/** Numbers by their bits, as they lie. */
+function wordsOf({ buffer, byteOffset, length }: Float64Array): Int32Array {
+  return new Int32Array(buffer, byteOffset, length * 2);
+}
+
 function mix(hash: number, word: number): number {
   return Math.imul(hash ^ word, 0x9e3779b1) + 0x7f4a7c15;
 }
 
-function mixNumber(hash: number, value: number): number {
-  one[0] = value;
-  return mix(hash ^ words[0]!, words[1]! ^ (words[1]! >>> 15));
+function mixNumber(hash: number, low: number, high: number): number {
+  return mix(hash ^ low, high ^ (high >>> 15));
 }
 
 function mixBytes(hash: number, bytes: Uint8Array, from: number, to: number): number {
