@@ -42,13 +42,14 @@ export class DyadicInts {
     for (let i = 0; i < n; i++) {
       const value = values[i]! * scale;
       const int = value | 0;
-      // Of a zero the sign would be lost.
-      if (int !== value || (int === 0 && Object.is(value, -0))) return i;
+      if (int !== value) return i;
       ints[i] = int;
       all |= int;
       if (int < min) min = int;
       if (int > max) max = int;
     }
+    // Of a zero the sign would be lost.
+    if (min <= 0) for (let i = 0; i < n; i++) if (Object.is(values[i]!, -0)) return i;
     this.scale = scale;
     this.min = min;
     this.max = max;
