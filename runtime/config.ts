@@ -10,8 +10,10 @@ export const CHECKPOINT_EVERY_MS = 10_000;
 export const BUFFER_BYTES = 512 * 1024 * 1024;
 /** A sink hands its buffer to the file when it is at least this full. */
 export const SINK_BUFFER_BYTES = 1024 * 1024;
-/** Rows of one example block. */
-export const BLOCK_ROWS = 512;
+/** Rows of one example block in a file. */
+export const BLOCK_ROWS = 1024;
+/** And of one that is a record of a topic: brokers take a megabyte. */
+export const RECORD_ROWS = 512;
 /** Bytes of an example file read at a time for training; a longer line makes the read grow. */
 export const EXAMPLE_READ_BYTES = 4 * 1024 * 1024;
 /** Pace of model snapshots while training (tens of megabytes each). */

@@ -4,7 +4,7 @@
  */
 import type { Column } from '../operators/column.ts';
 
-/** Rows looked at first: where hardly any two of them are alike, the block is left as it is. */
+/** Rows looked at first: where fewer of them are like one before, the block is left as it is. */
 const LOOKED_AT = 48;
 const ALIKE_SHARE = 1 / 4;
 /** Bits that a feature takes, about: what a row saves must be more than what its reference costs. */

@@ -7,7 +7,7 @@ import type { EmissionBatch } from '../../operators/emission-batch.ts';
 import { blockLayout } from '../block-layout.ts';
 import { BlockWriter } from '../block-writer.ts';
 import type { Partition, ProducedRecord, TransactionalProducer } from '../cluster.ts';
-import { BLOCK_ROWS } from '../config.ts';
+import { RECORD_ROWS } from '../config.ts';
 import { RowChecks } from '../row-checks.ts';
 import type { AppTopics } from './app-topics.ts';
 import { encodeDecision, type UnitDecision } from './unit-decisions.ts';
@@ -75,8 +75,8 @@ export class UnitOutputs {
   async examples(set: number, batch: EmissionBatch): Promise<void> {
     const rows = await this.#kept(set, batch);
     const to = this.#partitionOf(this.#parts.topics.examples[set]!);
-    for (let from = 0; from < rows.length; from += BLOCK_ROWS) {
-      const part = rows.subarray(from, from + BLOCK_ROWS);
+    for (let from = 0; from < rows.length; from += RECORD_ROWS) {
+      const part = rows.subarray(from, from + RECORD_ROWS);
       const block = this.#writers[set]!.encode(batch, part, this.#rows[set]!);
       this.#rows[set]! += part.length;
       await this.#add(to, { key: null, value: block.slice() });

@@ -109,6 +109,30 @@ describe('numbers', () => {
     }
   });
 
+  it('are written alike, whatever was written before', () => {
+    const n = 300;
+    const of = (value: (i: number) => number) =>
+      batchOf(n, [numbers(Array.from({ length: n }, (_, i) => value(i)))]);
+    const batches = [
+      of((i) => (i * 7) / 1024),
+      of((i) => i % 5),
+      of((i) => i * 2 ** 22),
+      of((i) => -i / 4),
+      of((i) => (i === 7 ? -0 : i / 2)),
+      of(() => 0),
+      of((i) => i / 10),
+    ];
+    const { layout } = setOf(['x', 'float']);
+    const writer = new BlockWriter(layout, 'd');
+    for (const first of batches) {
+      for (const batch of batches) {
+        writer.encode(first, allRows(n), 0);
+        const fresh = new BlockWriter(layout, 'd').encode(batch, allRows(n), 0);
+        expect(Buffer.from(writer.encode(batch, allRows(n), 0))).toEqual(Buffer.from(fresh));
+      }
+    }
+  });
+
   it('keep what is asked for, and say so', () => {
     const random = rng(5);
     const values = Array.from({ length: 300 }, () => (random.chance(0.1) ? null : random.next()));
