@@ -123,7 +123,7 @@ function packBits(words: Int32Array, values: Int32Array, n: number, width: numbe
   let bits = 0;
   let o = 0;
   let i = 0;
-  // Four values of at most 8 bits are a word.
+  // Four values of at most 8 bits are a word, and two of at most 16.
   for (const fours = width <= 8 ? n - 3 : 0; i < fours; i += 4) {
     const value =
       (values[i]! & mask) |
@@ -136,6 +136,15 @@ function packBits(words: Int32Array, values: Int32Array, n: number, width: numbe
     words[o++] = word;
     bits -= 32;
     word = bits === 0 ? 0 : value >>> (width * 4 - bits);
+  }
+  for (const twos = width <= 16 ? n - 1 : 0; i < twos; i += 2) {
+    const value = (values[i]! & mask) | ((values[i + 1]! & mask) << width);
+    word |= value << bits;
+    bits += width * 2;
+    if (bits < 32) continue;
+    words[o++] = word;
+    bits -= 32;
+    word = bits === 0 ? 0 : value >>> (width * 2 - bits);
   }
   for (; i < n; i++) {
     const value = values[i]! & mask;
