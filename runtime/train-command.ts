@@ -45,11 +45,13 @@ export async function trainCommand(flags: TrainFlags, out: Console): Promise<num
   const manifest = await readJson<Manifest>(join(flags.from, 'manifest.json'), flags.from);
   const plan = await readJson<Plan>(join(flags.from, PRIVATE, PLAN), flags.from);
   const trainings = trainingsOf(plan, manifest, flags);
-  const deep = new Map(
-    flags.device === 'none' || flags.labels.length > 0 || flags.to !== null
-      ? []
-      : (plan.models ?? []).map((model) => [model.from, model]),
-  );
+  const models = plan.models ?? [];
+  const isBaselineOnly = flags.device === 'none' || flags.labels.length > 0 || flags.to !== null;
+  checkDevice(flags, models.length > 0);
+  const deep = new Map(isBaselineOnly ? [] : models.map((model) => [model.from, model]));
+  if (isBaselineOnly && models.length > 0 && flags.device !== 'none') {
+    out.error('--label and --to are of the FTRL baseline: the deep model is not trained.');
+  }
   const device = deep.size === 0 ? null : await chosenDevice(flags.device, out);
   for (const training of trainings) {
     const model = deep.get(training.set.name);
@@ -57,6 +59,21 @@ export async function trainCommand(flags: TrainFlags, out: Console): Promise<num
     else await trainDeep(training, { model, device, flags }, out);
   }
   return 0;
+}
+
+/** A device that nothing would be trained on is a mistake: figures of the baseline would pass for the deep model's. */
+function checkDevice({ device, labels, to }: TrainFlags, hasModel: boolean): void {
+  if (device === 'auto' || device === 'none') return;
+  if (!hasModel) {
+    throw new UsageError(
+      `--device ${device}: the program has no model block, so there is no deep model to train on it`,
+    );
+  }
+  if (labels.length > 0 || to !== null) {
+    throw new UsageError(
+      `--device ${device} does not go with --label or --to: those are of the FTRL baseline`,
+    );
+  }
 }
 
 /** The device, said with why no faster one; null, said too, where none works. */

@@ -35,6 +35,11 @@ function inner(error: unknown): KafkaError {
   while (found.name === 'KafkaJSNumberOfRetriesExceeded' && found.cause instanceof Error) {
     found = found.cause;
   }
+  // Several topics in one request fail as one error; ours hold one each.
+  if (found.name === 'KafkaJSAggregateError' && 'errors' in found && Array.isArray(found.errors)) {
+    const [first] = found.errors;
+    if (first instanceof Error) return inner(first);
+  }
   return found;
 }
 
@@ -98,5 +103,6 @@ const HINTS: Readonly<Record<string, string>> = {
   group_authorization_failed: 'The user lacks rights on the consumer group.',
   transactional_id_authorization_failed: 'The user lacks rights on the transactional id.',
   sasl_authentication_failed: 'User, password or mechanism is wrong.',
+  invalid_replication_factor: 'There are fewer brokers than copies: --replication N asks for N.',
   message_too_large: 'Raise max.message.bytes of the topic.',
 };

@@ -50,6 +50,14 @@ describe.skipIf(reason !== null)(`Kafka transport${reason === null ? '' : `: ${r
     );
   });
 
+  it('says why a topic cannot be made', async () => {
+    const made = topics.create({ name: 'thrice', partitions: 1, replication: 3, config: {} });
+    await expect(made).rejects.toMatchObject({
+      effect: 'fatal',
+      message: expect.stringMatching(/replication.*--replication N asks for N/is),
+    });
+  });
+
   it.each(['none', 'gzip', 'lz4'] as const)(
     'reads back what it wrote: %s',
     async (compression) => {

@@ -148,6 +148,17 @@ describe('train with a model block', () => {
     const cuda = await cli('train', '--from', at('run'), '--device', 'cuda');
     expect(cuda.code).toBe(3);
     expect(cuda.err).toMatch(/--device cuda cannot be used here: .+/);
+    const misplaced = await cli(
+      'train',
+      '--from',
+      at('run'),
+      '--device',
+      'wasm',
+      '--label',
+      'clicked',
+    );
+    expect(misplaced.code).toBe(2);
+    expect(misplaced.err).toMatch(/--device wasm does not go with --label or --to/);
     const slice = await cli('train', '--from', at('run'), '--slice', 'ad');
     expect(slice.code).toBe(2);
     expect(slice.err).toMatch(/there is no column ad; /);
