@@ -10,7 +10,7 @@ import type { Console } from './console-output.ts';
 import { parseInputs } from './inputs.ts';
 import { compileProgram, readProgram } from './program-files.ts';
 import { SampleSummary } from './propose-checks.ts';
-import { runPlan } from './run-command.ts';
+import { recordsText, runPlan } from './run-command.ts';
 import { safeName } from './sink.ts';
 import { stateBytesDefault } from './state-memory.ts';
 import { UsageError } from './usage-error.ts';
@@ -38,8 +38,11 @@ export async function proposeChecks(
       ...{ commitEveryMs: 1_000, checkpointEveryMs: 86_400_000 },
       ...{ memoryBytes: BUFFER_BYTES, stateBytes: stateBytesDefault() },
     };
-    const { outcome, code } = await runPlan({ plan: unchecked, inputs }, flags, out);
-    if (outcome !== 'done') return code;
+    const { outcome, code, manifest } = await runPlan({ plan: unchecked, inputs }, flags, out);
+    if (outcome !== 'done' || manifest === null) return code;
+    // Proposals that fit bad data would let it pass: its reader must see what was set aside.
+    out.print(recordsText(manifest));
+    for (const warning of manifest.warnings) out.error(`warning: ${warning}`);
     for (const set of unchecked.examples) {
       const summary = new SampleSummary(unchecked, set);
       const path = join(folder, `${safeName(set.name)}.ndjson`);

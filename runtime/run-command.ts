@@ -274,10 +274,14 @@ class Meter {
 const METER_EVERY_MS = 100;
 const RATE_EVERY_MS = 1_000;
 
+/** How many records a run read, and how many of them it set aside. */
+export function recordsText({ read, late, duplicate, malformed }: Manifest): string {
+  return `${read} records read (${late} late, ${duplicate} duplicate, ${malformed} malformed)`;
+}
+
 function summary(folder: string, manifest: Manifest): string {
-  const { read, late, duplicate, malformed, emitted, quarantined } = manifest;
-  const aside = `${late} late, ${duplicate} duplicate, ${malformed} malformed`;
-  const lines = [`${read} records read (${aside}), ${emitted} examples written to ${folder}`];
+  const { late, malformed, emitted, quarantined } = manifest;
+  const lines = [`${recordsText(manifest)}, ${emitted} examples written to ${folder}`];
   const kept = [late > 0 ? 'late.ndjson' : '', malformed > 0 ? 'malformed.ndjson' : ''];
   const files = kept.filter((name) => name !== '').map((name) => join(folder, name));
   if (files.length > 0) lines.push(`set aside with the reason: ${files.join(', ')}`);

@@ -77,6 +77,11 @@ describe('millrace check --from', () => {
       'check size',
       'check freshness',
     ]);
+    expect(text).toMatch(/^\d+ records read \(0 late, 0 duplicate, 0 malformed\)$/m);
+    await writeFile(at('broken.ndjson'), '{"half"\n');
+    const broken = `impression=${at('good.ndjson')},${at('broken.ndjson')}`;
+    const said = await command('check', at('plain.feat'), '--from', broken);
+    expect(said.text).toMatch(/^\d+ records read \(0 late, 0 duplicate, 1 malformed\)$/m);
     await writeFile(at('proposed.feat'), program(proposed.join('\n')));
     const quarantined = async (data: string, to: string) => {
       const run = ['run', at('proposed.feat'), '--from', `impression=${at(data)}`, '--quiet'];
