@@ -12,6 +12,7 @@ import { decodeBlock, type ExampleBlock } from '../../runtime/block-decode.ts';
 import type { BlockLayout } from '../../runtime/block-layout.ts';
 import { blockRow } from '../../runtime/block-reader.ts';
 import { BLOCK_OPTIONS, type BlockOptions, BlockWriter } from '../../runtime/block-writer.ts';
+import { BLOCK_ROWS } from '../../runtime/config.ts';
 import { isList, scalarKind } from '../../runtime/export-schema.ts';
 import { TfRecordExport } from '../../runtime/export-tfrecord.ts';
 import { JsonBytes } from '../../runtime/json-bytes.ts';
@@ -100,7 +101,7 @@ function parquet(): Format {
         const data = parquetData(some);
         await file.write({
           columnData: data.map((values, i) => ({ name: names[i]!, data: values })),
-          rowGroupSize: GROUP_BLOCKS * 512,
+          rowGroupSize: GROUP_BLOCKS * BLOCK_ROWS,
         });
       }
       await file.finish();
@@ -119,7 +120,7 @@ const tolerant: Compressors = {
   ZSTD: (bytes, length) => (length === 0 ? new Uint8Array(0) : compressors.ZSTD!(bytes, length)),
 };
 
-const GROUP_BLOCKS = 128;
+const GROUP_BLOCKS = 64;
 
 const LEAVES = {
   text: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
