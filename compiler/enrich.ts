@@ -121,9 +121,9 @@ function gainFields(
       clashes++;
       continue;
     }
-    const { type } = entry.field;
+    const { type, timeFormat, pii } = entry.field;
     const nullable: Type = type.kind === 'error' ? type : { ...type, nullable: true };
-    const field = { name, type: nullable, timeFormat: entry.field.timeFormat, enriched: index };
+    const field = { name, type: nullable, timeFormat, pii, enriched: index };
     target.fields.set(name, { field, name: decl.source, clash: null });
     fields.push(name);
   }

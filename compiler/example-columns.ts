@@ -8,6 +8,7 @@ import { flattenItems } from './feature-graph.ts';
 import { checkSetUse, type ItemColumn, type ItemContext, itemColumns, showValue } from './items.ts';
 import type { FeatureColumn, LExpr, LogicalExamples } from './logical.ts';
 import { type Need, needsOf } from './needs.ts';
+import { PII_BUCKETS_MAX, shownPii } from './pii.ts';
 import type { StreamView } from './streams.ts';
 
 export type ExampleColumns = {
@@ -47,6 +48,11 @@ export function exampleColumns(
         continue;
       }
       taken.set(column.as, { value, direct: through === null });
+      const pii = anchor === null ? null : shownPii(column.value, anchor, context);
+      if (pii !== null) {
+        const shown = { column: column.as, set: decl.name.text, ...pii };
+        context.report.add(say.piiInExamples(span, shown, PII_BUCKETS_MAX));
+      }
       const fitted =
         anchor === null ? column.value.type : fitColumn(column, { span, anchor, decl, context });
       output.push({ as: column.as, value: column.value, type: fitted });

@@ -7,7 +7,7 @@ import { exampleLabels } from './example-labels.ts';
 import { sharedFieldNumbers } from './field-number.ts';
 import type { ItemContext } from './items.ts';
 import type { LogicalExamples } from './logical.ts';
-import { streamNamed } from './streams.ts';
+import { type StreamView, streamNamed } from './streams.ts';
 
 /** Every example set, by name; those without a usable anchor are checked as far as possible and left out. */
 export function resolveExamples(context: ItemContext): LogicalExamples[] {
@@ -26,6 +26,7 @@ function resolveSet(decl: ExamplesDecl, context: ItemContext): LogicalExamples |
   if (anchor !== null && streams.bases.get(anchor.base)!.own.id === null) {
     report.add(say.anchorWithoutId(decl.anchor));
   }
+  if (anchor !== null) checkId(decl, anchor, context);
   const { features, bySet, broken } = exampleColumns(decl, anchor, context);
   const labels = exampleLabels(decl, anchor, context);
   checkFieldNumbers(decl, { features, labels }, context);
@@ -44,6 +45,13 @@ function resolveSet(decl: ExamplesDecl, context: ItemContext): LogicalExamples |
     checks,
     span: decl.span,
   };
+}
+
+/** Every row of an example set has its anchor's id. */
+function checkId(decl: ExamplesDecl, anchor: StreamView, { streams, report }: ItemContext): void {
+  const { id, fields } = streams.bases.get(anchor.base)!.own;
+  if (id === null || fields.get(id)?.field.pii !== true) return;
+  report.add(say.piiId(decl.anchor, `${anchor.base}.${id}`));
 }
 
 /** Two columns of one field number could not be told apart in a block. */

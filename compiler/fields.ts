@@ -43,7 +43,7 @@ export function ownFields(decl: StreamDecl | TableDecl, report: Report): OwnFiel
         continue;
       }
       const timeFormat = node.type.name === 'timestamp' ? (node.type.timeFormat ?? 'ms') : null;
-      const field = { name: name.text, type, timeFormat, enriched: null };
+      const field = { name: name.text, type, timeFormat, pii: node.pii, enriched: null };
       fields.set(name.text, { field, name, clash: null });
       takeRole(decl, { node, name, type, roles }, report);
     }

@@ -54,6 +54,8 @@ export type LogicalField = {
   readonly name: string;
   readonly type: Type;
   readonly timeFormat: TimeFormat | null;
+  /** Tagged `pii`, here or where an enrichment takes it from. */
+  readonly pii: boolean;
   /** The enrichment (index) that fills it in; null: read from the record. */
   readonly enriched: number | null;
 };

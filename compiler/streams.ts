@@ -189,10 +189,10 @@ function checkTopics(bases: ReadonlyMap<string, BaseStream>, report: Report): vo
   }
 }
 
-/** The type without its `?` (each stream decides what is malformed), with its time format. */
+/** The type without its `?` (each stream decides what is malformed), with its time format and its tag. */
 function plainType({ field }: FieldEntry): string | null {
   if (field.type.kind === 'error') return null;
   const format =
     field.timeFormat === null || field.timeFormat === 'ms' ? '' : `(${field.timeFormat})`;
-  return `${showType({ ...field.type, nullable: false })}${format}`;
+  return `${showType({ ...field.type, nullable: false })}${format}${field.pii ? ' pii' : ''}`;
 }

@@ -39,11 +39,13 @@ export type TypeNode = {
   readonly span: Span;
 };
 
-/** `id x : string`, `time ts : timestamp(s)`, `key sku : string`, `a, b : int`. */
+/** `id x : string`, `time ts : timestamp(s)`, `key sku : string`, `a, b : int`, `user_id : string pii`. */
 export type FieldNode = {
   readonly role: 'id' | 'time' | 'key' | 'field';
   readonly names: readonly Name[];
   readonly type: TypeNode;
+  /** Says who a person is: its values reach no example. */
+  readonly pii: boolean;
   readonly span: Span;
 };
 

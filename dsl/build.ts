@@ -139,25 +139,33 @@ function fieldActions(site: Site): Record<string, Action> {
     span: cover(spanOf(site, name), spanOf(site, rest)),
   });
   return {
-    Field_role: (role, names, _colon, type): FieldNode => ({
+    Field_role: (role, names, _colon, type, pii): FieldNode => ({
       role: role.sourceString as FieldNode['role'],
       names: the(names),
       type: the(type),
-      span: cover(spanOf(site, role), spanOf(site, type)),
+      pii: pii.children.length > 0,
+      span: cover(spanOf(site, role), spanOf(site, pii.children[0] ?? type)),
     }),
     // A key without a type is a string.
-    Field_key: (role, written): FieldNode => {
+    Field_key: (role, written, pii): FieldNode => {
       const name = the<Name>(written);
       const { file, end } = name.span;
       const span = { file, start: end, end };
       const type = { name: 'string', timeFormat: null, list: false, nullable: false, span };
-      return { role: 'key', names: [name], type, span: cover(spanOf(site, role), name.span) };
+      return {
+        role: 'key',
+        names: [name],
+        type,
+        pii: pii.children.length > 0,
+        span: cover(spanOf(site, role), spanOf(site, pii.children[0] ?? written)),
+      };
     },
-    Field_plain: (names, _colon, type): FieldNode => ({
+    Field_plain: (names, _colon, type, pii): FieldNode => ({
       role: 'field',
       names: the(names),
       type: the(type),
-      span: cover(spanOf(site, names), spanOf(site, type)),
+      pii: pii.children.length > 0,
+      span: cover(spanOf(site, names), spanOf(site, pii.children[0] ?? type)),
     }),
     Type: (name, format, listMark, nullMark): TypeNode => ({
       name: name.sourceString,

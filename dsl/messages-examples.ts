@@ -52,6 +52,36 @@ export function anchorLacksField(
   );
 }
 
+/** A tagged field that shows through, and whether an aggregate over its events shows it. */
+export type ShownPii = { readonly field: string; readonly isAggregated: boolean };
+
+export function piiInExamples(
+  span: Span,
+  of: { readonly column: string; readonly set: string } & ShownPii,
+  bucketsMax: number,
+): Diagnostic {
+  const name = of.field.slice(of.field.lastIndexOf('.') + 1);
+  const bucket = of.isAggregated
+    ? `aggregate \`hash(${name}, buckets: 65536)\` instead`
+    : `write \`feature ${name}_bucket = hash(${of.field}, buckets: 65536)\``;
+  return error(
+    'pii-in-examples',
+    span,
+    `column \`${of.column}\` would show \`${of.field}\`, which is tagged \`pii\`, in every row of \`${of.set}\``,
+    `${bucket}: a bucket that many share, of at most ${bucketsMax}`,
+  );
+}
+
+/** An anchor whose id names a person. */
+export function piiId(name: Name, field: string): Diagnostic {
+  return error(
+    'pii-in-examples',
+    name.span,
+    `the rows' id would be \`${field}\`, which is tagged \`pii\``,
+    'declare as `id` a field that names the event and nobody else, or take its tag away',
+  );
+}
+
 /** Two columns whose name and type hash to one protobuf field number: one in hundreds of millions. */
 export function fieldNumberClash(span: Span, [a, b]: readonly [string, string]): Diagnostic {
   return error(

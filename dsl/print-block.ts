@@ -76,7 +76,7 @@ function printFields(fields: readonly FieldNode[]): BodyLine[] {
   return fields.map((field, i) => {
     const role = field.role === 'field' ? '' : `${field.role.padEnd(roleWidth)} `;
     return {
-      text: `${role}${names[i]!.padEnd(nameWidth)} : ${printType(field.type)}`,
+      text: `${role}${names[i]!.padEnd(nameWidth)} : ${printType(field.type)}${field.pii ? ' pii' : ''}`,
       spans: [field.span],
     };
   });

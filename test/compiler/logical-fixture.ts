@@ -37,6 +37,7 @@ export function stream(
       name: field,
       type: typeOf(type),
       timeFormat: type === 'timestamp' ? 'ms' : null,
+      pii: false,
       enriched: null,
     })),
     idField: Object.keys(fields)[0]!,
@@ -63,7 +64,7 @@ export function typeOf(text: string): Type {
 }
 
 export function enrichedField(name: string, type: string, enriched: number): LogicalField {
-  return { name, type: typeOf(type), timeFormat: null, enriched };
+  return { name, type: typeOf(type), timeFormat: null, pii: false, enriched };
 }
 
 export const field = (name: string, type = 'string'): LExpr => ({
