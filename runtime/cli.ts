@@ -9,15 +9,16 @@ import { Fault } from './fault.ts';
 import { parseFloatForm } from './float-form.ts';
 import { collect, folder, megabytes, seconds, whole, within } from './option-values.ts';
 import { stateBytesDefault } from './state-memory.ts';
-import type { TrainFlags } from './train-command.ts';
 import { DEVICES } from './trainer/tensor-device.ts';
 import { UsageError } from './usage-error.ts';
 import {
   isKafkaRun,
   KAFKA_OPTIONS,
   type KafkaOptions,
+  type LiveTrainOptions,
   runOnKafka,
   runTopics,
+  runTrainer,
   type TopicsOptions,
 } from './worker/kafka-options.ts';
 
@@ -250,16 +251,9 @@ function addIngest(program: Command, out: Console, done: Done): void {
     });
 }
 
-type TrainOptions = {
-  device: TrainFlags['device'];
-  slice?: string[];
-  from: string;
-  set?: string[];
-  label?: string[];
-  weights?: string[];
-  to?: string;
-  resume?: boolean;
-};
+const NO_SOURCE = 'train takes --from DIR (a finished run), or PATH… --kafka HOST:PORT --app NAME';
+
+type TrainOptions = LiveTrainOptions & { from?: string };
 
 type DemoOptions = {
   days: number;
@@ -273,8 +267,18 @@ type DemoOptions = {
 function addTrainer(program: Command, out: Console, done: Done): void {
   program
     .command('train')
-    .description('train the built-in model on the examples of a run, and say how good it is')
-    .requiredOption('--from <dir>', 'output folder of a finished run')
+    .argument('[path...]', 'with --kafka: .feat files and folders')
+    .description(
+      'train the built-in model on the examples of a run or of a topic, and say how good it is',
+    )
+    .option('--from <dir>', 'output folder of a finished run')
+    .option(
+      '--kafka <brokers>',
+      'HOST:PORT[,…]: train on the example topic of an application, for ever',
+    )
+    .option('--app <name>', 'with --kafka: the application')
+    .option('--config <file>', 'with --kafka: as in run')
+    .option('--until-end', 'with --kafka: train to where the topic ends now, then stop')
     .option('--set <name>', 'an example set; repeat for more (default: all with labels)', collect)
     .option('--label <name>', 'a label to train; repeat for more (default: all)', collect)
     .option(
@@ -282,7 +286,10 @@ function addTrainer(program: Command, out: Console, done: Done): void {
       'how late labels are corrected for: [label=]auto|none|take-back|fake-negative|fnw|fnc|elapsed|es-dfm|defer; repeat for more labels (default: auto, by policy)',
       collect,
     )
-    .option('--to <snapshot>', 'the model file (default: <set>.model in the folder)')
+    .option(
+      '--to <path>',
+      'the model file (default: <set>.model in the folder); with --kafka the folder of models (default: millrace-models/<app>)',
+    )
     .option('--resume', 'go on from the snapshot where training was cut off')
     .addOption(
       new Option(
@@ -293,8 +300,13 @@ function addTrainer(program: Command, out: Console, done: Done): void {
         .default('auto'),
     )
     .option('--slice <column>', "quality by a column's values; repeat for more", collect)
-    .action(async (options: TrainOptions) => {
+    .action(async (paths: string[], options: TrainOptions) => {
+      if (isKafkaRun(options)) {
+        done(await runTrainer(paths, options, out));
+        return;
+      }
       const { trainCommand } = await import('./train-command.ts');
+      if (options.from === undefined) throw new UsageError(NO_SOURCE);
       const { from, set = [], label = [], weights = [], to = null, resume = false } = options;
       const { device, slice: slices = [] } = options;
       const flags = { from, sets: set, labels: label, weights, to, resume, device, slices };

@@ -18,6 +18,10 @@ export const RECORD_ROWS = 512;
 export const EXAMPLE_READ_BYTES = 4 * 1024 * 1024;
 /** Pace of model snapshots while training (tens of megabytes each). */
 export const MODEL_SNAPSHOT_EVERY_MS = 10_000;
+/** A live model is published at least so often, in event time: what an example teaches is out within a minute. */
+export const LIVE_PACE_MS = 20_000;
+/** And where event time stands still, so long after the first row that is in no published model, by the clock. */
+export const LIVE_CLOCK_CUT_MS = 40_000;
 /** A length-delimited block above this is taken for corruption. */
 export const BLOCK_BYTES_MAX = 256 * 1024 * 1024;
 /** Rows of one Parquet row group. */

@@ -55,7 +55,10 @@ export class DeepTraining {
     this.trainer = from.trainer;
     this.#folder = from.folder;
     this.#hooks = hooks;
-    this.#at = from.folder.newest?.at ?? { start: EXAMPLES_START, skip: 0 };
+    this.#at = (from.folder.newest?.at as ExamplePlace | undefined) ?? {
+      start: EXAMPLES_START,
+      skip: 0,
+    };
     if (hooks.onScored !== undefined) this.trainer.listen(hooks.onScored);
   }
 

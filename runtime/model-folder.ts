@@ -13,13 +13,21 @@ import type { DeepTrainer, Restored } from './trainer/deep-trainer.ts';
 import { FtrlTrainer } from './trainer/ftrl-trainer.ts';
 import type { GateVerdict } from './trainer/model-gates.ts';
 import { readSnapshot, writeSnapshot } from './trainer/snapshot-file.ts';
+import type { MergePlace } from './worker/example-merge.ts';
 
 const MANIFEST = 'manifest.json';
 /** A chain of deltas is ended by a full file at this length. */
 const CHAIN_MAX = 48;
 
-/** Where in the examples a snapshot stands: `skip` rows behind `start`. */
+/** Where in a file of examples a snapshot stands: `skip` rows behind `start`. */
 export type ExamplePlace = { readonly start: OutputPosition; readonly skip: number };
+
+/** Where in a stream of examples. */
+export type StreamPlace = {
+  readonly from: MergePlace;
+  /** Rows were trained on since the last publish. */
+  readonly isOpen: boolean;
+};
 
 /** What the model was trained on; another is another model's folder. */
 export type ModelIdentity = {
@@ -38,7 +46,8 @@ export type SnapshotEntry = {
   /** The file that a delta changes; null of a full one. */
   readonly parent: string | null;
   readonly rows: number;
-  readonly at: ExamplePlace;
+  /** By what the model was trained on: a file or a topic (`ModelIdentity.file`). */
+  readonly at: ExamplePlace | StreamPlace;
   /** Emission time of the last row trained on, ms. */
   readonly watermark: number | null;
   readonly gate: GateVerdict;
@@ -104,7 +113,7 @@ export class ModelFolder {
   /** Writes a snapshot; `final` ones are full. Whatever cuts this off, the folder holds this one or the one before. */
   async save(
     trainer: DeepTrainer,
-    of: { readonly at: ExamplePlace; readonly gate: GateVerdict; readonly final: boolean },
+    of: { readonly at: SnapshotEntry['at']; readonly gate: GateVerdict; readonly final: boolean },
   ): Promise<SnapshotEntry> {
     const { rows, reached } = trainer.progress;
     const full = of.final || this.#wantsFull(trainer);

@@ -18,7 +18,7 @@ import type { Weighting } from './trainer/label-weights.ts';
 import type { GateVerdict } from './trainer/model-gates.ts';
 import { type DeviceName, openDevice, type TensorDevice } from './trainer/tensor-device.ts';
 import { chooseWeighting, WEIGHTS, type WeightsName } from './trainer/weightings.ts';
-import { renderDeep, renderSlices, renderTraining } from './training-report.ts';
+import { printDeep, renderTraining } from './training-report.ts';
 import { UsageError } from './usage-error.ts';
 
 export type TrainFlags = {
@@ -77,7 +77,7 @@ function checkDevice({ device, labels, to }: TrainFlags, hasModel: boolean): voi
 }
 
 /** The device, said with why no faster one; null, said too, where none works. */
-async function chosenDevice(
+export async function chosenDevice(
   wanted: TrainFlags['device'],
   out: Console,
 ): Promise<TensorDevice | null> {
@@ -131,11 +131,7 @@ async function trainDeep(
   out.print(
     `${set.name}: ${grouped(training.rows)} rows of ${path}, model ${model.name} (${model.net.kind}, ${model.heads.kind} heads) in ${folder}`,
   );
-  out.print(`\n${renderTraining(trainer.metrics()).join('\n')}\n`);
-  out.print('The FTRL baseline on the same rows:');
-  out.print(`\n${renderTraining(trainer.baseline.metrics()).join('\n')}\n`);
-  out.print(`${renderSlices(trainer.slices()).join('\n')}\n`);
-  out.print(renderDeep(trainer.counts(), last).join('\n'));
+  printDeep(trainer, last, out);
   if (held !== null) out.error('The last snapshot failed its gates and is not published.');
 }
 
@@ -171,7 +167,7 @@ function trainingsOf(plan: Plan, manifest: Manifest, flags: TrainFlags): Example
 
 type AskedWeights = { readonly label: string | null; readonly name: WeightsName };
 
-function parseWeights(text: string): AskedWeights {
+export function parseWeights(text: string): AskedWeights {
   const cut = text.lastIndexOf('=');
   const name = WEIGHTS.find((known) => known === text.slice(cut + 1));
   if (name !== undefined) return { label: cut < 0 ? null : text.slice(0, cut), name };
@@ -179,11 +175,11 @@ function parseWeights(text: string): AskedWeights {
   throw new UsageError(`--weights ${text} is neither NAME nor LABEL=NAME`);
 }
 
-const flatLabels = (asked: readonly AskedWeights[]): string[] =>
+export const flatLabels = (asked: readonly AskedWeights[]): string[] =>
   asked.flatMap(({ label }) => (label === null ? [] : [label]));
 
 /** By label; a name given for one label goes before one given for all, which is for those that can carry it. */
-function weightingsOf(
+export function weightingsOf(
   set: ExamplePlan,
   labels: readonly string[],
   asked: readonly AskedWeights[],
@@ -210,9 +206,9 @@ function weightingsOf(
 }
 
 const nameOf = ({ name }: ExamplePlan): string => name;
-const labelsOf = ({ labels }: ExamplePlan): string[] => labels.map(({ name }) => name);
+export const labelsOf = ({ labels }: ExamplePlan): string[] => labels.map(({ name }) => name);
 
-function checkNames(what: string, given: readonly string[], known: readonly string[]): void {
+export function checkNames(what: string, given: readonly string[], known: readonly string[]): void {
   for (const name of given) {
     if (known.includes(name)) continue;
     const near = didYouMean(name, known);

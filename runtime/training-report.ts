@@ -1,5 +1,6 @@
+import type { Console } from './console-output.ts';
 import { fixed, grouped, textTable } from './text-table.ts';
-import type { DeepCounts } from './trainer/deep-trainer.ts';
+import type { DeepCounts, DeepTrainer } from './trainer/deep-trainer.ts';
 import type { TrainerMetrics } from './trainer/ftrl-trainer.ts';
 import type { MetricValues } from './trainer/label-metrics.ts';
 import type { GateVerdict } from './trainer/model-gates.ts';
@@ -41,8 +42,17 @@ export function renderTraining({ labels, audits }: TrainerMetrics): string[] {
   return lines;
 }
 
+/** Everything a deep model came to, its baseline beside it. */
+export function printDeep(trainer: DeepTrainer, last: GateVerdict, out: Console): void {
+  out.print(`\n${renderTraining(trainer.metrics()).join('\n')}\n`);
+  out.print('The FTRL baseline on the same rows:');
+  out.print(`\n${renderTraining(trainer.baseline.metrics()).join('\n')}\n`);
+  out.print(`${renderSlices(trainer.slices()).join('\n')}\n`);
+  out.print(renderDeep(trainer.counts(), last).join('\n'));
+}
+
 /** What a deep model came to beside its quality: steps, rows of embeddings, gates. */
-export function renderDeep(counts: DeepCounts, { verdict, findings }: GateVerdict): string[] {
+function renderDeep(counts: DeepCounts, { verdict, findings }: GateVerdict): string[] {
   const rows = counts.tables.reduce((sum, table) => sum + table.rows, 0);
   const refused = counts.tables.reduce((sum, table) => sum + table.refused, 0);
   const lines = [
@@ -69,7 +79,7 @@ export function renderDeep(counts: DeepCounts, { verdict, findings }: GateVerdic
 const SLICES_SHOWN = 8;
 
 /** Quality by slice, model beside baseline. */
-export function renderSlices(slices: readonly SliceReport[]): string[] {
+function renderSlices(slices: readonly SliceReport[]): string[] {
   const shown = new Map<string, number>();
   const rows = slices.flatMap(({ label, column, value, ne, baselineNe, ...slice }) => {
     const before = shown.get(`${label} ${column}`) ?? 0;

@@ -156,7 +156,7 @@ export class DeepTrainer {
   async step(): Promise<void> {
     const rows = this.#waiting;
     if (rows.length === 0) return;
-    await this.#scoreShown();
+    await this.scoreShown();
     const batch = this.#encoder.encode(rows, this.#moments, true);
     const input = this.#rows.gather(batch);
     const gradient = await trainStep(this.#place, input, (logits) =>
@@ -186,7 +186,7 @@ export class DeepTrainer {
    * Fault `gate_failed` if a model was published before: until the first, it is still warming up.
    */
   async publish(): Promise<GateVerdict> {
-    await this.#scoreShown();
+    await this.scoreShown();
     const { reached } = this.#progress;
     if (reached !== null) this.#progress.nextPublish = this.#boundaryAfter(reached);
     const judged = this.#gates.judge();
@@ -291,7 +291,8 @@ export class DeepTrainer {
     this.#quality.scored(label, beside);
   }
 
-  async #scoreShown(): Promise<void> {
+  /** Scores `shown` rows that wait for a batch by the published model. */
+  async scoreShown(): Promise<void> {
     const rows = this.#shown;
     this.#shown = [];
     if (rows.length === 0 || this.#published === null) return;

@@ -20,6 +20,7 @@ import { appTopics } from './app-topics.ts';
 import { type KafkaFlags, kafkaConfig } from './kafka-config.ts';
 import { Operations } from './operations.ts';
 import { ShardedEngine } from './sharded-engine.ts';
+import { watchSignals } from './stop-signals.ts';
 import type { UnitRequest } from './unit-recovery.ts';
 import type { ValueFormat } from './value-decoder.ts';
 import { runWorker } from './worker.ts';
@@ -46,8 +47,6 @@ export type WorkerFlags = KafkaFlags & {
 
 /** Exit codes of a worker that was asked to stop: it drained, so all is well. */
 const STOPPED = 0;
-/** A drain that takes longer is cut off: what is committed stays, and the next worker replays the rest. */
-const DRAIN_MS_MAX = 20_000;
 /** After everything is closed. */
 const EXIT_WITHIN_MS = 2_000;
 const FETCH_BYTES = 64 << 20;
@@ -155,23 +154,4 @@ function formatsOf(plan: Plan, { schema, registry }: WorkerFlags): ValueFormat[]
     if (found !== undefined) return { kind: 'protobuf', schema: found };
     return avro === null ? { kind: 'json' } : { kind: 'avro', registry: avro };
   });
-}
-
-/** The first signal drains, a second one or the deadline ends the process at once. */
-function watchSignals(log: (event: string, more?: Record<string, string>) => void) {
-  const stop = { requested: false };
-  const listener = (signal: NodeJS.Signals) => {
-    if (stop.requested) process.exit(1);
-    stop.requested = true;
-    log('draining', { signal });
-    setTimeout(() => {
-      log('drain_cut_off', { reason: `it took longer than ${DRAIN_MS_MAX} ms` });
-      process.exit(1);
-    }, DRAIN_MS_MAX).unref();
-  };
-  process.on('SIGTERM', listener).on('SIGINT', listener);
-  const unwatch = () => {
-    process.off('SIGTERM', listener).off('SIGINT', listener);
-  };
-  return { stop, unwatch };
 }

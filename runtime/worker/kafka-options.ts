@@ -1,5 +1,6 @@
 /** Command-line options of the Kafka commands, as commander gives them, checked. */
 import type { Console } from '../console-output.ts';
+import type { TrainFlags } from '../train-command.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** Name and help of each option of `run` that is for Kafka. */
@@ -84,6 +85,40 @@ export async function runOnKafka(
     },
     out,
   );
+}
+
+export type LiveTrainOptions = Pick<KafkaOptions, 'kafka' | 'app' | 'config' | 'untilEnd'> & {
+  readonly device: TrainFlags['device'];
+  readonly slice?: string[];
+  readonly from?: string;
+  readonly set?: string[];
+  readonly label?: string[];
+  readonly weights?: string[];
+  readonly to?: string;
+  readonly resume?: boolean;
+};
+
+/** Trains on an example topic; gives the exit code. Throws UsageError, Fault. */
+export async function runTrainer(
+  paths: readonly string[],
+  options: LiveTrainOptions,
+  out: Console,
+): Promise<number> {
+  const { device, set = [], weights = [], slice = [], to = null, untilEnd = false } = options;
+  if (paths.length === 0) throw new UsageError('train --kafka needs PATH…: the program');
+  if (options.from !== undefined) throw new UsageError('--from is for files, not for --kafka');
+  if (options.resume === true) {
+    throw new UsageError('--resume: on Kafka training always goes on from its snapshot');
+  }
+  if ((options.label ?? []).length > 0 || device === 'none') {
+    throw new UsageError(
+      '--label and --device none are of the FTRL baseline, which --kafka has only beside a model',
+    );
+  }
+  const { kafka, app, config } = options;
+  const { trainOnKafka } = await import('./train-on-kafka.ts');
+  const where = { kafka, app, config, to, untilEnd };
+  return trainOnKafka(paths, { ...where, device, sets: set, weights, slices: slice }, out);
 }
 
 export type TopicsOptions = Pick<KafkaOptions, 'kafka' | 'app' | 'config'> & {

@@ -13,6 +13,9 @@ import type { AppTopics } from './app-topics.ts';
 import { encodeDecision, type UnitDecision } from './unit-decisions.ts';
 import { encodeProgress, type UnitProgress } from './unit-progress.ts';
 
+/** On every block: which unit it is of. Only within a unit is the order of blocks that of their rows. */
+export const UNIT_HEADER = 'millrace.unit';
+
 /** Bytes that wait for one partition before they are sent. */
 const SEND_BYTES = 512 * 1024;
 
@@ -75,11 +78,12 @@ export class UnitOutputs {
   async examples(set: number, batch: EmissionBatch): Promise<void> {
     const rows = await this.#kept(set, batch);
     const to = this.#partitionOf(this.#parts.topics.examples[set]!);
+    const headers = { [UNIT_HEADER]: `${this.#parts.unit}` };
     for (let from = 0; from < rows.length; from += RECORD_ROWS) {
       const part = rows.subarray(from, from + RECORD_ROWS);
       const block = this.#writers[set]!.encode(batch, part, this.#rows[set]!);
       this.#rows[set]! += part.length;
-      await this.#add(to, { key: null, value: block.slice() });
+      await this.#add(to, { key: null, value: block.slice(), headers });
     }
     this.#pending.examples += rows.length;
   }

@@ -35,7 +35,11 @@ export function encodeProgress(progress: UnitProgress): Uint8Array {
 /** Null: the unit has committed nothing yet. A Fault when it was written by another version. */
 export async function readProgress(cluster: Cluster, of: Partition): Promise<UnitProgress | null> {
   const value = await readLast(cluster, of);
-  if (value === null) return null;
+  return value === null ? null : decodeProgress(value, of);
+}
+
+/** A Fault when it was written by another version. */
+export function decodeProgress(value: Uint8Array, of: Partition): UnitProgress {
   const saved: Saved = JSON.parse(Buffer.from(value).toString());
   if (saved.version !== VERSION) {
     throw new Fault(
