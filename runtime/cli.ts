@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { addAuthoring, PATHS, SCHEMA } from './cli-authoring.ts';
 import { addExport } from './cli-export.ts';
+import { addModel } from './cli-model.ts';
 import { addQuarantine } from './cli-quarantine.ts';
 import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from './config.ts';
 import type { Console } from './console-output.ts';
@@ -88,6 +89,7 @@ function describe(out: Console, version: string, done: Done): Command {
   addExport(program, out, done);
   addQuarantine(program, out, done);
   addTrainer(program, out, done);
+  addModel(program, out, done);
   addTopics(program, out, done);
   return program;
 }
@@ -299,6 +301,12 @@ function addTrainer(program: Command, out: Console, done: Done): void {
         .choices(['auto', ...DEVICES, 'none'])
         .default('auto'),
     )
+    .option(
+      '--keep <n>',
+      'chains of snapshots of a deep model to keep, 1 to 1000',
+      whole(1, 1000),
+      2,
+    )
     .option('--slice <column>', "quality by a column's values; repeat for more", collect)
     .action(async (paths: string[], options: TrainOptions) => {
       if (isKafkaRun(options)) {
@@ -308,8 +316,8 @@ function addTrainer(program: Command, out: Console, done: Done): void {
       const { trainCommand } = await import('./train-command.ts');
       if (options.from === undefined) throw new UsageError(NO_SOURCE);
       const { from, set = [], label = [], weights = [], to = null, resume = false } = options;
-      const { device, slice: slices = [] } = options;
-      const flags = { from, sets: set, labels: label, weights, to, resume, device, slices };
+      const { device, slice: slices = [], keep } = options;
+      const flags = { from, sets: set, labels: label, weights, to, resume, device, slices, keep };
       done(await trainCommand(flags, out));
     });
   program

@@ -30,6 +30,8 @@ export type DeepTrainingOf = {
   readonly slices?: readonly string[];
   /** At least so long between two of them, ms, but for the last; default 10 s. */
   readonly saveEveryMs?: number;
+  /** Chains of snapshots that are kept; default 2. */
+  readonly keep?: number;
 };
 
 export type TrainingHooks = {
@@ -72,7 +74,7 @@ export class DeepTraining {
     const config = deepConfig(model, set, weighting);
     const identity = { planDigest, set: set.name, file: basename(path), model, slices };
     const { weightings } = config;
-    const folder = await ModelFolder.open(of.folder, { ...identity, weightings }, resume);
+    const folder = await ModelFolder.open(of.folder, { ...identity, weightings }, resume, of.keep);
     const from = folder.newest === null ? undefined : folder.read();
     return new DeepTraining(
       of,

@@ -41,6 +41,8 @@ export type LiveTrainingOf = {
   readonly onPublish: (gate: GateVerdict, saved: SnapshotEntry | null) => void;
   /** At least so long between two snapshots while the stream is behind, ms; default 10 s. */
   readonly saveEveryMs?: number;
+  /** Chains of snapshots that are kept; default 2. */
+  readonly keep?: number;
 };
 
 /** Of a snapshot between two publishes. */
@@ -83,7 +85,7 @@ export class LiveTraining {
     const config = deepConfig(model, set, weighting);
     const { weightings } = config;
     const identity = { planDigest, set: set.name, file: `topic ${topic}`, model, slices };
-    const folder = await ModelFolder.open(of.folder, { ...identity, weightings }, true);
+    const folder = await ModelFolder.open(of.folder, { ...identity, weightings }, true, of.keep);
     const from = folder.newest === null ? undefined : folder.read();
     return new LiveTraining(of, new DeepTrainer({ config, set, device, slices }, from), folder);
   }

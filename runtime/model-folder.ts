@@ -1,6 +1,6 @@
 /**
  * The snapshots of a deep model: a folder of files, and a manifest that is replaced last and says which of them count. Full
- * ones hold everything, deltas the rows changed since the file before; the baseline lies beside the newest.
+ * ones hold everything, deltas the rows changed since the file before; the baseline lies beside each.
  */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,6 +18,8 @@ import type { MergePlace } from './worker/example-merge.ts';
 const MANIFEST = 'manifest.json';
 /** A chain of deltas is ended by a full file at this length. */
 const CHAIN_MAX = 48;
+/** Chains that are kept where nothing else is said. */
+const KEEP_CHAINS = 2;
 
 /** Where in a file of examples a snapshot stands: `skip` rows behind `start`. */
 export type ExamplePlace = { readonly start: OutputPosition; readonly skip: number };
@@ -63,10 +65,12 @@ export type SnapshotMetrics = {
 
 export type ModelManifest = ModelIdentity & {
   readonly version: 1;
-  /** Oldest first: the newest chain, and the one before it. */
+  /** Oldest first: the newest chains, and that of the published one. */
   readonly snapshots: readonly SnapshotEntry[];
-  /** The newest that passed its gates. */
+  /** The newest that passed its gates, or the one that was rolled back to. */
   readonly published: string | null;
+  /** The last time that somebody took a model back. */
+  readonly rolledBack?: { readonly from: string; readonly to: string; readonly skipped: boolean };
 };
 
 /** Where the deep model of an example set lies by default: in the run's own folder. */
@@ -77,23 +81,31 @@ export function modelFolder(run: string, set: string): string {
 export class ModelFolder {
   readonly path: string;
   #manifest: ModelManifest;
+  readonly #keep: number;
 
-  private constructor(path: string, manifest: ModelManifest) {
+  private constructor(path: string, manifest: ModelManifest, keep: number) {
     this.path = path;
     this.#manifest = manifest;
+    this.#keep = keep;
   }
 
-  /** The folder as it is, where it is this model's, else a new one. With `resume` a foreign one is a Fault; else it is emptied. */
-  static async open(path: string, identity: ModelIdentity, resume: boolean): Promise<ModelFolder> {
+  /** The folder as it is, where it is this model's, else a new one. With `resume` a foreign one is a Fault; else it is emptied. `keep`: chains. */
+  static async open(
+    path: string,
+    identity: ModelIdentity,
+    resume: boolean,
+    keep = KEEP_CHAINS,
+  ): Promise<ModelFolder> {
     const bytes = resume ? await disk.read(join(path, MANIFEST)) : null;
     if (bytes === null) {
       rmSync(path, { recursive: true, force: true });
       mkdirSync(path, { recursive: true });
-      return new ModelFolder(path, { version: 1, ...identity, snapshots: [], published: null });
+      const empty = { version: 1 as const, ...identity, snapshots: [], published: null };
+      return new ModelFolder(path, empty, keep);
     }
-    const manifest: ModelManifest = JSON.parse(Buffer.from(bytes).toString());
+    const manifest = parseManifest(path, bytes);
     checkIdentity(path, manifest, identity);
-    return new ModelFolder(path, manifest);
+    return new ModelFolder(path, manifest, keep);
   }
 
   /** The newest snapshot; null: there is none. */
@@ -103,9 +115,8 @@ export class ModelFolder {
 
   /** What the newest snapshot holds. A Fault when one of its files is damaged. */
   read(): Restored {
-    const { snapshots } = this.#manifest;
-    const from = snapshots.findLastIndex(({ kind }) => kind === 'full');
-    const chain = snapshots.slice(from).map(({ file }) => readSnapshot(join(this.path, file)));
+    const entries = chainOf(this.#manifest, this.newest!.file);
+    const chain = entries.map(({ file }) => readSnapshot(join(this.path, file)));
     const { trainer } = FtrlTrainer.restore(join(this.path, baselineOf(this.newest!.file)));
     return { chain, baseline: trainer, path: this.path };
   }
@@ -127,7 +138,8 @@ export class ModelFolder {
     };
     const others = this.#manifest.snapshots.filter((each) => each.file !== file);
     const published = of.gate.verdict === 'passed' ? file : this.#manifest.published;
-    await this.#commit({ snapshots: kept([...others, entry]), published });
+    const snapshots = kept([...others, entry], published, this.#keep);
+    await this.#commit({ snapshots, published });
     trainer.written();
     return entry;
   }
@@ -142,21 +154,61 @@ export class ModelFolder {
 
   async #commit(change: Pick<ModelManifest, 'snapshots' | 'published'>): Promise<void> {
     this.#manifest = { ...this.#manifest, ...change };
-    const text = `${JSON.stringify(this.#manifest, null, 1)}\n`;
-    await disk.replace(join(this.path, MANIFEST), Buffer.from(text));
-    const counted = new Set([MANIFEST, ...this.#manifest.snapshots.map(({ file }) => file)]);
-    counted.add(baselineOf(this.newest!.file));
+    await writeManifest(this.path, this.#manifest);
+    const counted = new Set([MANIFEST]);
+    for (const { file } of this.#manifest.snapshots) counted.add(file).add(baselineOf(file));
     for (const name of readdirSync(this.path)) {
       if (!counted.has(name)) rmSync(join(this.path, name));
     }
   }
 }
 
-/** The newest chain and the one before it. */
-function kept(snapshots: readonly SnapshotEntry[]): readonly SnapshotEntry[] {
-  const newest = snapshots.findLastIndex(({ kind }) => kind === 'full');
-  const before = snapshots.slice(0, newest).findLastIndex(({ kind }) => kind === 'full');
-  return snapshots.slice(Math.max(0, before));
+/** What a folder says of itself; null: it is no model's. A Fault when it cannot be read. */
+export async function readManifest(path: string): Promise<ModelManifest | null> {
+  const bytes = await disk.read(join(path, MANIFEST));
+  return bytes === null ? null : parseManifest(path, bytes);
+}
+
+/** Replaces it at once: whoever reads sees the old one or the new one. */
+export async function writeManifest(path: string, manifest: ModelManifest): Promise<void> {
+  const text = `${JSON.stringify(manifest, null, 1)}\n`;
+  await disk.replace(join(path, MANIFEST), Buffer.from(text));
+}
+
+/** The files of one snapshot: a full one and the deltas up to it. */
+function chainOf(
+  { snapshots }: Pick<ModelManifest, 'snapshots'>,
+  file: string,
+): readonly SnapshotEntry[] {
+  const last = snapshots.findIndex((each) => each.file === file);
+  const first = snapshots.slice(0, last + 1).findLastIndex(({ kind }) => kind === 'full');
+  return snapshots.slice(first, last + 1);
+}
+
+function parseManifest(path: string, bytes: Uint8Array): ModelManifest {
+  try {
+    const manifest: ModelManifest = JSON.parse(Buffer.from(bytes).toString());
+    if (manifest.version === 1 && Array.isArray(manifest.snapshots)) return manifest;
+  } catch {
+    // Said below.
+  }
+  throw new Fault(
+    'snapshot_corrupt',
+    `${join(path, MANIFEST)} is no manifest of a model: it is cut or of something else. Train anew into another folder, or without --resume.`,
+    { context: { path } },
+  );
+}
+
+/** The newest `keep` chains, and all behind the published one's start. */
+function kept(
+  snapshots: readonly SnapshotEntry[],
+  published: string | null,
+  keep: number,
+): readonly SnapshotEntry[] {
+  const fulls = [...snapshots.keys()].filter((i) => snapshots[i]!.kind === 'full');
+  const served = published === null ? undefined : chainOf({ snapshots }, published)[0];
+  const first = fulls.at(-keep) ?? 0;
+  return snapshots.slice(served === undefined ? first : Math.min(first, snapshots.indexOf(served)));
 }
 
 function baselineOf(file: string): string {

@@ -9,6 +9,7 @@ import { DeepTraining } from './deep-training.ts';
 import { ExampleTrainer, type ExampleTraining, modelPath } from './example-trainer.ts';
 import { Fault } from './fault.ts';
 import { disk } from './files.ts';
+import { FolderLock } from './folder-lock.ts';
 import type { Manifest } from './manifest.ts';
 import { modelFolder } from './model-folder.ts';
 import { PLAN, PRIVATE } from './run-folder.ts';
@@ -38,6 +39,8 @@ export type TrainFlags = {
   readonly device: DeviceName | 'auto' | 'none';
   /** Columns by whose values the deep model's quality is shown. */
   readonly slices: readonly string[];
+  /** Chains of snapshots of a deep model that are kept. */
+  readonly keep: number;
 };
 
 /** Trains, writes snapshots as it goes and at the end, prints the quality of each label. Throws UsageError, Fault. */
@@ -53,10 +56,15 @@ export async function trainCommand(flags: TrainFlags, out: Console): Promise<num
     out.error('--label and --to are of the FTRL baseline: the deep model is not trained.');
   }
   const device = deep.size === 0 ? null : await chosenDevice(flags.device, out);
-  for (const training of trainings) {
-    const model = deep.get(training.set.name);
-    if (device === null || model === undefined) await train(training, flags.resume, out);
-    else await trainDeep(training, { model, device, flags }, out);
+  const lock = device === null ? null : await FolderLock.take(flags.from);
+  try {
+    for (const training of trainings) {
+      const model = deep.get(training.set.name);
+      if (device === null || model === undefined) await train(training, flags.resume, out);
+      else await trainDeep(training, { model, device, flags }, out);
+    }
+  } finally {
+    await lock?.release();
   }
   return 0;
 }
@@ -91,9 +99,7 @@ export async function chosenDevice(
 
 async function train(of: ExampleTraining, resume: boolean, out: Console): Promise<void> {
   const trainer = ExampleTrainer.open(of, resume);
-  if (trainer.at.rows > 0) {
-    out.error(`${of.snapshot}: going on after row ${trainer.at.rows.toLocaleString('en-US')}`);
-  }
+  sayStart(of.snapshot, { resume, rows: trainer.at.rows }, out);
   let savedAt = performance.now();
   await trainer.consume(null, {
     onPiece: () => {
@@ -108,6 +114,17 @@ async function train(of: ExampleTraining, resume: boolean, out: Console): Promis
   out.print(`\n${renderTraining(trainer.trainer.metrics()).join('\n')}\n`);
 }
 
+/** Whoever says --resume must hear where nothing is there to go on from. */
+function sayStart(
+  what: string,
+  { resume, rows }: { readonly resume: boolean; readonly rows: number },
+  out: Console,
+): void {
+  if (rows > 0) out.error(`${what}: going on after row ${grouped(rows)}`);
+  else if (resume)
+    out.error(`${what}: there is no snapshot to go on from, training from the start`);
+}
+
 async function trainDeep(
   of: ExampleTraining,
   on: { readonly model: ModelPlan; readonly device: TensorDevice; readonly flags: TrainFlags },
@@ -117,14 +134,15 @@ async function trainDeep(
   const { model, device, flags } = on;
   const folder = modelFolder(flags.from, set.name);
   const slices = flags.slices.filter((slice) => set.features.some(({ name }) => name === slice));
-  const where = { path, set, planDigest, model, weighting, device, folder, slices };
+  const { keep } = flags;
+  const where = { path, set, planDigest, model, weighting, device, folder, slices, keep };
   let held: GateVerdict | null = null;
   const training = await DeepTraining.open(where, flags.resume, {
     onPublish: (gate) => {
       held = gate.verdict === 'failed' ? gate : null;
     },
   });
-  if (training.rows > 0) out.error(`${folder}: going on after row ${grouped(training.rows)}`);
+  sayStart(folder, { resume: flags.resume, rows: training.rows }, out);
   await training.consume(null);
   const last = await training.finish();
   const { trainer } = training;

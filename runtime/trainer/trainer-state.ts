@@ -9,7 +9,7 @@ import { PendingScores, type PendingScoresData } from './pending-scores.ts';
 import type { SnapshotArray, SnapshotContent } from './snapshot-file.ts';
 
 /** Raised when the meaning of a snapshot's state or of its coordinates changes. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 /** Everything a trainer changes while it trains. */
 export type TrainerParts = {
@@ -46,7 +46,7 @@ type StoredState = {
 
 type StoredMetrics = { readonly sums: readonly number[]; readonly rows: number };
 
-/** The whole state as snapshot content; the arrays are views, so it must be written at once. */
+/** The whole state as snapshot content; some arrays are views, so it must be written at once. */
 export function captureTrainer(
   config: Required<FtrlConfig>,
   parts: TrainerParts,
@@ -66,7 +66,11 @@ export function captureTrainer(
       heads: heads.rows,
     })),
   };
-  return { state, arrays: parts.labels.flatMap(arraysOf) };
+  const arrays = parts.labels.flatMap((label) => [
+    ...modelsOf(label).flatMap(usedCoordinates),
+    ...metricsOf(label),
+  ]);
+  return { state, arrays };
 }
 
 /** Reads snapshot content: its config, its offsets, and a way to fill a new trainer's parts. */
@@ -101,20 +105,46 @@ function fill(parts: TrainerParts, state: StoredState, arrays: readonly Snapshot
     label.kinds = new Map(stored.kinds);
     label.heads.rows = [...stored.heads];
   }
-  const targets = parts.labels.flatMap(arraysOf);
-  assert(targets.length === arrays.length, 'a snapshot holds the arrays of each label');
-  for (const [index, target] of targets.entries()) target.set(arrays[index]!);
+  let at = 0;
+  for (const label of parts.labels) {
+    for (const { coordinates } of modelsOf(label)) {
+      const [used, values] = [arrays[at]!, arrays[at + 1]!];
+      for (const [i, slot] of used.entries()) {
+        coordinates[2 * slot] = values[2 * i]!;
+        coordinates[2 * slot + 1] = values[2 * i + 1]!;
+      }
+      at += 2;
+    }
+    for (const target of metricsOf(label)) target.set(arrays[at++]!);
+  }
+  assert(at === arrays.length, 'a snapshot holds the arrays of each label');
 }
 
-/** In one fixed order, which the file relies on. */
-function arraysOf({ model, heads, emissions, audit }: LabelParts): Float64Array[] {
-  const metrics = [emissions.bins, audit.bins].flatMap((bins) => [
-    bins.weight,
-    bins.observed,
-    bins.expected,
-    bins.exact,
+/** In one fixed order, which the file relies on; so are the arrays of `metricsOf`. */
+function modelsOf({ model, heads }: LabelParts): FtrlModel[] {
+  return [model, ...heads.models];
+}
+
+function metricsOf({ emissions, audit }: LabelParts): Float64Array[] {
+  return [emissions.bins, audit.bins].flatMap(({ weight, observed, expected, exact }) => [
+    ...[weight, observed, expected, exact],
   ]);
-  return [model, ...heads.models].map(({ coordinates }) => coordinates).concat(metrics);
+}
+
+/** Slots that were trained on, and z and n of each: most of the space is never used. */
+function usedCoordinates({ coordinates }: FtrlModel): [Int32Array, Float64Array] {
+  let count = 0;
+  for (let at = 1; at < coordinates.length; at += 2) if (coordinates[at] !== 0) count++;
+  const used = new Int32Array(count);
+  const values = new Float64Array(2 * count);
+  for (let at = 1, i = 0; at < coordinates.length; at += 2) {
+    if (coordinates[at] === 0) continue;
+    used[i] = at >> 1;
+    values[2 * i] = coordinates[at - 1]!;
+    values[2 * i + 1] = coordinates[at]!;
+    i++;
+  }
+  return [used, values];
 }
 
 function storedMetrics(metrics: LabelMetrics): StoredMetrics {

@@ -96,6 +96,7 @@ export type LiveTrainOptions = Pick<KafkaOptions, 'kafka' | 'app' | 'config' | '
   readonly weights?: string[];
   readonly to?: string;
   readonly resume?: boolean;
+  readonly keep: number;
 };
 
 /** Trains on an example topic; gives the exit code. Throws UsageError, Fault. */
@@ -104,7 +105,7 @@ export async function runTrainer(
   options: LiveTrainOptions,
   out: Console,
 ): Promise<number> {
-  const { device, set = [], weights = [], slice = [], to = null, untilEnd = false } = options;
+  const { device, set = [], weights = [], slice = [], to = null, untilEnd = false, keep } = options;
   if (paths.length === 0) throw new UsageError('train --kafka needs PATH…: the program');
   if (options.from !== undefined) throw new UsageError('--from is for files, not for --kafka');
   if (options.resume === true) {
@@ -118,7 +119,7 @@ export async function runTrainer(
   const { kafka, app, config } = options;
   const { trainOnKafka } = await import('./train-on-kafka.ts');
   const where = { kafka, app, config, to, untilEnd };
-  return trainOnKafka(paths, { ...where, device, sets: set, weights, slices: slice }, out);
+  return trainOnKafka(paths, { ...where, device, sets: set, weights, slices: slice, keep }, out);
 }
 
 export type TopicsOptions = Pick<KafkaOptions, 'kafka' | 'app' | 'config'> & {

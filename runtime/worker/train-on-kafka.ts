@@ -30,7 +30,7 @@ import { type KafkaFlags, kafkaConfig } from './kafka-config.ts';
 import { watchSignals } from './stop-signals.ts';
 
 export type LiveTrainFlags = KafkaFlags &
-  Pick<TrainFlags, 'sets' | 'weights' | 'device' | 'slices'> & {
+  Pick<TrainFlags, 'sets' | 'weights' | 'device' | 'slices' | 'keep'> & {
     /** Folder of the models; null: MODELS/APP. */
     readonly to: string | null;
     readonly untilEnd: boolean;
@@ -77,7 +77,12 @@ export async function trainOnKafka(
   try {
     const training = await LiveTraining.open({
       ...{ set, planDigest: plan.digest, model, weighting, device, folder },
-      ...{ topic: topics.examples[setIndex]!, slices: flags.slices, now: () => cluster.now() },
+      ...{
+        topic: topics.examples[setIndex]!,
+        slices: flags.slices,
+        keep: flags.keep,
+        now: () => cluster.now(),
+      },
       onPublish: ({ verdict, findings }, saved) => {
         const found = verdict === 'passed' ? {} : { findings: findings.join('; ') };
         if (saved === null && verdict === 'passed') return;

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ModelPlan } from '../../compiler/model-plan.ts';
 import { DeepTraining } from '../../runtime/deep-training.ts';
-import type { ExampleRow } from '../../runtime/example-row.ts';
 import type { Fault } from '../../runtime/fault.ts';
 import { openDevice, type TensorDevice } from '../../runtime/trainer/tensor-device.ts';
 import { rng } from '../random.ts';
 import { MODEL, rowsOf, SET } from './deep-world.ts';
+import { lineOf } from './example-lines.ts';
 
 let folder = '';
 let device: TensorDevice;
@@ -19,19 +19,6 @@ beforeAll(async () => {
   device = (await openDevice('wasm')).device!;
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-function lineOf({ id, time, emitted, kind, labels, features, sampleRate }: ExampleRow): string {
-  const named = Object.fromEntries(SET.features.map(({ name }, i) => [name, features[i]]));
-  return JSON.stringify({
-    id,
-    time,
-    emitted,
-    kind,
-    labels,
-    features: named,
-    sample_rate: sampleRate,
-  });
-}
 
 /** `bytes`: how much of the file there is yet. */
 async function open(
