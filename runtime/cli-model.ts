@@ -1,11 +1,12 @@
 import type { Command } from './cli.ts';
 import type { Console } from './console-output.ts';
+import { folder } from './option-values.ts';
 
-/** `millrace model list|rollback`. */
+/** `millrace model list|rollback|export`. */
 export function addModel(program: Command, out: Console, done: (code: number) => void): void {
   const model = program
     .command('model')
-    .description('snapshots of a deep model: list them, take one back');
+    .description('snapshots of a deep model: list them, take one back, export one');
   const DIR = 'folder of the model (<set>.deep), or the one it lies in';
   model
     .command('list')
@@ -27,5 +28,15 @@ export function addModel(program: Command, out: Console, done: (code: number) =>
     .action(async (dir: string, { to, skip }: { to: string; skip?: boolean }) => {
       const { rollBack } = await import('./model-versions.ts');
       done(await rollBack(dir, { to, skip: skip === true }, out));
+    });
+  model
+    .command('export')
+    .argument('<dir>', DIR)
+    .requiredOption('--to <dir>', 'folder for the files', folder)
+    .option('--of <version>', 'a snapshot (default: the published one)')
+    .description('rows and weights as Parquet, the net as a TensorFlow.js graph model')
+    .action(async (dir: string, { to, of }: { to: string; of?: string }) => {
+      const { exportModel } = await import('./model-export.ts');
+      done(await exportModel(dir, { to, of: of ?? null }, out));
     });
 }

@@ -74,7 +74,13 @@ export class DeepTraining {
     const config = deepConfig(model, set, weighting);
     const identity = { planDigest, set: set.name, file: basename(path), model, slices };
     const { weightings } = config;
-    const folder = await ModelFolder.open(of.folder, { ...identity, weightings }, resume, of.keep);
+    const columns = set.features.map(({ name, input }) => ({ name, input }));
+    const folder = await ModelFolder.open(
+      of.folder,
+      { ...identity, weightings, columns },
+      resume,
+      of.keep,
+    );
     const from = folder.newest === null ? undefined : folder.read();
     return new DeepTraining(
       of,

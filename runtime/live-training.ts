@@ -85,7 +85,13 @@ export class LiveTraining {
     const config = deepConfig(model, set, weighting);
     const { weightings } = config;
     const identity = { planDigest, set: set.name, file: `topic ${topic}`, model, slices };
-    const folder = await ModelFolder.open(of.folder, { ...identity, weightings }, true, of.keep);
+    const columns = set.features.map(({ name, input }) => ({ name, input }));
+    const folder = await ModelFolder.open(
+      of.folder,
+      { ...identity, weightings, columns },
+      true,
+      of.keep,
+    );
     const from = folder.newest === null ? undefined : folder.read();
     return new LiveTraining(of, new DeepTrainer({ config, set, device, slices }, from), folder);
   }

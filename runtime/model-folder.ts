@@ -12,6 +12,7 @@ import { safeName } from './sink.ts';
 import type { DeepTrainer, Restored } from './trainer/deep-trainer.ts';
 import { FtrlTrainer } from './trainer/ftrl-trainer.ts';
 import type { GateVerdict } from './trainer/model-gates.ts';
+import type { TrainerColumn } from './trainer/row-encoder.ts';
 import { readSnapshot, writeSnapshot } from './trainer/snapshot-file.ts';
 import type { MergePlace } from './worker/example-merge.ts';
 
@@ -40,6 +41,8 @@ export type ModelIdentity = {
   readonly weightings: readonly string[];
   /** Columns by whose values it was measured. */
   readonly slices: readonly string[];
+  /** Columns of the set, in order; for whoever reads the model without its program. */
+  readonly columns?: readonly { readonly name: string; readonly input: TrainerColumn['input'] }[];
 };
 
 export type SnapshotEntry = {
@@ -176,7 +179,7 @@ export async function writeManifest(path: string, manifest: ModelManifest): Prom
 }
 
 /** The files of one snapshot: a full one and the deltas up to it. */
-function chainOf(
+export function chainOf(
   { snapshots }: Pick<ModelManifest, 'snapshots'>,
   file: string,
 ): readonly SnapshotEntry[] {

@@ -84,7 +84,7 @@ export async function rollBack(
 }
 
 /** The folder of a model, or one that holds a single one. Throws UsageError. */
-async function openModel(dir: string): Promise<OpenedModel> {
+export async function openModel(dir: string): Promise<OpenedModel> {
   const own = await readModel(dir);
   if (own !== null) return own;
   const inside = foldersIn(dir).filter((name) => name.endsWith('.deep'));
@@ -102,7 +102,7 @@ async function openModel(dir: string): Promise<OpenedModel> {
 }
 
 /** The snapshot of that name, or of so many rows. Throws UsageError. */
-function version({ snapshots }: ModelManifest, name: string): SnapshotEntry {
+export function version({ snapshots }: ModelManifest, name: string): SnapshotEntry {
   const found = snapshots.findLast(({ file, rows }) => file === name || `${rows}` === name);
   if (found !== undefined) return found;
   const known = snapshots.map(({ file }) => file).join(', ');

@@ -37,6 +37,51 @@ export async function blocksToParquet(from: string, to: string, plan: ExamplePla
   }
 }
 
+/** A column of plain values. */
+export type TableColumn = {
+  readonly name: string;
+  /** BYTE_ARRAY: text. */
+  readonly type: 'INT32' | 'INT64' | 'FLOAT' | 'BYTE_ARRAY';
+  readonly isList?: boolean;
+  readonly data: readonly unknown[];
+};
+
+/** Writes `to` from columns of `rows` values each: aside, then renamed. */
+export async function writeTable(
+  to: string,
+  columns: readonly TableColumn[],
+  rows: number,
+): Promise<void> {
+  const aside = `${to}.tmp`;
+  const schema: SchemaElement[] = [{ name: 'root', num_children: columns.length }];
+  for (const { name, type, isList = false } of columns) {
+    const leaf: Leaf = type === 'BYTE_ARRAY' ? { type, converted_type: 'UTF8' } : { type };
+    if (isList) schema.push(...listSchema(name, leaf));
+    else schema.push({ name, repetition_type: 'OPTIONAL', ...leaf });
+  }
+  try {
+    const writer = new ParquetWriter({ writer: fileWriter(aside), schema, createdBy: 'millrace' });
+    for (let from = 0; from < rows; from += PARQUET_GROUP_ROWS) {
+      const columnData = columns.map(({ name, data }) => ({
+        ...{ name, data: data.slice(from, from + PARQUET_GROUP_ROWS) },
+      }));
+      await writer.write({ columnData, rowGroupSize: PARQUET_GROUP_ROWS });
+    }
+    await writer.finish();
+    await rename(aside, to);
+  } catch (error) {
+    throw fileFault('write', to, error);
+  }
+}
+
+function listSchema(name: string, leaf: Leaf): SchemaElement[] {
+  return [
+    { name, repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'LIST' },
+    { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+    { name: 'element', repetition_type: 'REQUIRED', ...leaf },
+  ];
+}
+
 /** Rows gather until a row group is full. */
 export class ParquetExport implements Exporter {
   readonly #writer: ParquetWriter;
@@ -184,11 +229,7 @@ function featureColumn(path: string, name: string, type: string): ParquetColumn 
   }
   return {
     name: path,
-    schema: [
-      { name: path, repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'LIST' },
-      { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
-      { name: 'element', repetition_type: 'REQUIRED', ...leaf },
-    ],
+    schema: listSchema(path, leaf),
     read: (block) => {
       const read = values(block);
       return (row) => {

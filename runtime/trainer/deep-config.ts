@@ -34,6 +34,9 @@ export type DeepConfig = {
   readonly weightings: readonly Weighting[];
 };
 
+/** Every head starts at a probability of 5 %, nearer to what ads come to than one half. */
+export const START_LOGIT = -3;
+
 /** Ids read of one list: the newest or largest come first, the rest are ignored. */
 export const LIST_IDS_MAX = 64;
 const LIST_IDS_ATTENDED_MAX = 32;
@@ -43,10 +46,15 @@ export function listIdsMax(field: Field): number {
   return field.pool === 'attention' ? LIST_IDS_ATTENDED_MAX : LIST_IDS_MAX;
 }
 
+/** What a model must know of its example set. */
+export type ModelledSet = Pick<ExamplePlan, 'labels' | 'audit'> & {
+  readonly features: readonly Pick<ExamplePlan['features'][number], 'name' | 'input'>[];
+};
+
 /** `asked`: weightings by label; the others are those of their policies. */
 export function deepConfig(
   model: ModelPlan,
-  set: ExamplePlan,
+  set: ModelledSet,
   asked: Readonly<Record<string, Weighting>> = {},
 ): DeepConfig {
   const heads = model.heads.labels.length;

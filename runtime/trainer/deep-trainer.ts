@@ -8,7 +8,7 @@ import type { ExamplePlan } from '../../compiler/plan.ts';
 import { assert } from '../../operators/assert.ts';
 import type { ExampleRow } from '../example-row.ts';
 import { Fault } from '../fault.ts';
-import type { DeepConfig } from './deep-config.ts';
+import { type DeepConfig, START_LOGIT } from './deep-config.ts';
 import { DeepNet } from './deep-net.ts';
 import { type Beside, DeepQuality } from './deep-quality.ts';
 import { captureDeep, type Progress, restoreDeep } from './deep-state.ts';
@@ -31,8 +31,6 @@ import { trainerConfig } from './trainer-config.ts';
 /** Steps in a row without a finite loss before training stops. */
 const BAD_STEPS_MAX = 3;
 const SEED = 0x6d696c6c;
-/** Every head starts at a probability of 5 %, nearer to what ads come to than one half. */
-const START_LOGIT = -3;
 
 /** The model that scores: weights, and what dense columns were measured to be. */
 type Published = { readonly weights: readonly Tensor[]; readonly moments: DenseMoments };

@@ -281,7 +281,8 @@ function cleared(array: Float32Array, length: number): Float32Array {
   return array;
 }
 
-function linearWeight(floats: Float32Array, at: number): number {
+/** The weight that FTRL's z and n come to. */
+export function linearWeight(floats: Float32Array, at: number): number {
   const z = floats[at]!;
   const { alpha, beta, l1, l2 } = LINEAR_RATES;
   if (z <= l1 && z >= -l1) return 0;

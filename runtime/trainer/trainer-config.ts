@@ -6,7 +6,9 @@ import { chooseWeighting } from './weightings.ts';
 
 /** The trainer of an example set: its columns, its labels, and the weights their policies ask for. */
 export function trainerConfig(
-  set: Pick<ExamplePlan, 'features' | 'labels' | 'audit'>,
+  set: Pick<ExamplePlan, 'labels' | 'audit'> & {
+    readonly features: readonly Pick<ExamplePlan['features'][number], 'name' | 'input'>[];
+  },
   more: Pick<FtrlConfig, 'bits' | 'rates' | 'denseBins' | 'showAfterLabels' | 'weighting'> = {},
 ): FtrlConfig {
   const weighting: Record<string, Weighting> = {};
