@@ -47,6 +47,11 @@ export class ColdCopies {
     this.#epoch = Math.max(ended, this.#begun) + 1;
   }
 
+  /** Whether a key was ever written to the store. */
+  get isUsed(): boolean {
+    return this.#begun > 0;
+  }
+
   /**
    * Writes a copy and gives its name. `before`: the one that the key had. `bytes`: the first four are written here.
    */

@@ -70,19 +70,13 @@ export async function saveCheckpoint(
 
 /** Loads the pages into the (fresh) sets; null when nothing was ever saved. A Fault when it is not this plan's state. */
 export async function restoreCheckpoint(
-  store: StateStore,
+  store: Pick<StateStore, 'meta' | 'load'>,
   sets: SlabSets,
   planDigest: string,
 ): Promise<CheckpointMeta | null> {
   const saved = await store.meta();
   if (saved === null) return null;
-  const meta = decodeMeta(saved);
-  if (meta.planDigest !== planDigest) {
-    throw new Fault(
-      'state_of_other_plan',
-      `the saved state belongs to another program (plan ${meta.planDigest.slice(0, 12)}, not ${planDigest.slice(0, 12)}). Start over with --fresh.`,
-    );
-  }
+  const meta = readCheckpointMeta(saved, planDigest);
   await store.load(({ set, slab, page, bytes }) => {
     const into = sets.get(set);
     if (into === undefined) {
@@ -91,6 +85,16 @@ export async function restoreCheckpoint(
     into.open(slab).load(page, bytes);
   });
   return meta;
+}
+
+/** What a store's meta record says; a Fault when it is not this plan's state. */
+export function readCheckpointMeta(saved: Uint8Array, planDigest: string): CheckpointMeta {
+  const meta = decodeMeta(saved);
+  if (meta.planDigest === planDigest) return meta;
+  throw new Fault(
+    'state_of_other_plan',
+    `the saved state belongs to another program (plan ${meta.planDigest.slice(0, 12)}, not ${planDigest.slice(0, 12)}). Start over with --fresh.`,
+  );
 }
 
 function* dirtyPages(sets: SlabSets, count: { pages: number }): Generator<SavedPage> {

@@ -6,6 +6,7 @@ import { hasErrors } from '../../dsl/diagnostic.ts';
 import { StateBudget } from '../../operators/state-budget.ts';
 import { BUFFER_BYTES } from '../config.ts';
 import { type Console, showDiagnostics } from '../console-output.ts';
+import { disk } from '../files.ts';
 import { FolderLock } from '../folder-lock.ts';
 import { KafkaCluster } from '../kafka/kafka-cluster.ts';
 import { NoStore } from '../memory-store.ts';
@@ -22,6 +23,7 @@ import { Operations } from './operations.ts';
 import { ShardedEngine } from './sharded-engine.ts';
 import { watchSignals } from './stop-signals.ts';
 import type { UnitRequest } from './unit-recovery.ts';
+import type { SnapshotSpec } from './unit-snapshots.ts';
 import type { ValueFormat } from './value-decoder.ts';
 import { runWorker } from './worker.ts';
 import { workerLimits } from './worker-limits.ts';
@@ -37,6 +39,7 @@ export type WorkerFlags = KafkaFlags & {
   readonly checkpointEveryMs: number;
   readonly idleMs: number;
   readonly maxSkewMs: number;
+  readonly snapshotEveryMs: number;
   /** Shards of the application, the same for all its workers. */
   readonly units: number;
   readonly memoryBytes: number;
@@ -50,6 +53,8 @@ const STOPPED = 0;
 /** After everything is closed. */
 const EXIT_WITHIN_MS = 2_000;
 const FETCH_BYTES = 64 << 20;
+/** Checkpoints of a snapshot behind its base: an hour of them by default. */
+const CHAIN_FILES_MAX = 60;
 
 /** Gives the exit code; throws UsageError, Fault. */
 export async function kafkaCommand(
@@ -70,7 +75,9 @@ export async function kafkaCommand(
   const log = (event: string, more: Readonly<Record<string, string | number>> = {}) =>
     out.error(JSON.stringify({ time: new Date().toISOString(), event, ...more }));
   for (const message of workerLimits(plan, flags.units)) log('limit', { message });
-  const { app, kafka } = kafkaConfig(flags, process.env, (message) => log('kafka', { message }));
+  const { app, kafka, snapshots } = kafkaConfig(flags, process.env, (message) =>
+    log('kafka', { message }),
+  );
   const formats = formatsOf(plan, flags);
   const folder = join(flags.stateDir, app);
   const stateOf = (unit: number) => join(folder, `unit-${unit}`);
@@ -87,6 +94,16 @@ export async function kafkaCommand(
   };
   const topics = appTopics(app, plan);
   const { units } = flags;
+  const turn = { isTaken: false };
+  const snapshotsOf = (unit: number): SnapshotSpec | null =>
+    snapshots === null
+      ? null
+      : {
+          ...{ files: disk, everyMs: flags.snapshotEveryMs, turn },
+          chainFilesMax: CHAIN_FILES_MAX,
+          folder: join(snapshots, app, `unit-${unit}`),
+          figures: operations.snapshots(unit),
+        };
   const unitOf = (unit: number): UnitRequest => ({
     ...{ app, plan, cluster, formats, topics, unit, units, say: log },
     fetchBytes: Math.ceil(FETCH_BYTES / units),
@@ -98,6 +115,7 @@ export async function kafkaCommand(
         ? new NoStore()
         : openStateStore(stateOf(unit), (line) => log('state', { line })),
     dropState: () => rm(stateOf(unit), { recursive: true, force: true }),
+    snapshots: snapshotsOf(unit),
     makeEngine: (of, slabs, copies, shard) => {
       const sets = [...slabs.values()];
       const shared = {

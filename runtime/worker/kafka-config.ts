@@ -14,9 +14,15 @@ export type KafkaFlags = {
   readonly app?: string | undefined;
   /** A JSON file. */
   readonly config?: string | undefined;
+  /** The folder of snapshots, that all workers reach. */
+  readonly snapshots?: string | undefined;
 };
 
-export type KafkaConfig = { readonly app: string; readonly kafka: KafkaSettings };
+export type KafkaConfig = {
+  readonly app: string;
+  readonly kafka: KafkaSettings;
+  readonly snapshots: string | null;
+};
 
 /** Keys of the file, and the variable of each. */
 const KEYS = {
@@ -32,6 +38,7 @@ const KEYS = {
   saslPassword: 'MILLRACE_SASL_PASSWORD',
   saslPasswordFile: 'MILLRACE_SASL_PASSWORD_FILE',
   saslTokenFile: 'MILLRACE_SASL_TOKEN_FILE',
+  snapshots: 'MILLRACE_SNAPSHOTS',
 } as const;
 
 type Key = keyof typeof KEYS;
@@ -56,6 +63,7 @@ export function kafkaConfig(
   }
   return {
     app,
+    snapshots: values.snapshots ?? null,
     kafka: {
       brokers: brokersOf(values),
       clientId: `millrace-${app}`,
@@ -121,10 +129,11 @@ function oneOf<T extends string>(name: string, value: string, known: readonly T[
   return found;
 }
 
-function flagValues({ kafka, app }: KafkaFlags): Values {
+function flagValues({ kafka, app, snapshots }: KafkaFlags): Values {
   return {
     ...(kafka === undefined ? {} : { brokers: kafka }),
     ...(app === undefined ? {} : { app }),
+    ...(snapshots === undefined ? {} : { snapshots }),
   };
 }
 

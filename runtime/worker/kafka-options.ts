@@ -9,6 +9,11 @@ export const KAFKA_OPTIONS: readonly (readonly [string, string])[] = [
   ['--app <name>', 'with --kafka: the application; it names its topics, group and state'],
   ['--config <file>', 'with --kafka: JSON with brokers, app, tls…, sasl…; see README'],
   ['--state-dir <dir>', 'with --kafka: local state (default: millrace-state)'],
+  [
+    '--snapshots <dir>',
+    'with --kafka: folder that all workers reach, for copies of the state; without it a lost state is computed again',
+  ],
+  ['--snapshot-every <seconds>', 'with --kafka: pace of those copies (default: 60)'],
   ['--until-end', 'with --kafka: read to where the topics end now, then stop'],
   [
     '--idle <seconds>',
@@ -24,6 +29,8 @@ export type KafkaOptions = {
   readonly app?: string;
   readonly config?: string;
   readonly stateDir?: string;
+  readonly snapshots?: string;
+  readonly snapshotEvery?: string;
   readonly untilEnd?: boolean;
   readonly idle?: string;
   readonly maxSkew?: string;
@@ -45,6 +52,7 @@ type SharedOptions = {
 
 const IDLE_S = 10;
 const MAX_SKEW_S = 3_600;
+const SNAPSHOT_S = 60;
 const SECONDS_MAX = 30 * 86_400;
 const STATE_DIR = 'millrace-state';
 
@@ -63,11 +71,11 @@ export async function runOnKafka(
     throw new UsageError('--from and --to are for files: with --kafka topics are read and written');
   }
   const { kafkaCommand } = await import('./kafka-command.ts');
-  const { kafka, app, config, registry, state } = options;
+  const { kafka, app, config, registry, state, snapshots } = options;
   return kafkaCommand(
     paths,
     {
-      ...{ kafka, app, config, registry, state, stateBytes, units: options.shards },
+      ...{ kafka, app, config, registry, state, stateBytes, snapshots, units: options.shards },
       stateDir: options.stateDir ?? STATE_DIR,
       schema: options.schema ?? [],
       untilEnd: options.untilEnd === true,
@@ -78,6 +86,11 @@ export async function runOnKafka(
       idleMs: 1000 * numberOf('--idle', options.idle, { otherwise: IDLE_S, max: SECONDS_MAX }),
       maxSkewMs:
         1000 * numberOf('--max-skew', options.maxSkew, { otherwise: MAX_SKEW_S, max: SECONDS_MAX }),
+      snapshotEveryMs:
+        1000 *
+        numberOf('--snapshot-every', options.snapshotEvery, {
+          ...{ otherwise: SNAPSHOT_S, max: SECONDS_MAX },
+        }),
       httpPort:
         options.http === undefined
           ? null

@@ -5,6 +5,7 @@ import type { Plan } from '../../compiler/plan.ts';
 import type { ClusterFault } from '../cluster.ts';
 import { Fault } from '../fault.ts';
 import type { UnitLife } from './unit-life.ts';
+import { noSnapshotYet, type SnapshotFigures } from './unit-snapshots.ts';
 import type { WorkerWatch } from './worker.ts';
 
 /** A worker that has not turned for so long is stuck: not alive. */
@@ -18,6 +19,8 @@ export class Operations implements WorkerWatch {
   readonly #faults: Counter;
   #server: Server | null = null;
   readonly #lives = new Map<number, UnitLife>();
+  /** By unit: of all lives that it had here. */
+  readonly #snapshots = new Map<number, SnapshotFigures>();
   #turnedAt = Date.now();
 
   constructor(
@@ -38,6 +41,14 @@ export class Operations implements WorkerWatch {
       registers: [this.#registry],
     });
     this.#gauges();
+    this.#snapshotGauges();
+  }
+
+  /** What is to be shown of a unit's snapshots; whoever takes and restores them writes it. */
+  snapshots(unit: number): SnapshotFigures {
+    const figures = this.#snapshots.get(unit) ?? noSnapshotYet();
+    this.#snapshots.set(unit, figures);
+    return figures;
   }
 
   onLife(unit: number, life: UnitLife | null): void {
@@ -164,6 +175,43 @@ export class Operations implements WorkerWatch {
     );
     gauge('millrace_checkpoint_seconds', 'What the last checkpoint took.', (set, life) =>
       set(life.lastCheckpointMs / 1000),
+    );
+  }
+
+  #snapshotGauges(): void {
+    type Of = (figures: SnapshotFigures, isOwned: boolean) => number | null;
+    const gauge = (name: string, help: string, of: Of) => {
+      const made: Gauge = new Gauge({
+        ...{ name, help, labelNames: ['unit'], registers: [this.#registry] },
+        collect: () => {
+          made.reset();
+          for (const [unit, figures] of this.#snapshots) {
+            const value = of(figures, this.#lives.has(unit));
+            if (value !== null) made.set({ unit: String(unit) }, value);
+          }
+        },
+      });
+    };
+    gauge(
+      'millrace_snapshot_age_seconds',
+      'Since this worker completed the last snapshot of the unit.',
+      ({ takenAt }, isOwned) => (takenAt && isOwned ? (Date.now() - takenAt) / 1000 : null),
+    );
+    gauge('millrace_snapshot_bytes', 'Snapshots that are kept.', ({ bytes }) => bytes);
+    gauge(
+      'millrace_snapshot_failures',
+      'Snapshots that could not be written, read or used.',
+      ({ failures }) => failures,
+    );
+    gauge(
+      'millrace_restored_bytes',
+      'Read from snapshots by the last restore, so far.',
+      ({ restoredBytes }) => restoredBytes,
+    );
+    gauge(
+      'millrace_exchange_truncated_offset',
+      'Records of the exchange below it were let go.',
+      ({ truncatedBefore }) => truncatedBefore,
     );
   }
 }

@@ -20,6 +20,7 @@ import type { FloorDecision } from './unit-decisions.ts';
 import type { UnitExchange } from './unit-exchange.ts';
 import type { UnitOutputs } from './unit-outputs.ts';
 import type { SourcePlace, UnitProgress } from './unit-progress.ts';
+import type { UnitSnapshots } from './unit-snapshots.ts';
 
 export type UnitParts = {
   readonly plan: Plan;
@@ -32,6 +33,8 @@ export type UnitParts = {
   readonly store: StateStore;
   readonly slabs: SlabSets;
   readonly copies: ColdCopies | null;
+  /** Copies of the checkpoints, for others; null: none are taken. */
+  readonly snapshots: UnitSnapshots | null;
   /** Of a unit among several; null: there is one. */
   readonly exchange: UnitExchange | null;
   readonly starts: Readonly<Record<string, number>>;
@@ -181,6 +184,12 @@ export class UnitLife {
     this.#checkpointedAt = this.parts.cluster.now();
     const isClean = this.#newsSinceCheckpoint === 0 && this.#k === this.#checkpointK;
     if (this.isReplaying || isClean) return;
+    await this.#checkpointNow(done);
+    this.lastCheckpointMs = this.parts.cluster.now() - this.#checkpointedAt;
+    await this.#snapshot(false);
+  }
+
+  async #checkpointNow(done: boolean): Promise<void> {
     assert(this.#k === this.#committedK, 'a checkpoint is of a committed state');
     const { plan, store, slabs, sources, copies, exchange } = this.parts;
     const shard = await exchange?.settle();
@@ -193,7 +202,11 @@ export class UnitLife {
     await saveCheckpoint(store, slabs, meta, copies);
     this.#checkpointK = this.#k;
     this.#newsSinceCheckpoint = 0;
-    this.lastCheckpointMs = this.parts.cluster.now() - this.#checkpointedAt;
+  }
+
+  async #snapshot(isLast: boolean): Promise<void> {
+    const { snapshots, slabs, copies } = this.parts;
+    await snapshots?.checkpointed(slabs, copies?.isUsed === true, isLast);
   }
 
   /** Commits what is complete and saves the state, for whoever takes over. */
@@ -201,6 +214,7 @@ export class UnitLife {
     await this.#advance();
     await this.commit(false);
     await this.checkpoint();
+    await this.#snapshot(true);
   }
 
   /** Reads one batch of whoever is furthest behind and has something; null: nobody has, or may. */

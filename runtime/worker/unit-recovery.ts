@@ -3,13 +3,8 @@
  * sources where the state reads on. A first start is a recovery from nothing.
  */
 import type { Plan } from '../../compiler/plan.ts';
-import { ColdCopies } from '../../operators/cold-copies.ts';
-import {
-  type CheckpointMeta,
-  newSlabSets,
-  restoreCheckpoint,
-  type SlabSets,
-} from '../checkpoint.ts';
+import type { ColdCopies } from '../../operators/cold-copies.ts';
+import type { SlabSets } from '../checkpoint.ts';
 import type { Cluster, Partition } from '../cluster.ts';
 import type { LiveEngine } from '../engine.ts';
 import { Fault } from '../fault.ts';
@@ -17,6 +12,8 @@ import type { StateStore } from '../state-store.ts';
 import type { AppTopics } from './app-topics.ts';
 import { transactionalId } from './app-topics.ts';
 import { LiveSource } from './live-source.ts';
+import { LogReach } from './log-reach.ts';
+import type { Chain } from './snapshot-folder.ts';
 import {
   type EndDecision,
   type FloorDecision,
@@ -29,6 +26,7 @@ import { readProgress, type UnitProgress } from './unit-progress.ts';
 import {
   checkGrowth,
   checkUnits,
+  epochOf,
   nameOf,
   nothingYet,
   openExchange,
@@ -36,6 +34,8 @@ import {
   type ShardPlace,
   shardPlace,
 } from './unit-shard.ts';
+import { type SnapshotSpec, UnitSnapshots } from './unit-snapshots.ts';
+import { leftSnapshots, loadState } from './unit-state.ts';
 import { type ValueFormat, valueDecoder } from './value-decoder.ts';
 
 export type UnitRequest = {
@@ -59,6 +59,8 @@ export type UnitRequest = {
   readonly openStore: () => Promise<StateStore>;
   /** Deletes it: it cannot be used. */
   readonly dropState: () => Promise<void>;
+  /** Where copies of the state go that other workers can restore; null: nowhere. */
+  readonly snapshots: SnapshotSpec | null;
   readonly makeEngine: (
     plan: Plan,
     slabs: SlabSets,
@@ -96,26 +98,37 @@ async function recover(
   const transactions = cluster.transactions(transactionalId(app, unit));
   closing.push(() => transactions.close());
   await transactions.fence();
+  const left = await leftSnapshots(request);
   const progress = await readProgress(cluster, { topic: topics.progress, partition: unit });
   checkPlan(request, progress);
   if (progress?.done) return 'already_done';
   const decisions = await readDecisions(cluster, { topic: topics.decisions, partition: unit });
-  const state = await loadState(request, progress, closing);
-  const { store, slabs, checkpoint, copies } = state;
   const counts = await partitionsOf(
     cluster,
     plan.scans.map(({ topic }) => topic),
   );
-  const shard = request.units === 1 ? null : await shardPlace(request, counts, checkpoint);
-  const engine = request.makeEngine(plan, slabs, copies, shard);
   const own = ownPartitions(request, counts);
   checkGrowth(request, own, progress);
+  const exchangeOf = request.units === 1 ? null : { topic: topics.exchange, partition: unit };
+  const reach = await LogReach.ask({
+    ...{ cluster, progress, exchange: exchangeOf },
+    sources: own.map(({ of }) => ({ of, end: endOf(decisions, of) })),
+  });
+  const { starts } = reach;
+  const state = await loadState(request, { progress, reach, left });
+  const { slabs, checkpoint, copies } = state;
+  closing.push(() => state.store.close());
+  const epoch = await epochOf(request);
+  const shard = request.units === 1 ? null : shardPlace(request, { counts, checkpoint, epoch });
+  const snapshots = snapshotsOf(request, { epoch, chains: left.chains, exchange: exchangeOf });
+  closing.push(async () => snapshots?.close());
+  const store = snapshots === null ? state.store : snapshots.around(state.store);
+  const engine = request.makeEngine(plan, slabs, copies, shard);
   const outputs = new UnitOutputs({
     ...{ plan, topics, unit, transactions },
     partitions: await partitionsOf(cluster, [...topics.examples, topics.dead]),
     rows: progress?.rows ?? plan.examples.map(() => 0),
   });
-  const starts = await startsOf(request, own, progress);
   await decideFirst({ request, own, decisions, outputs, progress });
   if (shard !== null) await outputs.commit(progress ?? nothingYet(plan, starts));
   if (decisions.some(({ kind }) => kind === 'complete')) engine.complete();
@@ -147,11 +160,27 @@ async function recover(
   return new UnitLife(
     {
       ...{ plan, cluster, engine, sources, reader, outputs, transactions },
-      ...{ store, slabs, copies, exchange, starts },
+      ...{ store, slabs, copies, snapshots, exchange, starts },
     },
     { progress, checkpoint },
     request.paces,
   );
+}
+
+function snapshotsOf(
+  { snapshots: spec, cluster, plan, unit, say }: UnitRequest,
+  of: {
+    readonly epoch: number;
+    readonly chains: readonly Chain[];
+    readonly exchange: Partition | null;
+  },
+): UnitSnapshots | null {
+  if (spec === null) return null;
+  const { epoch, chains, exchange } = of;
+  return new UnitSnapshots({
+    ...{ spec, cluster, planDigest: plan.digest, unit, epoch, chains, say },
+    truncate: exchange && ((before) => cluster.truncateBefore(exchange, before)),
+  });
 }
 
 function checkPlan({ app, plan }: UnitRequest, progress: UnitProgress | null): void {
@@ -167,34 +196,18 @@ type OwnPartition = { readonly of: Partition; readonly scan: number };
 
 /** The source partitions of the unit, as many as the topics have now. */
 function ownPartitions(
-  { plan, unit, units }: UnitRequest,
+  { app, plan, unit, units }: UnitRequest,
   counts: ReadonlyMap<string, number>,
 ): OwnPartition[] {
-  return plan.scans.flatMap(({ topic }, scan) =>
+  const own = plan.scans.flatMap(({ topic }, scan) =>
     Array.from({ length: counts.get(topic)! }, (_, partition) => ({
       of: { topic, partition },
       scan,
     })).filter(({ of }) => of.partition % units === unit),
   );
-}
-
-/** Where row 0 of each partition lies; a Fault when what must be read again is gone. */
-async function startsOf(
-  { cluster, unit, units, app }: UnitRequest,
-  own: readonly OwnPartition[],
-  progress: UnitProgress | null,
-): Promise<Record<string, number>> {
-  const bounds = await cluster.bounds(
-    own.map(({ of }) => of),
-    'committed',
-  );
-  const starts: Record<string, number> = {};
-  own.forEach(({ of }, i) => {
-    starts[nameOf(of)] = progress?.starts[nameOf(of)] ?? bounds[i]!.start;
-  });
   if (own.length === 0 && units === 1)
     throw new Fault('no_sources', `unit ${unit} of ${app} has nothing to read`);
-  return starts;
+  return own;
 }
 
 type FirstDecisions = {
@@ -255,53 +268,6 @@ function endOf(decisions: readonly UnitDecision[], of: Partition): number | null
 function isStatic(plan: Plan, scan: number): boolean {
   return plan.scans[scan]!.streams.every((stream) => plan.streams[stream]!.timeField < 0);
 }
-
-type State = {
-  readonly store: StateStore;
-  readonly slabs: SlabSets;
-  readonly checkpoint: CheckpointMeta | null;
-  readonly copies: ColdCopies | null;
-};
-
-/** The saved state, unless it is of no use: then an empty one, and the log is read from its beginning. */
-async function loadState(
-  request: UnitRequest,
-  progress: UnitProgress | null,
-  closing: (() => Promise<void>)[],
-): Promise<State> {
-  const { openStore, dropState, plan, say, unit } = request;
-  const open = async (): Promise<State> => {
-    const store = await openStore();
-    const slabs = newSlabSets(1);
-    const checkpoint = await restoreCheckpoint(store, slabs, plan.digest).catch(async (error) => {
-      await store.close();
-      throw error;
-    });
-    const copies = store.cold ? new ColdCopies(store.cold, checkpoint?.cold ?? null) : null;
-    return { store, slabs, checkpoint, copies };
-  };
-  let state: State;
-  try {
-    state = await open();
-    const ahead =
-      (state.checkpoint?.k ?? Number.NEGATIVE_INFINITY) > (progress?.k ?? Number.NEGATIVE_INFINITY);
-    if (ahead) {
-      await state.store.close();
-      throw new Fault('state_ahead', 'it is ahead of what was ever committed');
-    }
-  } catch (error) {
-    if (!(error instanceof Fault) || !UNUSABLE.has(error.kind)) throw error;
-    // The log has everything: a state that cannot be used is one that is not there.
-    say('state_dropped', { unit, reason: error.message });
-    await dropState();
-    state = await open();
-  }
-  closing.push(() => state.store.close());
-  return state;
-}
-
-/** Faults of a saved state that reading the log again cures. */
-const UNUSABLE = new Set(['state_ahead', 'state_damaged', 'state_of_other_plan', 'state_version']);
 
 function timeText(time: number | undefined): string {
   if (time === undefined || time === Number.NEGATIVE_INFINITY) return 'nothing';

@@ -47,19 +47,27 @@ export function checkGrowth(
 }
 
 /**
- * Where the shard stands. Every life writes a progress record before it sends anything, so the end of that log is an epoch
- * that only rises.
+ * A number that only rises from life to life: no two that committed anything have the same. Every life of a unit among several
+ * writes a progress record before it sends anything.
  */
-export async function shardPlace(
-  { plan, cluster, topics, unit, units }: UnitRequest,
-  counts: ReadonlyMap<string, number>,
-  checkpoint: CheckpointMeta | null,
-): Promise<ShardPlace> {
+export async function epochOf({ cluster, topics, unit }: UnitRequest): Promise<number> {
   const progress = { topic: topics.progress, partition: unit };
-  const [{ end }] = await cluster.bounds([progress], 'uncommitted');
+  const [bounds] = await cluster.bounds([progress], 'uncommitted');
+  return bounds!.end;
+}
+
+/** Where the shard stands. */
+export function shardPlace(
+  { plan, unit, units }: UnitRequest,
+  of: {
+    readonly counts: ReadonlyMap<string, number>;
+    readonly checkpoint: CheckpointMeta | null;
+    readonly epoch: number;
+  },
+): ShardPlace {
   return {
-    ...{ unit, units, epoch: end, state: checkpoint?.shard ?? null },
-    partitions: plan.scans.map(({ topic }) => counts.get(topic)!),
+    ...{ unit, units, epoch: of.epoch, state: of.checkpoint?.shard ?? null },
+    partitions: plan.scans.map(({ topic }) => of.counts.get(topic)!),
   };
 }
 

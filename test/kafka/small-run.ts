@@ -102,6 +102,7 @@ export function startWorkerAt(
     complete: true,
     openStore: () => openStateStore(join(folder, `unit-${unit}`), () => undefined),
     dropState: () => rm(join(folder, `unit-${unit}`), { recursive: true, force: true }),
+    snapshots: null,
     makeEngine: (of, slabs, _, shard) => {
       const own = slabs.get('shard-0')!;
       const scanSlabs = slabs.get('scan')!;

@@ -41,11 +41,16 @@ describe('workers on a simulated cluster', () => {
     TEST_MS,
   );
 
-  it.each<Canary>(['no_fence', 'stale_progress', 'hopeful_commit'])(
+  it.each<[Canary, number]>([
+    ['no_fence', 1],
+    ['stale_progress', 1],
+    ['hopeful_commit', 1],
+    ['greedy_truncation', 2],
+  ])(
     'finds the canary %s',
-    async (canary) => {
+    async (canary, units) => {
       for (let seed = 0; seed < CANARY_SEEDS; seed++) {
-        if ((await simulate(seed, canary)).wrong !== null) return;
+        if ((await simulate(seed, canary, units)).wrong !== null) return;
       }
       throw new Error(`${canary} was not found in ${CANARY_SEEDS} seeds`);
     },

@@ -25,6 +25,8 @@ type Holder = {
 export class BrokerState {
   readonly logs = new Map<string, Entry[]>();
   readonly #holders = new Map<string, Holder>();
+  /** First offset that is kept; absent: all are. */
+  readonly #starts = new Map<string, number>();
 
   create(topic: string, partitions: number): void {
     for (let partition = 0; partition < partitions; partition++) {
@@ -49,6 +51,18 @@ export class BrokerState {
     const log = this.logs.get(nameOf(of));
     if (log === undefined) throw new ClusterFault('fatal', 'unknown_topic', `no ${nameOf(of)}`);
     return log;
+  }
+
+  /** First offset that is kept. */
+  start(of: Partition): number {
+    return this.#starts.get(nameOf(of)) ?? 0;
+  }
+
+  truncate(of: Partition, before: number): void {
+    if (before > this.log(of).length) {
+      throw new ClusterFault('fatal', 'offset_out_of_range', `${nameOf(of)} ends before ${before}`);
+    }
+    this.#starts.set(nameOf(of), Math.max(before, this.start(of)));
   }
 
   /** Offset of the first record of a transaction that is not over. */

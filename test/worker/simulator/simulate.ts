@@ -12,6 +12,7 @@ import { PipelineEngine } from '../../../runtime/pipeline-engine.ts';
 import { appTopics } from '../../../runtime/worker/app-topics.ts';
 import { ShardedEngine } from '../../../runtime/worker/sharded-engine.ts';
 import type { FloorDecision, UnitDecision } from '../../../runtime/worker/unit-decisions.ts';
+import { noSnapshotYet } from '../../../runtime/worker/unit-snapshots.ts';
 import { runWorker } from '../../../runtime/worker/worker.ts';
 import { type Rng, rng } from '../../random.ts';
 import type { Partition } from '../../run-in-memory.ts';
@@ -19,6 +20,7 @@ import { expectedOf } from '../expected.ts';
 import { smallEvents, smallPlan } from '../small-app.ts';
 import { BrokerState } from './broker-state.ts';
 import { type Canary, SimulatedCluster } from './simulated-cluster.ts';
+import { type SharedFolder, SimulatedFolder } from './simulated-folder.ts';
 import { SimulatedGroup } from './simulated-group.ts';
 import { SimulatedProcess, type Weather } from './simulated-process.ts';
 import { SlowStore } from './slow-store.ts';
@@ -30,6 +32,8 @@ export type Outcome = {
   readonly lives: number;
   readonly kills: number;
   readonly floors: number;
+  readonly restores: number;
+  readonly truncations: number;
 };
 
 const APP = 'sim';
@@ -37,6 +41,13 @@ const CHAOS_MS = 12_000;
 const CLEAR_MS = 120_000;
 const MARKERS_MS = 1_000;
 const SEATS = 2;
+const TORN = 0.2;
+const DISK_LOST = 0.3;
+/** Where a canary concerns what is rarely needed. */
+const HARSH = 0.8;
+const HARSH_LOSS = 0.05;
+const SNAPSHOT_EVERY_MS = 400;
+const SNAPSHOT_TRAILER_BYTES = 16;
 const CLEAR: Weather = { loss: 0, delayMs: 1 };
 
 type Seat = { process: SimulatedProcess; disk: Disk };
@@ -57,7 +68,13 @@ class World {
   readonly #plan: Plan = PLAN;
   readonly #events: readonly Partition[];
   readonly #weather: Weather;
+  readonly #diskLost: number;
+  readonly #torn: number;
+  readonly #folder: SharedFolder = new Map();
+  readonly #newestNeeds = new Map<number, number>();
   #lives = 0;
+  #restores = 0;
+  #truncations = 0;
   #kills = 0;
   #names = 0;
   #failed: unknown = null;
@@ -66,10 +83,13 @@ class World {
     this.#units = units;
     this.#random = rng(seed);
     this.#canary = canary;
+    const isHarsh = canary === 'greedy_truncation';
+    this.#diskLost = isHarsh ? HARSH : DISK_LOST;
+    this.#torn = isHarsh ? HARSH : TORN;
     const partitions = 1 + this.#random.below(2);
     this.#events = smallEvents(seed, 60 + this.#random.below(200), partitions);
     this.#weather = {
-      loss: this.#random.pick([0, 0.02, 0.1]),
+      loss: canary === 'hopeful_commit' ? HARSH_LOSS : this.#random.pick([0, 0.02, 0.1]),
       delayMs: this.#random.pick([1, 5, 30]),
     };
     const topics = appTopics(APP, this.#plan);
@@ -89,12 +109,15 @@ class World {
     const until = this.#timeline.now + CHAOS_MS;
     await this.#timeline.run(() => this.#failed !== null, until);
     for (const { process } of seats) process.kill();
-    if (this.#failed === null) await this.#finish(seats[0]!.disk);
+    const disk = this.#random.chance(this.#diskLost) ? new Disk() : seats[0]!.disk;
+    if (this.#failed === null) await this.#finish(disk);
     return {
       wrong: this.#failed === null ? this.#difference() : `failed: ${textOf(this.#failed)}`,
       lives: this.#lives,
       kills: this.#kills,
       floors: this.#floors().length,
+      restores: this.#restores,
+      truncations: this.#truncations,
     };
   }
 
@@ -127,7 +150,7 @@ class World {
     }
     this.#kills++;
     seat.process.kill();
-    const isDiskLost = this.#random.chance(0.3);
+    const isDiskLost = this.#random.chance(this.#diskLost);
     const disk = isDiskLost ? new Disk() : seat.disk;
     seats[which] = this.#start(disk);
   }
@@ -163,11 +186,20 @@ class World {
     const name = `w${this.#names++}`;
     const cluster = new SimulatedCluster({
       ...{ brokers: this.#brokers, group: this.#group, process, name },
+      newestNeeds: (unit) => this.#newestNeeds.get(unit) ?? 0,
       canary: isLast ? 'none' : this.#canary,
     });
     const plan = this.#plan;
     const topics = appTopics(APP, plan);
-    const say = () => undefined;
+    const say = (event: string) => {
+      if (event === 'restored') this.#restores++;
+      if (event === 'exchange_truncated') this.#truncations++;
+    };
+    const files = new SimulatedFolder(this.#folder, process, {
+      torn: this.#torn,
+      onWritten: (path, bytes) => this.#written(path, bytes),
+    });
+    const turn = { isTaken: false };
     return runWorker({
       ...{ cluster, app: APP, topics, units: this.#units, isEnding: isLast, say },
       stop: { requested: false },
@@ -187,6 +219,11 @@ class World {
         complete: isLast,
         openStore: async () => new SlowStore(disk.of(unit), process),
         dropState: async () => disk.drop(unit),
+        snapshots: {
+          ...{ files, folder: `/unit-${unit}`, everyMs: SNAPSHOT_EVERY_MS, turn },
+          chainFilesMax: 2,
+          figures: noSnapshotYet(),
+        },
         makeEngine: (of, slabs, _, shard) => {
           const own = slabs.get('shard-0')!;
           const scanSlabs = slabs.get('scan')!;
@@ -197,6 +234,16 @@ class World {
         },
       }),
     });
+  }
+
+  /** Keeps in mind what the newest snapshot of a unit needs, for who makes the mistake of trusting it. */
+  #written(path: string, bytes: Buffer): void {
+    const at = bytes.length - SNAPSHOT_TRAILER_BYTES;
+    const contents = bytes.subarray(at - bytes.readUInt32LE(at), at).toString();
+    const { shard } = JSON.parse(JSON.parse(contents).meta);
+    if (shard === undefined) return;
+    const unit = Number(/unit-(\d+)/.exec(path)![1]);
+    this.#newestNeeds.set(unit, ShardedEngine.exchangeNeeds(shard));
   }
 
   #committed(topic: string, partition = 0): Uint8Array[] {

@@ -1,16 +1,15 @@
 /** The cluster as one simulated process sees it. */
-import {
-  type Bounds,
-  type Cluster,
-  ClusterFault,
-  type ClusterProducer,
-  type ClusterReader,
-  type Isolation,
-  type JoinRequest,
-  type Membership,
-  type Partition,
-  type ReaderOptions,
-  type TransactionalProducer,
+import type {
+  Bounds,
+  Cluster,
+  ClusterProducer,
+  ClusterReader,
+  Isolation,
+  JoinRequest,
+  Membership,
+  Partition,
+  ReaderOptions,
+  TransactionalProducer,
 } from '../../../runtime/cluster.ts';
 import type { BrokerState } from './broker-state.ts';
 import type { SimulatedGroup } from './simulated-group.ts';
@@ -26,7 +25,9 @@ export type Canary =
   /** The committed position is read while it may be stale, as group offsets are. */
   | 'stale_progress'
   /** A commit without an answer counts as made. */
-  | 'hopeful_commit';
+  | 'hopeful_commit'
+  /** The exchange is truncated below the newest snapshot, which may not be whole. */
+  | 'greedy_truncation';
 
 const HEARTBEAT_MS = 300;
 
@@ -36,6 +37,7 @@ export class SimulatedCluster implements Cluster {
   readonly #process: SimulatedProcess;
   readonly #canary: Canary;
   readonly #name: string;
+  readonly #newestNeeds: (unit: number) => number;
 
   constructor(of: {
     readonly brokers: BrokerState;
@@ -43,12 +45,15 @@ export class SimulatedCluster implements Cluster {
     readonly process: SimulatedProcess;
     readonly canary: Canary;
     readonly name: string;
+    /** Where the newest snapshot of a unit reads its exchange partition on. */
+    readonly newestNeeds: (unit: number) => number;
   }) {
     this.#brokers = of.brokers;
     this.#group = of.group;
     this.#process = of.process;
     this.#canary = of.canary;
     this.#name = of.name;
+    this.#newestNeeds = of.newestNeeds;
   }
 
   now(): number {
@@ -74,7 +79,7 @@ export class SimulatedCluster implements Cluster {
             : this.#brokers.log(each).length;
         const isProgress = each.topic.endsWith('.progress');
         const isStale = this.#canary === 'stale_progress' && isProgress;
-        return { start: 0, end: isStale ? Math.max(0, end - 2) : end };
+        return { start: this.#brokers.start(each), end: isStale ? Math.max(0, end - 2) : end };
       }),
     );
   }
@@ -124,8 +129,10 @@ export class SimulatedCluster implements Cluster {
     };
   }
 
-  async truncateBefore(): Promise<void> {
-    throw new ClusterFault('fatal', 'not_simulated', 'truncation is not simulated');
+  truncateBefore(of: Partition, offset: number): Promise<void> {
+    const isGreedy = this.#canary === 'greedy_truncation';
+    const before = isGreedy ? this.#newestNeeds(of.partition) : offset;
+    return this.#process.request(() => this.#brokers.truncate(of, before));
   }
 
   async close(): Promise<void> {}

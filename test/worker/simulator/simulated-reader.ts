@@ -1,4 +1,10 @@
-import type { ClusterReader, Partition, ReaderOptions, Records } from '../../../runtime/cluster.ts';
+import {
+  ClusterFault,
+  type ClusterReader,
+  type Partition,
+  type ReaderOptions,
+  type Records,
+} from '../../../runtime/cluster.ts';
 import { type BrokerState, nameOf } from './broker-state.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
@@ -10,6 +16,7 @@ type Source = {
   readonly queue: Records[];
   /** Some partitions are slow for a while. */
   slow: number;
+  failed: ClusterFault | null;
 };
 
 const RECORDS_MAX = 40;
@@ -32,7 +39,7 @@ export class SimulatedReader implements ClusterReader {
 
   add(of: Partition, offset: number): void {
     const source: Source = {
-      ...{ of, fetchFrom: offset, next: offset, end: null, queue: [], slow: 1 },
+      ...{ of, fetchFrom: offset, next: offset, end: null, queue: [], slow: 1, failed: null },
     };
     this.#sources.set(nameOf(of), source);
     this.#fetch(source);
@@ -44,6 +51,7 @@ export class SimulatedReader implements ClusterReader {
 
   take(of: Partition): Records | null {
     const source = this.#sources.get(nameOf(of))!;
+    if (source.failed !== null) throw source.failed;
     const records = source.queue.shift() ?? null;
     source.next = source.queue.length === 0 ? source.fetchFrom : records!.next;
     return records;
@@ -76,6 +84,11 @@ export class SimulatedReader implements ClusterReader {
       if (!this.#process.isAlive || this.#sources.get(nameOf(source.of)) !== source) return;
       if (source.queue.length >= QUEUE_MAX) {
         this.#fetch(source);
+        return;
+      }
+      if (source.fetchFrom < this.#brokers.start(source.of)) {
+        const message = `${nameOf(source.of)} begins behind ${source.fetchFrom}`;
+        source.failed = new ClusterFault('fatal', 'offset_out_of_range', message);
         return;
       }
       const answer = this.#read(source);

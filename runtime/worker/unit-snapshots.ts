@@ -1,0 +1,249 @@
+/**
+ * A unit's snapshots while a life of it goes on: copies of its checkpoints in a folder that other workers reach, at a pace of their own.
+ *
+ * A life begins a chain with a base; what its checkpoints write after that is noted, and is the next file of the chain. When those have
+ * outgrown the base, or are many, another chain is begun. The two newest chains are kept. What both can do without goes from
+ * the unit's partition of the exchange: nobody else reads it.
+ *
+ * Nothing in here stops the unit. What cannot be written is said and counted, and tried again at the next pace; a write that
+ * hangs is left behind, and while it hangs no other is begun.
+ */
+import { join } from 'node:path';
+import { PAGE_WORDS } from '../../operators/slab.ts';
+import { readCheckpointMeta, type SlabSets } from '../checkpoint.ts';
+import type { Cluster } from '../cluster.ts';
+import { Fault } from '../fault.ts';
+import type { Files } from '../files.ts';
+import type { SavedPage, StateStore } from '../state-store.ts';
+import { writeSnapshotFile } from './snapshot-file.ts';
+import { type Chain, chainFile, chainName, snapshotName } from './snapshot-folder.ts';
+
+/** What a person sees of a unit's snapshots; lives as long as the worker. */
+export type SnapshotFigures = {
+  /** When the newest one of ours was complete, epoch ms; null: none yet. */
+  takenAt: number | null;
+  /** Of the files that are kept. */
+  bytes: number;
+  failures: number;
+  /** By the last restore, so far. */
+  restoredBytes: number;
+  /** Offset of the exchange below which records were let go. */
+  truncatedBefore: number;
+};
+
+export function noSnapshotYet(): SnapshotFigures {
+  return { takenAt: null, bytes: 0, failures: 0, restoredBytes: 0, truncatedBefore: 0 };
+}
+
+export type SnapshotSpec = {
+  readonly files: Files;
+  /** Of the unit. */
+  readonly folder: string;
+  readonly everyMs: number;
+  /** Files behind a base, at most: each is opened by who restores it. */
+  readonly chainFilesMax: number;
+  /** One at a time for all units of a worker: a folder that hangs holds one thread of the process, not all. */
+  readonly turn: { isTaken: boolean };
+  readonly figures: SnapshotFigures;
+};
+
+export type SnapshotsParts = {
+  readonly spec: SnapshotSpec;
+  readonly cluster: Cluster;
+  readonly planDigest: string;
+  readonly unit: number;
+  /** Of this life: greater than that of every earlier one. */
+  readonly epoch: number;
+  /** What earlier lives left, oldest first. */
+  readonly chains: readonly Chain[];
+  /** Lets records of the unit's exchange partition go. */
+  readonly truncate: ((before: number) => Promise<void>) | null;
+  readonly say: (event: string, more?: Readonly<Record<string, string | number>>) => void;
+};
+
+/** Up to so much is copied, and written while the unit goes on; more is written from where it lies, while the unit waits. */
+const COPY_BYTES_MAX = 64 << 20;
+/** How long the unit waits, ms. */
+const WAIT_MS_MAX = 20_000;
+/** How long a unit that is leaving waits, ms. */
+const LAST_MS_MAX = 5_000;
+const CHAINS_KEPT = 2;
+
+type Attempt = {
+  readonly pages: readonly SavedPage[];
+  readonly meta: Uint8Array;
+  readonly isBase: boolean;
+  /** The unit goes on and its pages change: what is not written by then is no snapshot. */
+  isWanted: boolean;
+};
+
+export class UnitSnapshots {
+  readonly #parts: SnapshotsParts;
+  readonly #chains: Chain[];
+  /** The one that this life goes on with; null: none yet. */
+  #chain: Chain | null = null;
+  #begun = 0;
+  /** What checkpoints wrote since the last file, by name. */
+  #changed = new Map<string, Omit<SavedPage, 'bytes'>>();
+  #meta: Uint8Array | null = null;
+  #triedAt: number;
+  #isOver = false;
+  #saidCold = false;
+
+  constructor(parts: SnapshotsParts) {
+    this.#parts = parts;
+    this.#chains = [...parts.chains];
+    this.#triedAt = parts.cluster.now();
+  }
+
+  /** The store, seen through: what is written to it is noted. */
+  around(store: StateStore): StateStore {
+    return {
+      kind: store.kind,
+      ...(store.cold === undefined ? {} : { cold: store.cold }),
+      load: (page) => store.load(page),
+      meta: () => store.meta(),
+      write: async (pages, meta) => {
+        const all = [...pages];
+        await store.write(all, meta);
+        for (const { set, slab, page } of all) {
+          this.#changed.set(`${set}\0${slab}\0${page}`, { set, slab, page });
+        }
+        this.#meta = meta;
+      },
+      close: () => store.close(),
+    };
+  }
+
+  /**
+   * Told after every checkpoint; nothing is taken where the slabs are no longer as it left them. `isLast`: the unit is about to be left
+   * to others. `isCold`: keys lie in the local database, where a snapshot does not reach.
+   */
+  async checkpointed(slabs: SlabSets, isCold: boolean, isLast: boolean): Promise<void> {
+    const { spec, cluster } = this.#parts;
+    const isDue = isLast || cluster.now() - this.#triedAt >= spec.everyMs;
+    if (this.#meta === null || !isDue || spec.turn.isTaken || this.#isOver) return;
+    if (isDirty(slabs)) return;
+    if (isCold) {
+      if (!this.#saidCold) this.#failed('keys are kept on the local disk: raise --state-memory');
+      this.#saidCold = true;
+      return;
+    }
+    const isBase = this.#chain === null || isOutgrown(this.#chain, spec.chainFilesMax);
+    const pages = isBase ? allPages(slabs) : this.#changedPages(slabs);
+    const isCopied = pages.length * PAGE_WORDS * 8 <= COPY_BYTES_MAX;
+    if (isLast && !isCopied) return;
+    this.#triedAt = cluster.now();
+    const own = isCopied ? pages.map((page) => ({ ...page, bytes: page.bytes.slice() })) : pages;
+    const attempt: Attempt = { pages: own, meta: this.#meta, isBase, isWanted: true };
+    spec.turn.isTaken = true;
+    const writing = this.#take(attempt).finally(() => {
+      spec.turn.isTaken = false;
+    });
+    if (isCopied && !isLast) return;
+    await Promise.race([writing, cluster.sleep(isLast ? LAST_MS_MAX : WAIT_MS_MAX)]);
+    if (!isCopied) attempt.isWanted = false;
+  }
+
+  /** The life is over: what is being written gets no name any more. */
+  close(): void {
+    this.#isOver = true;
+  }
+
+  async #take(attempt: Attempt): Promise<void> {
+    const { spec, cluster, epoch, planDigest, unit, say } = this.#parts;
+    const startedAt = cluster.now();
+    const changed = this.#changed;
+    this.#changed = new Map();
+    const chain = attempt.isBase ? this.#begin() : this.#chain!;
+    const place = chain.files.length;
+    const name = snapshotName({ epoch, chain: this.#begun, place });
+    try {
+      const isWanted = () => attempt.isWanted && !this.#isOver;
+      const path = join(spec.folder, name);
+      const bytes = await writeSnapshotFile(spec.files, path, attempt, isWanted);
+      chain.files.push(chainFile(name, bytes, readCheckpointMeta(attempt.meta, planDigest)));
+      if (attempt.isBase) this.#chains.push(chain);
+      this.#chain = chain;
+      spec.figures.takenAt = cluster.now();
+      say('snapshot', { unit, name, bytes, ms: cluster.now() - startedAt });
+      await this.#forget();
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      for (const [key, page] of changed) if (!this.#changed.has(key)) this.#changed.set(key, page);
+      this.#failed(error.message);
+    }
+  }
+
+  /** A number is used once: nobody knows what became of the last file under it. */
+  #begin(): Chain {
+    const name = snapshotName({ epoch: this.#parts.epoch, chain: ++this.#begun, place: 0 });
+    return { name: chainName(name), files: [] };
+  }
+
+  /** Lets go of what the two newest chains can do without: older files, and records of the exchange. */
+  async #forget(): Promise<void> {
+    const { spec, truncate, unit, say } = this.#parts;
+    const { files, folder, figures } = spec;
+    this.#chains.splice(0, Math.max(0, this.#chains.length - CHAINS_KEPT));
+    const all = this.#chains.flatMap((chain) => chain.files);
+    figures.bytes = all.reduce((sum, { bytes }) => sum + bytes, 0);
+    const [older, newer] = this.#chains;
+    if (older === undefined || newer === undefined) return;
+    for (const name of await files.list(folder)) {
+      if (name < older.name) await files.remove(join(folder, name));
+    }
+    const before = Math.min(...[...older.files.slice(-1), ...newer.files].map(needs));
+    if (truncate === null || !(before > figures.truncatedBefore)) return;
+    await truncate(before);
+    figures.truncatedBefore = before;
+    say('exchange_truncated', { unit, before });
+  }
+
+  #changedPages(slabs: SlabSets): SavedPage[] {
+    return [...this.#changed.values()].map(({ set, slab, page }) => {
+      const { u8 } = slabs.get(set)!.open(slab);
+      return { set, slab, page, bytes: pageOf(u8, page) };
+    });
+  }
+
+  #failed(reason: string): void {
+    const { spec, unit, say } = this.#parts;
+    spec.figures.failures++;
+    say('snapshot_failed', { unit, reason });
+  }
+}
+
+function allPages(slabs: SlabSets): SavedPage[] {
+  const pages: SavedPage[] = [];
+  for (const [set, all] of slabs) {
+    for (const { name, used, u8 } of all.all()) {
+      const count = Math.ceil(used / PAGE_WORDS);
+      for (let page = 0; page < count; page++) {
+        pages.push({ set, slab: name, page, bytes: pageOf(u8, page) });
+      }
+    }
+  }
+  return pages;
+}
+
+function isDirty(slabs: SlabSets): boolean {
+  for (const set of slabs.values()) {
+    for (const slab of set.all()) if (slab.dirtyPages().next().done !== true) return true;
+  }
+  return false;
+}
+
+function pageOf(bytes: Uint8Array, page: number): Uint8Array {
+  return bytes.subarray(page * PAGE_WORDS * 8, (page + 1) * PAGE_WORDS * 8);
+}
+
+function isOutgrown({ files }: Chain, filesMax: number): boolean {
+  const [base, ...later] = files;
+  const sum = later.reduce((total, { bytes }) => total + bytes, 0);
+  return later.length >= filesMax || sum > base!.bytes;
+}
+
+function needs({ exchangeFrom }: { readonly exchangeFrom: number }): number {
+  return exchangeFrom;
+}

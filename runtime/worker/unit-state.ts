@@ -1,0 +1,238 @@
+/**
+ * What a life goes on from: of the unit's local state and its snapshots whichever is furthest, of those that are whole, were committed,
+ * and whose logs still reach back to where they read on. With none of them everything is read from its beginning.
+ */
+import { basename } from 'node:path';
+import { ColdCopies } from '../../operators/cold-copies.ts';
+import {
+  type CheckpointMeta,
+  newSlabSets,
+  readCheckpointMeta,
+  restoreCheckpoint,
+  type SlabSets,
+} from '../checkpoint.ts';
+import { type Cluster, ClusterFault } from '../cluster.ts';
+import { Fault } from '../fault.ts';
+import type { StateStore } from '../state-store.ts';
+import type { LogReach } from './log-reach.ts';
+import { ShardedEngine } from './sharded-engine.ts';
+import {
+  type Chain,
+  readSnapshots,
+  type SnapshotState,
+  snapshotNames,
+  snapshotStore,
+} from './snapshot-folder.ts';
+import type { UnitProgress } from './unit-progress.ts';
+import type { UnitRequest } from './unit-recovery.ts';
+
+export type UnitState = {
+  readonly store: StateStore;
+  readonly slabs: SlabSets;
+  readonly checkpoint: CheckpointMeta | null;
+  readonly copies: ColdCopies | null;
+};
+
+/** What earlier lives left in the snapshot folder; `isUnknown`: it could not be read. */
+export type LeftSnapshots = {
+  readonly chains: readonly Chain[];
+  readonly states: readonly SnapshotState[];
+  readonly isUnknown: boolean;
+};
+
+/** A folder that does not answer for so long is not there, ms. */
+const LIST_MS_MAX = 20_000;
+
+/** Faults of a saved state that reading the log again cures. */
+const UNUSABLE = new Set(['state_ahead', 'state_damaged', 'state_of_other_plan', 'state_version']);
+
+/**
+ * To be asked between fencing and reading the progress: whoever was fenced has nothing more to begin, and what is there although nothing
+ * was ever committed is of an earlier application.
+ */
+export async function leftSnapshots(request: UnitRequest): Promise<LeftSnapshots> {
+  const { snapshots: spec, cluster, plan, unit, say } = request;
+  if (spec === null) return { chains: [], states: [], isUnknown: false };
+  const complain = (reason: string) => {
+    spec.figures.failures++;
+    say('snapshot_unusable', { unit, reason });
+  };
+  try {
+    return await within(cluster, async () => {
+      const names = await snapshotNames(spec.files, spec.folder);
+      const of = { names, planDigest: plan.digest };
+      return { ...(await readSnapshots(spec.files, spec.folder, of, complain)), isUnknown: false };
+    });
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    complain(error.message);
+    return { chains: [], states: [], isUnknown: true };
+  }
+}
+
+export async function loadState(
+  request: UnitRequest,
+  of: {
+    readonly progress: UnitProgress | null;
+    readonly reach: LogReach;
+    readonly left: LeftSnapshots;
+  },
+): Promise<UnitState> {
+  const { reach, left } = of;
+  const committed = of.progress?.k ?? Number.NEGATIVE_INFINITY;
+  const check = (meta: CheckpointMeta) => {
+    if (meta.k > committed)
+      throw new Fault('state_ahead', 'it is ahead of what was ever committed');
+    const missing = reach.missing(meta);
+    if (missing !== null) throw new Fault('state_ahead', missing.message);
+  };
+  checkOwn(request, of.progress, left);
+  const local = left.states.length === 0 ? null : await localMeta(request, check);
+  const damaged = new Set<string>();
+  for (const state of left.states) {
+    if (local !== null && !isFurther(state.meta, local)) break;
+    const restored = await fromSnapshot(request, state, { check, damaged });
+    if (restored !== null) return restored;
+  }
+  const own = await fromLocal(request, check);
+  if (own !== null) return own;
+  for (const state of local === null ? [] : left.states) {
+    const restored = await fromSnapshot(request, state, { check, damaged });
+    if (restored !== null) return restored;
+  }
+  return fromNothing(request, reach, left);
+}
+
+/** Snapshots of a life that committed nothing are those of somebody else. */
+function checkOwn(
+  { app, snapshots }: UnitRequest,
+  progress: UnitProgress | null,
+  { states }: LeftSnapshots,
+): void {
+  if (progress !== null || states.length === 0 || snapshots === null) return;
+  throw new Fault(
+    'snapshots_of_other_app',
+    `${snapshots.folder} holds snapshots of an earlier application ${app}: this one has committed nothing yet. Empty that folder, or give another name with --app.`,
+    { context: { app, path: snapshots.folder } },
+  );
+}
+
+/** What the local state says of itself; null where it is of no use. */
+async function localMeta(
+  { openStore, plan }: UnitRequest,
+  check: (meta: CheckpointMeta) => void,
+): Promise<CheckpointMeta | null> {
+  try {
+    const store = await openStore();
+    const saved = await store.meta().finally(() => store.close());
+    if (saved === null) return null;
+    const meta = readCheckpointMeta(saved, plan.digest);
+    check(meta);
+    return meta;
+  } catch (error) {
+    if (error instanceof Fault && UNUSABLE.has(error.kind)) return null;
+    throw error;
+  }
+}
+
+/** The local state; null where there is none, or none that can be used. */
+async function fromLocal(
+  request: UnitRequest,
+  check: (meta: CheckpointMeta) => void,
+): Promise<UnitState | null> {
+  const { plan, unit, say } = request;
+  const store = await request.openStore();
+  try {
+    const slabs = newSlabSets(1);
+    const checkpoint = await restoreCheckpoint(store, slabs, plan.digest);
+    if (checkpoint !== null) {
+      check(checkpoint);
+      return { store, slabs, checkpoint, copies: copiesOf(store, checkpoint) };
+    }
+    await store.close();
+  } catch (error) {
+    await store.close();
+    if (!(error instanceof Fault) || !UNUSABLE.has(error.kind)) throw error;
+    // The log has everything: a state that cannot be used is one that is not there.
+    say('state_dropped', { unit, reason: error.message });
+  }
+  return null;
+}
+
+/** A snapshot, as if it had just been computed: the next checkpoint writes all of it. Null where it cannot be used. */
+async function fromSnapshot(
+  request: UnitRequest,
+  { names, meta }: SnapshotState,
+  how: { readonly check: (meta: CheckpointMeta) => void; readonly damaged: Set<string> },
+): Promise<UnitState | null> {
+  const { snapshots: spec, unit, say, plan } = request;
+  if (spec === null || names.some((name) => how.damaged.has(name))) return null;
+  const { figures } = spec;
+  const name = names.at(-1)!;
+  try {
+    how.check(meta);
+    say('restoring', { unit, name, files: names.length });
+    figures.restoredBytes = 0;
+    const slabs = newSlabSets(1);
+    const saved = snapshotStore(spec.files, spec.folder, names, (bytes) => {
+      figures.restoredBytes += bytes;
+    });
+    const checkpoint = await restoreCheckpoint(saved, slabs, plan.digest);
+    for (const set of slabs.values()) for (const slab of set.all()) slab.mark(0, slab.used);
+    say('restored', { unit, name, bytes: figures.restoredBytes });
+    return await beginning(request, slabs, checkpoint);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    figures.failures++;
+    say('snapshot_unusable', { unit, name, reason: error.message });
+    const { path } = error.context;
+    how.damaged.add(typeof path === 'string' ? basename(path) : name);
+    return null;
+  }
+}
+
+async function fromNothing(
+  request: UnitRequest,
+  reach: LogReach,
+  { isUnknown }: LeftSnapshots,
+): Promise<UnitState> {
+  const missing = reach.missing(null);
+  if (missing === null) return beginning(request, newSlabSets(1), null);
+  if (!isUnknown) throw missing;
+  // Once the folder is there again all is well.
+  throw new ClusterFault('retriable', 'snapshots_unknown', missing.message, { cause: missing });
+}
+
+/** With an empty local store. */
+async function beginning(
+  request: UnitRequest,
+  slabs: SlabSets,
+  checkpoint: CheckpointMeta | null,
+): Promise<UnitState> {
+  await request.dropState();
+  const store = await request.openStore();
+  return { store, slabs, checkpoint, copies: copiesOf(store, checkpoint) };
+}
+
+function copiesOf(store: StateStore, checkpoint: CheckpointMeta | null): ColdCopies | null {
+  return store.cold ? new ColdCopies(store.cold, checkpoint?.cold ?? null) : null;
+}
+
+function isFurther(a: CheckpointMeta, b: CheckpointMeta): boolean {
+  return a.k > b.k || (a.k === b.k && exchangeFrom(a) > exchangeFrom(b));
+}
+
+function exchangeFrom({ shard }: CheckpointMeta): number {
+  return shard === undefined ? 0 : ShardedEngine.exchangeNeeds(shard);
+}
+
+async function within<T>(cluster: Cluster, act: () => Promise<T>): Promise<T> {
+  const late = cluster.sleep(LIST_MS_MAX).then(() => {
+    throw new Fault(
+      'snapshots_silent',
+      `the snapshot folder has not answered in ${LIST_MS_MAX} ms`,
+    );
+  });
+  late.catch(() => undefined);
+  return Promise.race([act(), late]);
+}
