@@ -18,6 +18,7 @@ import { ShardedEngine } from '../../runtime/worker/sharded-engine.ts';
 import { readToEnd } from '../../runtime/worker/tail-read.ts';
 import type { UnitPaces } from '../../runtime/worker/unit-life.ts';
 import type { UnitRequest } from '../../runtime/worker/unit-recovery.ts';
+import type { SnapshotSpec } from '../../runtime/worker/unit-snapshots.ts';
 import { runWorker } from '../../runtime/worker/worker.ts';
 import type { Partition } from '../run-in-memory.ts';
 import type { Broker } from './broker.ts';
@@ -64,6 +65,11 @@ export async function produce(
   await producer.close();
 }
 
+export type SmallRequest = Partial<UnitRequest> & {
+  /** By unit; absent: no snapshots. */
+  readonly snapshotsOf?: (unit: number) => SnapshotSpec;
+};
+
 export type SmallWorker = {
   readonly ended: Promise<'stopped' | 'done'>;
   readonly stop: { requested: boolean };
@@ -75,7 +81,7 @@ export function startWorker(
   { address }: Broker,
   plan: Plan,
   app: string,
-  more: Partial<UnitRequest> = {},
+  more: SmallRequest = {},
 ): SmallWorker {
   return startWorkerAt(address, plan, app, more);
 }
@@ -84,7 +90,7 @@ export function startWorkerAt(
   address: string,
   plan: Plan,
   app: string,
-  more: Partial<UnitRequest> = {},
+  more: SmallRequest = {},
   folder = mkdtempSync(join(tmpdir(), 'millrace-worker-')),
 ): SmallWorker {
   const cluster = new KafkaCluster(settingsOf({ address }));
@@ -102,7 +108,7 @@ export function startWorkerAt(
     complete: true,
     openStore: () => openStateStore(join(folder, `unit-${unit}`), () => undefined),
     dropState: () => rm(join(folder, `unit-${unit}`), { recursive: true, force: true }),
-    snapshots: null,
+    snapshots: more.snapshotsOf?.(unit) ?? null,
     makeEngine: (of, slabs, _, shard) => {
       const own = slabs.get('shard-0')!;
       const scanSlabs = slabs.get('scan')!;

@@ -20,9 +20,9 @@ describe('Kafka configuration', () => {
       'all.json',
       JSON.stringify({ brokers: 'file:1', app: 'from-file', compression: 'gzip' }),
     );
-    const env = { MILLRACE_KAFKA: 'env:2', MILLRACE_APP: 'from-env' };
-    const { app, kafka } = kafkaConfig({ config, kafka: 'a:9092, b:9093' }, env, warn);
-    expect(app).toBe('from-env');
+    const env = { MILLRACE_KAFKA: 'env:2', MILLRACE_APP: 'from-env', MILLRACE_SNAPSHOTS: '/mnt' };
+    const { app, kafka, snapshots } = kafkaConfig({ config, kafka: 'a:9092, b:9093' }, env, warn);
+    expect([app, snapshots]).toEqual(['from-env', '/mnt']);
     expect(kafka).toMatchObject({ brokers: ['a:9092', 'b:9093'], compression: 'gzip', tls: false });
   });
 
