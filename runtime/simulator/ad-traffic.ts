@@ -171,6 +171,7 @@ export class AdTraffic {
   #impression(timeMs: number, user: number, hour: number): void {
     const random = this.#random;
     const population = this.#population;
+    population.liveTo(timeMs);
     const ad = population.drawAd(random, user);
     const placement = population.drawPlacement(random);
     const campaign = population.campaignOfAd[ad]!;

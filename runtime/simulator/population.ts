@@ -1,9 +1,13 @@
+import { Drift } from './drift.ts';
 import { SeededRandom } from './seeded-random.ts';
 import type { TrafficConfig } from './traffic-config.ts';
 import { Zipf } from './zipf.ts';
 
 /** Length of a taste vector. */
 const TASTES = 6;
+/** Deviations of an ad's appeal and of each component of its theme. */
+const AD_SPREAD = 0.7;
+const THEME_SPREAD = 0.5;
 
 /** Placements with what each adds to the logit of a click, and its share of the traffic. */
 export const placements = ['feed', 'search', 'story', 'sidebar'] as const;
@@ -12,16 +16,17 @@ const placementShare = [0.45, 0.7, 0.85, 1];
 
 /**
  * Who lives in the simulated world: users, ads, campaigns and advertisers with their latent
- * traits. Drawn once from the seed; memory is about 100 bytes per user and per ad.
+ * traits. Drawn once from the seed; memory is about 100 bytes per user and per ad, those that new ads replaced included.
  *
- *     logit p(click) = base + user + ad + taste·theme + placement + hour + fatigue
+ *     logit p(click) = base + user + ad + taste·theme + placement + hour + fatigue (+ the campaign's moment, where it drifts)
  *     logit p(buy | click) = base + user + advertiser + taste·theme
  *
  * Ids and counters can learn every term but taste·theme: that is what an embedding is for.
  */
 export class Population {
   readonly advertiserOfCampaign: Int32Array;
-  readonly campaignOfAd: Int32Array;
+  /** By ad, the new ones too. */
+  readonly campaignOfAd: number[];
   /** How often an advertiser's buyers decide at once and not in the days after. */
   readonly impulse: Float64Array;
   /** In cents. */
@@ -31,12 +36,15 @@ export class Population {
   readonly #userClick: Float64Array;
   readonly #userBuy: Float64Array;
   readonly #advertiserBuy: Float64Array;
-  readonly #adClick: Float64Array;
+  readonly #adClick: number[];
   readonly #tastes: Float32Array;
-  readonly #themes: Float32Array;
+  readonly #themes: number[];
   readonly #users: Zipf;
   readonly #campaigns: Zipf;
-  readonly #adsOfCampaign: Int32Array[];
+  readonly #adsOfCampaign: number[][];
+  readonly #drift: Drift;
+  /** Traits of new ads. */
+  readonly #newcomers: SeededRandom;
 
   constructor(config: TrafficConfig) {
     const random = new SeededRandom(config.seed ^ 0x5eed);
@@ -51,10 +59,17 @@ export class Population {
     this.basketCents = normals(random, config.advertisers, 0.8).map((z) => 4000 * Math.exp(z));
     this.advertiserOfCampaign = spread(random, config.campaigns, config.advertisers);
     this.bidCents = normals(random, config.campaigns, 0.5).map((z) => 80 * Math.exp(z));
-    this.campaignOfAd = spread(random, config.ads, config.campaigns);
-    this.#adClick = normals(random, config.ads, 0.7);
-    this.#themes = Float32Array.from(normals(random, config.ads * TASTES, 0.5));
+    this.campaignOfAd = [...spread(random, config.ads, config.campaigns)];
+    this.#adClick = [...normals(random, config.ads, AD_SPREAD)];
+    this.#themes = [...Float32Array.from(normals(random, config.ads * TASTES, THEME_SPREAD))];
     this.#adsOfCampaign = grouped(this.campaignOfAd, config.campaigns);
+    this.#drift = new Drift(config.drift, config);
+    this.#newcomers = new SeededRandom(config.seed ^ 0x9ee4);
+  }
+
+  /** Lets the world change up to a time; time goes forward. */
+  liveTo(timeMs: number): void {
+    this.#drift.liveTo(timeMs, this.#config.ads, (place) => this.#replaceAd(place));
   }
 
   drawUser(random: SeededRandom): number {
@@ -88,7 +103,8 @@ export class Population {
         this.#adClick[ad]! +
         this.#affinity(user, ad) +
         placementClick[scene.placement]! +
-        evening -
+        evening +
+        this.#drift.moment[this.campaignOfAd[ad]!]! -
         0.4 * Math.log1p(scene.recent),
     );
   }
@@ -106,6 +122,17 @@ export class Population {
 
   advertiserOf(ad: number): number {
     return this.advertiserOfCampaign[this.campaignOfAd[ad]!]!;
+  }
+
+  /** A new ad of the same campaign takes the place of one, which is not shown again. */
+  #replaceAd(place: number): void {
+    const random = this.#newcomers;
+    const campaign = this.campaignOfAd[place]!;
+    const ads = this.#adsOfCampaign[campaign]!;
+    const ad = this.campaignOfAd.push(campaign) - 1;
+    this.#adClick.push(random.normal() * AD_SPREAD);
+    for (let i = 0; i < TASTES; i++) this.#themes.push(random.normal() * THEME_SPREAD);
+    ads[place % ads.length] = ad;
   }
 
   #drawCandidate(random: SeededRandom): number {
@@ -149,8 +176,8 @@ function spread(random: SeededRandom, children: number, parents: number): Int32A
   return out;
 }
 
-function grouped(parentOf: Int32Array, parents: number): Int32Array[] {
+function grouped(parentOf: readonly number[], parents: number): number[][] {
   const lists: number[][] = Array.from({ length: parents }, () => []);
   for (const [child, parent] of parentOf.entries()) lists[parent]!.push(child);
-  return lists.map((list) => Int32Array.from(list));
+  return lists;
 }

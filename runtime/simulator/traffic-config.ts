@@ -1,3 +1,5 @@
+import { type DriftConfig, noDrift } from './drift.ts';
+
 /** The knobs of the ad traffic. Shares are in [0, 1], times in ms. */
 export type TrafficConfig = {
   readonly seed: number;
@@ -31,6 +33,7 @@ export type TrafficConfig = {
   /** Malformed lines, as a share of lines. */
   readonly malformed: number;
   readonly gzip: boolean;
+  readonly drift: DriftConfig;
 };
 
 const DAY_MS = 86_400_000;
@@ -57,6 +60,7 @@ export const defaultTraffic: TrafficConfig = {
   duplicates: 0.003,
   malformed: 0.0005,
   gzip: false,
+  drift: noDrift,
 };
 
 /** The lateness that `features/ads.feat` declares: what "late" is measured against, in ms. */

@@ -11,6 +11,7 @@ import {
   writeAdTraffic,
 } from '../../runtime/simulator/ad-traffic.ts';
 import { logNormalDelay, StandingShare, weibullDelay } from '../../runtime/simulator/delays.ts';
+import { Population } from '../../runtime/simulator/population.ts';
 import { SeededRandom } from '../../runtime/simulator/seeded-random.ts';
 import { TimedRecords } from '../../runtime/simulator/timed-records.ts';
 import {
@@ -180,6 +181,41 @@ describe('determinism', () => {
     expect(zipped.files.impression.endsWith('.ndjson.gz')).toBe(true);
     const unzipped = gunzipSync(readFileSync(zipped.files.impression));
     expect(unzipped.equals(readFileSync(plain.files.impression))).toBe(true);
+  });
+});
+
+describe('drift', () => {
+  const drift = { spread: 1, forgetMs: 12 * 3_600_000, newAdsADay: 0.5 };
+  const config = { ...small, drift };
+  /** Mean probability over all users of ads 0 to 59, one of each campaign, as of a time. */
+  const ratesAt = (population: Population) =>
+    Array.from({ length: 60 }, (_, ad) => {
+      const scene = { placement: 0, hour: 12, recent: 0 };
+      const users = Array.from({ length: 50 }, (_, user) => user);
+      return users.reduce((sum, u) => sum + population.clickProbability(u, ad, scene), 0) / 50;
+    });
+
+  test('moves campaigns and brings new ads, and none of it where there is no drift', () => {
+    const moved = (of: TrafficConfig) => {
+      const population = new Population(of);
+      const before = ratesAt(population);
+      population.liveTo(of.startMs + 2 * DAY_MS);
+      const after = ratesAt(population);
+      const change = before.map((rate, i) => Math.abs(Math.log(after[i]! / rate)));
+      return { population, change: change.reduce((a, b) => a + b) / 60 };
+    };
+    const still = moved(small);
+    expect(still.change).toBe(0);
+    expect(still.population.campaignOfAd.length).toBe(small.ads);
+    const drifting = moved(config);
+    // Two days are four time constants: the difference of two normals, whose mean size is 1.13.
+    expect(drifting.change).toBeGreaterThan(0.6);
+    expect(drifting.change).toBeLessThan(1.6);
+    // Half of 300 ads a day, for two days.
+    expect(Math.abs(drifting.population.campaignOfAd.length - 600)).toBeLessThan(70);
+    const random = new SeededRandom(3);
+    const shown = Array.from({ length: 500 }, () => drifting.population.drawAd(random, 1));
+    expect(shown.some((ad) => ad >= small.ads)).toBe(true);
   });
 });
 
