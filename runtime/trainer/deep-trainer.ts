@@ -96,7 +96,12 @@ export class DeepTrainer {
     this.#gates = new ModelGates(config.model.gates);
     this.#freshness = new LabelFreshness(config.labels.length);
     const labels = set.labels.filter(({ name }) => config.labels.includes(name));
-    this.baseline = from?.baseline ?? new FtrlTrainer(trainerConfig({ ...set, labels }));
+    // Weighed as the deep model is: the late heads that some weightings read are the baseline's.
+    const weighting = Object.fromEntries(
+      config.labels.map((label, head) => [label, config.weightings[head]!]),
+    );
+    this.baseline =
+      from?.baseline ?? new FtrlTrainer(trainerConfig({ ...set, labels }, { weighting }));
     const { parameters } = net;
     const state =
       from === undefined

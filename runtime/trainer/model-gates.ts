@@ -3,9 +3,13 @@
  * held against its gates. Labels are scored before they are trained on, by model and baseline alike.
  */
 import type { GatePlan } from '../../compiler/model-plan.ts';
+import { shareInterval } from '../../operators/checks/interval.ts';
 import { keptScore, LossSums } from './label-metrics.ts';
 
-/** A verdict takes so many rows and positives of each gated label; with fewer it waits. */
+/**
+ * A verdict takes so many rows and positives of each gated label; with fewer it waits. A rate takes rows alone: that positives
+ * are missing is what it is there to find.
+ */
 const ROWS_MIN = 2_000;
 const POSITIVES_MIN = 20;
 /** Publishes in a row that fail before training stops. */
@@ -45,7 +49,11 @@ export class ModelGates {
 
   /** Judges, and closes the window: a failure is judged again only by new rows. */
   judge(): GateVerdict {
-    const judged = this.#gates.map((gate) => judgeGate(gate, this.#merged(gate.label)));
+    const judged = this.#gates.map((gate) =>
+      gate.kind === 'rate'
+        ? judgeRate(gate, this.#newest(gate.label))
+        : judgeGate(gate, merge(this.#windows, gate.label)),
+    );
     const findings = judged.map(({ finding }) => finding);
     const verdict = judged.some((each) => each.verdict === 'failed')
       ? 'failed'
@@ -96,8 +104,15 @@ export class ModelGates {
     return isEnough(merge(this.#windows.slice(1), label));
   }
 
-  #merged(label: string): Sums {
-    return merge(this.#windows, label);
+  /** The newest windows that have rows enough for a rate: older ones would hide that it fell. */
+  #newest(label: string): LossSums {
+    const sums = new LossSums();
+    for (const window of this.#windows.toReversed()) {
+      if (sums.rows >= ROWS_MIN) break;
+      const more = window.get(label);
+      if (more !== undefined) sums.merge(more.model);
+    }
+    return sums;
   }
 }
 
@@ -135,11 +150,24 @@ function judgeGate(
   return { verdict: passed ? 'passed' : 'failed', finding };
 }
 
+/** Fails where the whole 99.9 % interval is outside, as if every anchor had been seen: of those not sampled, none was a positive. */
+function judgeRate(
+  gate: Exclude<GatePlan, { readonly kind: 'ne' }>,
+  { rows, weight, observed }: LossSums,
+): { verdict: GateVerdict['verdict']; finding: string } {
+  const name = `rate(${gate.label})`;
+  const seen = { rows, weight, squares: weight, yes: observed, yesSquares: observed };
+  const share = rows < ROWS_MIN ? null : shareInterval(seen);
+  if (share === null) return { verdict: 'waits', finding: `${name}: too few rows yet (${rows})` };
+  const failed = share.high < gate.min || share.low > gate.max;
+  const finding = `${name} is ${share.p.toFixed(4)}, may be ${gate.min} to ${gate.max}`;
+  return { verdict: failed ? 'failed' : 'passed', finding };
+}
+
 function measured(gate: GatePlan, model: LossSums, baseline: LossSums) {
   if (gate.kind === 'ne') {
     const unit = gate.baseline ? (baseline.normalisedEntropy() ?? Number.NaN) : 1;
     return { value: model.normalisedEntropy(), min: 0, max: gate.max * unit };
   }
-  const value = gate.kind === 'rate' ? model.observed / model.weight : model.calibration();
-  return { value, min: gate.min, max: gate.max };
+  return { value: model.calibration(), min: gate.min, max: gate.max };
 }

@@ -58,6 +58,38 @@ describe('a label whose positives stop', () => {
   });
 });
 
+describe('a label whose rate falls at once', () => {
+  /** Nineteen of twenty clicks are lost on their way: too many come for the label to be stale. */
+  function mostClicksLost(row: ExampleRow, i: number): ExampleRow {
+    return i % 20 === 0 ? row : withoutClicks(row);
+  }
+
+  it('is not stale, but its gate holds the model back and then stops training', async () => {
+    const rows = rowsOf(9_000);
+    const cut = 3_000;
+    const thinned = [...rows.slice(0, cut), ...rows.slice(cut).map(mostClicksLost)];
+    const gate = { kind: 'rate', label: 'clicked', min: 0.05, max: 0.5 } as const;
+    const before = await trained(rows.slice(0, cut), { gates: [gate] });
+    expect(before.counts()).toMatchObject({ refusals: 0 });
+    expect(before.counts().publishes).toBeGreaterThan(0);
+    await expect(trained(thinned, { gates: [gate] })).rejects.toThrow(
+      /failed its gates 3 times in a row.*rate\(clicked\) is 0\.0\d+, may be 0\.05 to 0\.5/,
+    );
+    const ungated = await trained(thinned.slice(0, cut + 2_000));
+    expect(ungated.counts().freshness.clicked!.staleSince).toBe(null);
+  });
+});
+
+describe('late heads', () => {
+  it('are the baseline’s: it is weighed as the deep model is', () => {
+    const policy = { kind: 'wait_then_late', waitMs: 60_000 } as const;
+    const set = { ...SET, labels: SET.labels.map((label) => ({ ...label, policy })) };
+    const config = deepConfig(MODEL, set, { bought: 'es_dfm' });
+    const { baseline } = new DeepTrainer({ config, set, device });
+    expect(baseline.config.weighting).toEqual({ clicked: 'take_back', bought: 'es_dfm' });
+  });
+});
+
 describe('numbers that are none', () => {
   it('a step whose loss is no number is left out; three in a row stop training', async () => {
     const rows = rowsOf(400).filter(({ kind }) => kind === undefined);
@@ -94,6 +126,23 @@ describe('gates', () => {
     const refused = fed(new ModelGates([gate]), 4_000, -1, 1).judge();
     expect(refused.verdict).toBe('failed');
     expect(refused.findings[0]).toMatch(/^ne\(clicked\) is 1\.\d+, may be at most 0\.9\d+$/);
+  });
+
+  it('of a rate need rows, not positives, look at the newest, and forgive what chance may do', () => {
+    const rate = { kind: 'rate', label: 'clicked', min: 0.01, max: 0.5 } as const;
+    const gates = new ModelGates([rate]);
+    const add = (n: number, isClicked: (i: number) => boolean) => {
+      for (let i = 0; i < n; i++) {
+        const scored = { score: 0.1, baseline: 0.1, value: Number(isClicked(i)), weight: 1 };
+        gates.add('clicked', scored);
+      }
+      return gates.judge().verdict;
+    };
+    expect(add(1_000, (i) => i % 10 === 0)).toBe('waits');
+    expect(add(40_000, (i) => i % 10 === 0)).toBe('passed');
+    // 0.8 % of 2,000 may be 1 %; none of 2,000 may not, however many clicks there were before.
+    expect(add(2_000, (i) => i % 125 === 0)).toBe('passed');
+    expect(add(2_000, () => false)).toBe('failed');
   });
 
   it('judge a failure again only by new rows, and go on from a snapshot alike', () => {
