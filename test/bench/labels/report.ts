@@ -1,9 +1,7 @@
 /** The comparison over all seeds as a table: means, with 95 % intervals (Student's t over seeds). */
 import { textTable } from '../../../runtime/text-table.ts';
+import { interval, mean } from '../student.ts';
 import { CONTESTANTS, type ContestResult, type Quality } from './contest.ts';
-
-/** 97.5 % points of Student's t, by degrees of freedom from 1 on. */
-const STUDENT = [12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
 
 type Source = 'audit' | 'truth';
 
@@ -55,18 +53,4 @@ function shares(results: readonly ContestResult[]): string {
   return [0, 1, 2]
     .map((i) => `${Math.round(mean(results.map(({ delays }) => delays[i]!)) * 100)} %`)
     .join(', ');
-}
-
-function interval(values: readonly number[], digits: number): string {
-  const middle = mean(values);
-  const square = values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
-  const t = STUDENT[Math.min(values.length - 1, STUDENT.length) - 1] ?? Number.NaN;
-  const half = t * Math.sqrt(square / (values.length - 1) / values.length);
-  return values.length < 2
-    ? middle.toFixed(digits)
-    : `${middle.toFixed(digits)} ± ${half.toFixed(digits)}`;
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
