@@ -64,7 +64,7 @@ export async function readSnapshots(
   files: Files,
   folder: string,
   of: { readonly names: readonly string[]; readonly planDigest: string },
-  complain: (reason: string) => void,
+  complain: (fault: Fault) => void,
 ): Promise<{ readonly chains: Chain[]; readonly states: SnapshotState[] }> {
   const chains: Chain[] = [];
   const states: SnapshotState[] = [];
@@ -83,7 +83,7 @@ export async function readSnapshots(
         own.unshift({ names: chain.files.map((each) => each.name), meta });
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
-        complain(error.message);
+        complain(error);
         break;
       }
     }

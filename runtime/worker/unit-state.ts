@@ -41,10 +41,15 @@ export type LeftSnapshots = {
 };
 
 /** A folder that does not answer for so long is not there, ms. */
-const LIST_MS_MAX = 20_000;
+const SILENT_MS_MAX = 20_000;
 
 /** Faults of a saved state that reading the log again cures. */
-const UNUSABLE = new Set(['state_ahead', 'state_damaged', 'state_of_other_plan', 'state_version']);
+const UNUSABLE = new Set([
+  ...['state_ahead', 'state_cut_off', 'state_damaged', 'state_of_other_plan', 'state_version'],
+]);
+
+/** Of a folder: it may be there again. */
+const PASSING = new Set(['snapshots_silent', 'file_io', 'no_access']);
 
 /**
  * To be asked between fencing and reading the progress: whoever was fenced has nothing more to begin, and what is there although nothing
@@ -53,20 +58,23 @@ const UNUSABLE = new Set(['state_ahead', 'state_damaged', 'state_of_other_plan',
 export async function leftSnapshots(request: UnitRequest): Promise<LeftSnapshots> {
   const { snapshots: spec, cluster, plan, unit, say } = request;
   if (spec === null) return { chains: [], states: [], isUnknown: false };
-  const complain = (reason: string) => {
+  let isUnknown = false;
+  const complain = (fault: Fault) => {
     spec.figures.failures++;
-    say('snapshot_unusable', { unit, reason });
+    isUnknown ||= PASSING.has(fault.kind);
+    say('snapshot_unusable', { unit, reason: fault.message });
   };
   try {
-    return await within(cluster, async () => {
+    const found = await whileMoving(cluster, async () => {
       const names = await snapshotNames(spec.files, spec.folder);
       const of = { names, planDigest: plan.digest };
-      return { ...(await readSnapshots(spec.files, spec.folder, of, complain)), isUnknown: false };
+      return readSnapshots(spec.files, spec.folder, of, complain);
     });
+    return { ...found, isUnknown };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    complain(error.message);
-    return { chains: [], states: [], isUnknown: true };
+    complain(error);
+    return { chains: [], states: [], isUnknown };
   }
 }
 
@@ -84,23 +92,23 @@ export async function loadState(
     if (meta.k > committed)
       throw new Fault('state_ahead', 'it is ahead of what was ever committed');
     const missing = reach.missing(meta);
-    if (missing !== null) throw new Fault('state_ahead', missing.message);
+    if (missing !== null) throw new Fault('state_cut_off', missing.message);
   };
   checkOwn(request, of.progress, left);
   const local = left.states.length === 0 ? null : await localMeta(request, check);
-  const damaged = new Set<string>();
+  const how: Trying = { check, damaged: new Set(), isUnknown: left.isUnknown };
   for (const state of left.states) {
     if (local !== null && !isFurther(state.meta, local)) break;
-    const restored = await fromSnapshot(request, state, { check, damaged });
+    const restored = await fromSnapshot(request, state, how);
     if (restored !== null) return restored;
   }
   const own = await fromLocal(request, check);
   if (own !== null) return own;
   for (const state of local === null ? [] : left.states) {
-    const restored = await fromSnapshot(request, state, { check, damaged });
+    const restored = await fromSnapshot(request, state, how);
     if (restored !== null) return restored;
   }
-  return fromNothing(request, reach, left);
+  return fromNothing(request, reach, how.isUnknown);
 }
 
 /** Snapshots of a life that committed nothing are those of somebody else. */
@@ -116,6 +124,15 @@ function checkOwn(
     { context: { app, path: snapshots.folder } },
   );
 }
+
+type Trying = {
+  /** Throws a Fault where a state cannot be gone on from. */
+  readonly check: (meta: CheckpointMeta) => void;
+  /** Files that are no use. */
+  readonly damaged: Set<string>;
+  /** Something failed that may work the next time. */
+  isUnknown: boolean;
+};
 
 /** What the local state says of itself; null where it is of no use. */
 async function localMeta(
@@ -163,9 +180,9 @@ async function fromLocal(
 async function fromSnapshot(
   request: UnitRequest,
   { names, meta }: SnapshotState,
-  how: { readonly check: (meta: CheckpointMeta) => void; readonly damaged: Set<string> },
+  how: Trying,
 ): Promise<UnitState | null> {
-  const { snapshots: spec, unit, say, plan } = request;
+  const { snapshots: spec, cluster, unit, say, plan } = request;
   if (spec === null || names.some((name) => how.damaged.has(name))) return null;
   const { figures } = spec;
   const name = names.at(-1)!;
@@ -177,7 +194,11 @@ async function fromSnapshot(
     const saved = snapshotStore(spec.files, spec.folder, names, (bytes) => {
       figures.restoredBytes += bytes;
     });
-    const checkpoint = await restoreCheckpoint(saved, slabs, plan.digest);
+    const checkpoint = await whileMoving(
+      cluster,
+      () => restoreCheckpoint(saved, slabs, plan.digest),
+      () => figures.restoredBytes,
+    );
     for (const set of slabs.values()) for (const slab of set.all()) slab.mark(0, slab.used);
     say('restored', { unit, name, bytes: figures.restoredBytes });
     return await beginning(request, slabs, checkpoint);
@@ -185,8 +206,10 @@ async function fromSnapshot(
     if (!(error instanceof Fault)) throw error;
     figures.failures++;
     say('snapshot_unusable', { unit, name, reason: error.message });
+    how.isUnknown ||= PASSING.has(error.kind);
     const { path } = error.context;
-    how.damaged.add(typeof path === 'string' ? basename(path) : name);
+    if (typeof path === 'string') how.damaged.add(basename(path));
+    else for (const each of names) how.damaged.add(each);
     return null;
   }
 }
@@ -194,7 +217,7 @@ async function fromSnapshot(
 async function fromNothing(
   request: UnitRequest,
   reach: LogReach,
-  { isUnknown }: LeftSnapshots,
+  isUnknown: boolean,
 ): Promise<UnitState> {
   const missing = reach.missing(null);
   if (missing === null) return beginning(request, newSlabSets(1), null);
@@ -226,13 +249,25 @@ function exchangeFrom({ shard }: CheckpointMeta): number {
   return shard === undefined ? 0 : ShardedEngine.exchangeNeeds(shard);
 }
 
-async function within<T>(cluster: Cluster, act: () => Promise<T>): Promise<T> {
-  const late = cluster.sleep(LIST_MS_MAX).then(() => {
-    throw new Fault(
-      'snapshots_silent',
-      `the snapshot folder has not answered in ${LIST_MS_MAX} ms`,
-    );
+/** The act, given up on when what it has read has not grown for a while: a folder may hang. */
+async function whileMoving<T>(
+  cluster: Cluster,
+  act: () => Promise<T>,
+  read: () => number = () => 0,
+): Promise<T> {
+  let isOver = false;
+  const silence = async (): Promise<void> => {
+    for (let before = -1; before !== read(); ) {
+      before = read();
+      await cluster.sleep(SILENT_MS_MAX);
+    }
+    if (isOver) return;
+    const text = `the snapshot folder has not answered in ${SILENT_MS_MAX} ms`;
+    throw new Fault('snapshots_silent', text);
+  };
+  const acting = act().finally(() => {
+    isOver = true;
   });
-  late.catch(() => undefined);
-  return Promise.race([act(), late]);
+  await Promise.race([acting, silence()]);
+  return acting;
 }

@@ -62,6 +62,8 @@ export class SimulatedFolder implements Files {
         stored.bytes = stored.bytes.subarray(0, length);
       },
       readAt: async (position, length) => {
+        if (random.chance(this.#failure / 50)) await new Promise(() => undefined);
+        if (random.chance(this.#failure / 50)) throw new Fault('file_io', `${path} is unreadable`);
         await slow();
         return new Uint8Array(stored.bytes.subarray(position, position + length));
       },
