@@ -1,12 +1,13 @@
 /** `millrace run PATH… --kafka HOST:PORT --app NAME`: one worker of an application. */
-import { rm } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Plan } from '../../compiler/plan.ts';
 import { hasErrors } from '../../dsl/diagnostic.ts';
 import { StateBudget } from '../../operators/state-budget.ts';
 import { BUFFER_BYTES } from '../config.ts';
 import { type Console, showDiagnostics } from '../console-output.ts';
-import { disk } from '../files.ts';
+import { Fault } from '../fault.ts';
+import { codeOf, disk } from '../files.ts';
 import { FolderLock } from '../folder-lock.ts';
 import { KafkaCluster } from '../kafka/kafka-cluster.ts';
 import { NoStore } from '../memory-store.ts';
@@ -78,6 +79,7 @@ export async function kafkaCommand(
   const { app, kafka, snapshots } = kafkaConfig(flags, process.env, (message) =>
     log('kafka', { message }),
   );
+  await checkSnapshots(snapshots);
   const formats = formatsOf(plan, flags);
   const folder = join(flags.stateDir, app);
   const stateOf = (unit: number) => join(folder, `unit-${unit}`);
@@ -149,6 +151,21 @@ export async function kafkaCommand(
     // A connection that was being made while everything was closed must not keep the process.
     setTimeout(() => process.exit(), EXIT_WITHIN_MS).unref();
   }
+}
+
+/** A folder that is not mounted must not be made on this machine's disk: others would never see what is in it. */
+async function checkSnapshots(path: string | null): Promise<void> {
+  if (path === null) return;
+  const isMissing = await access(path).then(
+    () => false,
+    (error: unknown) => codeOf(error) === 'ENOENT',
+  );
+  if (!isMissing) return;
+  throw new Fault(
+    'no_folder',
+    `--snapshots ${path}: there is no such folder. Mount it, or make it where all workers reach it.`,
+    { context: { path } },
+  );
 }
 
 /** How each topic's values are written: protobuf where a schema is given, Avro where a registry is, else JSON. */

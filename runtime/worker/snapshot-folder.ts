@@ -18,7 +18,7 @@ import { ShardedEngine } from './sharded-engine.ts';
 import { SnapshotFile } from './snapshot-file.ts';
 
 const SUFFIX = '.snapshot';
-const NAME = /^\d{16}-\d{6}-\d{6}\.snapshot$/;
+const NAME = /^\d{16}-\d{6}-\d{6}\.snapshot(\.tmp)?$/;
 const CHAIN_LENGTH = 23;
 
 export type SnapshotName = {
@@ -51,9 +51,16 @@ export function chainName(name: string): string {
   return name.slice(0, CHAIN_LENGTH);
 }
 
+/** Whether it is the name of a file of a chain, also of one that is being written. */
+export function isOfChain(name: string): boolean {
+  return NAME.test(name);
+}
+
 /** The names of snapshot files that are there, oldest first. */
 export async function snapshotNames(files: Files, folder: string): Promise<string[]> {
-  return (await files.list(folder)).filter((name) => NAME.test(name)).sort();
+  return (await files.list(folder))
+    .filter((name) => NAME.test(name) && name.endsWith(SUFFIX))
+    .sort();
 }
 
 /**

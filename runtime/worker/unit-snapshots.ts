@@ -16,7 +16,7 @@ import { Fault } from '../fault.ts';
 import type { Files } from '../files.ts';
 import type { SavedPage, StateStore } from '../state-store.ts';
 import { writeSnapshotFile } from './snapshot-file.ts';
-import { type Chain, chainFile, chainName, snapshotName } from './snapshot-folder.ts';
+import { type Chain, chainFile, chainName, isOfChain, snapshotName } from './snapshot-folder.ts';
 
 /** What a person sees of a unit's snapshots; lives as long as the worker. */
 export type SnapshotFigures = {
@@ -190,8 +190,13 @@ export class UnitSnapshots {
     figures.bytes = all.reduce((sum, { bytes }) => sum + bytes, 0);
     const [older, newer] = this.#chains;
     if (older === undefined || newer === undefined) return;
-    for (const name of await files.list(folder)) {
-      if (name < older.name) await files.remove(join(folder, name));
+    const there = await files.list(folder);
+    if (!older.files.every(({ name }) => there.includes(name))) {
+      this.#chains.shift();
+      throw new Fault('snapshot_gone', `${folder} no longer holds the snapshots written to it`);
+    }
+    for (const name of there) {
+      if (isOfChain(name) && name < older.name) await files.remove(join(folder, name));
     }
     const before = Math.min(...[...older.files.slice(-1), ...newer.files].map(needs));
     if (truncate === null || !(before > figures.truncatedBefore)) return;
