@@ -2,12 +2,10 @@
  * A unit's part in the exchange: it reads its own partition, and appends to all of them. The topic's records carry their own
  * numbers, so appending is idempotent and needs no transaction; a record that is appended twice is dropped by who reads it.
  */
-import type { Cluster, ClusterProducer, ClusterReader, Partition } from '../cluster.ts';
-import { Fault } from '../fault.ts';
+import type { ClusterProducer, ClusterReader, Partition } from '../cluster.ts';
 import type { ShardedEngine } from './sharded-engine.ts';
 
 export type ExchangeParts = {
-  readonly cluster: Cluster;
   readonly topic: string;
   readonly unit: number;
   readonly engine: ShardedEngine;
@@ -20,26 +18,12 @@ export class UnitExchange {
   readonly #parts: ExchangeParts;
   readonly #own: Partition;
 
-  private constructor(parts: ExchangeParts) {
+  /** Reads on from where the engine's state says: the log was asked before whether it reaches back so far. */
+  constructor(parts: ExchangeParts) {
     this.engine = parts.engine;
     this.#parts = parts;
     this.#own = { topic: parts.topic, partition: parts.unit };
-  }
-
-  /** Reads on from where the engine's state says. A Fault where the log does not reach back so far. */
-  static async open(parts: ExchangeParts): Promise<UnitExchange> {
-    const exchange = new UnitExchange(parts);
-    const { cluster, engine, reader } = parts;
-    const [bounds] = await cluster.bounds([exchange.#own], 'committed');
-    if (engine.exchangeNext < bounds.start) {
-      throw new Fault(
-        'exchange_truncated',
-        `the state reads ${parts.topic} from offset ${engine.exchangeNext} on, but it begins at ${bounds.start}: records that are needed are gone. Keep ${parts.topic} for ever (retention.ms -1), and restore the unit's state folder.`,
-        { context: { topic: parts.topic, partition: parts.unit } },
-      );
-    }
-    reader.add(exchange.#own, engine.exchangeNext);
-    return exchange;
+    parts.reader.add(this.#own, parts.engine.exchangeNext);
   }
 
   /** Gives what has arrived to the engine; how many records that was. */

@@ -150,7 +150,7 @@ async function recover(
       isStatic(plan, scan),
     );
   });
-  const exchange = await openExchange(request, engine, reader, closing);
+  const exchange = openExchange(request, engine, reader, closing);
   say('recovered', {
     unit,
     committed: timeText(progress?.k),

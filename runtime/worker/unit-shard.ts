@@ -71,16 +71,16 @@ export function shardPlace(
   };
 }
 
-export async function openExchange(
+export function openExchange(
   { cluster, topics, unit }: UnitRequest,
   engine: LiveEngine,
   reader: ClusterReader,
   closing: (() => Promise<void>)[],
-): Promise<UnitExchange | null> {
+): UnitExchange | null {
   if (!(engine instanceof ShardedEngine)) return null;
   const producer = cluster.producer();
   closing.push(() => producer.close());
-  return UnitExchange.open({ cluster, topic: topics.exchange, unit, engine, reader, producer });
+  return new UnitExchange({ topic: topics.exchange, unit, engine, reader, producer });
 }
 
 /** What is committed with the first decisions, before anything else is. */
