@@ -10,7 +10,9 @@ import { disk } from './files.ts';
 import type { OutputPosition } from './progress.ts';
 import { safeName } from './sink.ts';
 import type { DeepTrainer, Restored } from './trainer/deep-trainer.ts';
+import { driftOf } from './trainer/drift-metrics.ts';
 import { FtrlTrainer } from './trainer/ftrl-trainer.ts';
+import type { MetricValues } from './trainer/label-metrics.ts';
 import type { GateVerdict } from './trainer/model-gates.ts';
 import type { TrainerColumn } from './trainer/row-encoder.ts';
 import { readSnapshot, writeSnapshot } from './trainer/snapshot-file.ts';
@@ -57,14 +59,22 @@ export type SnapshotEntry = {
   readonly watermark: number | null;
   readonly gate: GateVerdict;
   readonly metrics: Readonly<Record<string, SnapshotMetrics>>;
+  /** PSI of the newest day against the first, of `scores of LABEL` and of the columns that moved most. */
+  readonly drift: Readonly<Record<string, number>>;
 };
 
-export type SnapshotMetrics = {
+/** Of the rows trained on, each scored before; `deciles`: observed / expected by tenth, lowest scores first. */
+type Measured = {
   readonly ne: number | null;
+  readonly logLoss: number | null;
   readonly auc: number | null;
+  readonly prAuc: number | null;
   readonly calibration: number | null;
-  readonly baselineNe: number | null;
+  readonly deciles: readonly number[];
 };
+
+/** The model's figures, and the baseline's on the same rows. */
+export type SnapshotMetrics = Measured & { readonly baseline: Measured | null };
 
 export type ModelManifest = ModelIdentity & {
   readonly version: 1;
@@ -138,6 +148,7 @@ export class ModelFolder {
     const entry: SnapshotEntry = {
       ...{ file, kind: full ? 'full' : 'delta', parent, rows },
       ...{ at: of.at, watermark: reached, gate: of.gate, metrics: metricsOf(trainer) },
+      drift: driftOf(trainer.drift()),
     };
     const others = this.#manifest.snapshots.filter((each) => each.file !== file);
     const published = of.gate.verdict === 'passed' ? file : this.#manifest.published;
@@ -219,15 +230,20 @@ function baselineOf(file: string): string {
 }
 
 function metricsOf(trainer: DeepTrainer): Record<string, SnapshotMetrics> {
-  const baseline = trainer.baseline.metrics().labels;
+  const baselines = trainer.baseline.metrics().labels;
   const own = Object.entries(trainer.metrics().labels);
   return Object.fromEntries(
     own.map(([label, { emissions }]) => {
-      const { normalisedEntropy: ne, auc, calibration } = emissions;
-      const baselineNe = baseline[label]?.emissions.normalisedEntropy ?? null;
-      return [label, { ne, auc, calibration, baselineNe }];
+      const beside = baselines[label]?.emissions;
+      const baseline = beside === undefined ? null : measured(beside);
+      return [label, { ...measured(emissions), baseline }];
     }),
   );
+}
+
+function measured({ normalisedEntropy, logLoss, auc, prAuc, ...more }: MetricValues): Measured {
+  const deciles = more.deciles.map(({ ratio }) => Math.round(ratio * 1000) / 1000);
+  return { ne: normalisedEntropy, logLoss, auc, prAuc, calibration: more.calibration, deciles };
 }
 
 function checkIdentity(path: string, saved: ModelManifest, wanted: ModelIdentity): void {

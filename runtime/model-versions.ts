@@ -130,8 +130,8 @@ function cells(
 ): string[] {
   const { file, parent, rows, watermark, metrics, gate } = entry;
   const measured = labels.flatMap((label) => {
-    const { ne = null, baselineNe = null, calibration = null } = metrics[label] ?? {};
-    return [fixed(ne), fixed(baselineNe), fixed(calibration)];
+    const { ne = null, baseline = null, calibration = null } = metrics[label] ?? {};
+    return [fixed(ne), fixed(baseline?.ne), fixed(calibration)];
   });
   const time = watermark === null ? '-' : new Date(watermark).toISOString();
   const isNewer = snapshots.indexOf(entry) > snapshots.findIndex((each) => each.file === published);

@@ -1,6 +1,7 @@
 import type { Console } from './console-output.ts';
 import { fixed, grouped, textTable } from './text-table.ts';
 import type { DeepCounts, DeepTrainer } from './trainer/deep-trainer.ts';
+import { type Drift, driftOf } from './trainer/drift-metrics.ts';
 import type { TrainerMetrics } from './trainer/ftrl-trainer.ts';
 import type { MetricValues } from './trainer/label-metrics.ts';
 import type { GateVerdict } from './trainer/model-gates.ts';
@@ -11,7 +12,7 @@ import type { SliceReport } from './trainer/slice-metrics.ts';
  * audit rows, over the audited anchors (scored when shown, joined with the final label); then calibration by decile.
  */
 export function renderTraining({ labels, audits }: TrainerMetrics): string[] {
-  const head = ['label', 'rows', 'positives', 'NE', 'AUC', 'PR-AUC', 'calibration'];
+  const head = ['label', 'rows', 'positives', 'log loss', 'NE', 'AUC', 'PR-AUC', 'calibration'];
   const measured = Object.entries(labels).flatMap(([name, { emissions, audit }]) => [
     { name, values: emissions },
     ...(audit.rows > 0 ? [{ name: `${name} (audit)`, values: audit }] : []),
@@ -48,7 +49,41 @@ export function printDeep(trainer: DeepTrainer, last: GateVerdict, out: Console)
   out.print('The FTRL baseline on the same rows:');
   out.print(`\n${renderTraining(trainer.baseline.metrics()).join('\n')}\n`);
   out.print(`${renderSlices(trainer.slices()).join('\n')}\n`);
+  const overTime = [
+    ...renderDays(trainer.metrics(), trainer.baseline.metrics()),
+    ...renderDrift(trainer.drift()),
+  ];
+  if (overTime.length > 0) out.print(`${overTime.join('\n')}\n`);
   out.print(renderDeep(trainer.counts(), last).join('\n'));
+}
+
+/** Days shown, the newest. */
+const DAYS_SHOWN = 7;
+
+/** Quality by day of emission, model beside baseline; nothing where all is one day. */
+function renderDays({ labels }: TrainerMetrics, baseline: TrainerMetrics): string[] {
+  const rows = Object.entries(labels).flatMap(([label, { days }]) => {
+    if (days.length < 2) return [];
+    const beside = new Map(
+      baseline.labels[label]?.days.map(({ day, normalisedEntropy }) => [day, normalisedEntropy]),
+    );
+    return days.slice(-DAYS_SHOWN).map(({ day, ...of }) => {
+      const date = new Date(day).toISOString().slice(0, 10);
+      const figures = [of.normalisedEntropy, beside.get(day), of.calibration].map(fixed);
+      return [label, date, grouped(of.rows), ...figures];
+    });
+  });
+  if (rows.length === 0) return [];
+  return [...textTable([['label', 'emitted', 'rows', 'NE', 'baseline', 'calibration'], ...rows])];
+}
+
+/** What moved since the first day; nothing within it. */
+function renderDrift(drift: readonly Drift[]): string[] {
+  if (drift.length === 0) return [];
+  const told = Object.entries(driftOf(drift)).map(([what, psi]) => `${what} ${psi.toFixed(3)}`);
+  const large = drift.filter(({ isLarge }) => isLarge).map(({ what }) => what);
+  const beyond = large.length === 0 ? 'none above 0.1' : `above 0.1: ${large.join(', ')}`;
+  return ['', `Moved since the first day (PSI; ${beyond}): ${told.join(', ')}`];
 }
 
 /** What a deep model came to beside its quality: steps, rows of embeddings, gates. */
@@ -98,6 +133,7 @@ function measure(name: string, values: MetricValues): string[] {
     name,
     grouped(values.rows),
     grouped(values.observed),
+    values.logLoss === null ? '-' : values.logLoss.toFixed(4),
     fixed(values.normalisedEntropy),
     fixed(values.auc),
     fixed(values.prAuc),

@@ -4,8 +4,8 @@
  * ascending order. Texts, flags and categories: 256 bins by hash. Lists: by length.
  */
 import type { ExampleColumn } from '../../compiler/plan.ts';
-import { BOOL_NULL, type Column } from '../column.ts';
-import { hashBytes, hashNumber, lanes } from '../hash.ts';
+import { BOOL_NULL, type Column, type Value } from '../column.ts';
+import { hashBytes, hashNumber, hashText, lanes } from '../hash.ts';
 
 /** Bins of one side of zero. */
 const SIDE = 256;
@@ -43,6 +43,19 @@ export function binOf(column: Column, row: number, input: ExampleColumn['input']
       if (column.isNull !== null && column.isNull[row] === 1) return 0;
       return numberBin(column.offsets[row + 1] - column.offsets[row]);
   }
+}
+
+/** The same of a plain value. */
+export function binOfValue(value: Value, input: ExampleColumn['input']): number {
+  if (value === null) return 0;
+  if (typeof value === 'boolean') return 1 + Number(value);
+  if (typeof value === 'object') return numberBin(value.length);
+  if (typeof value === 'number') {
+    if (Number.isNaN(value)) return 0;
+    if (input !== 'categorical') return numberBin(value);
+    hashNumber(value);
+  } else hashText(value);
+  return 1 + (lanes[0] & 0xff);
 }
 
 /** Exponent and the two highest bits of the mantissa: no logarithm, so the same on every machine. */

@@ -1,8 +1,9 @@
-/** How good a deep model's scores are: by label over emissions and audits, by slice, over time; and the audits that wait. */
+/** How good a deep model's scores are: by label over emissions and audits, by slice, over time; what drifts; and the audits that wait. */
 import type { ExamplePlan } from '../../compiler/plan.ts';
 import { assert } from '../../operators/assert.ts';
 import type { ExampleRow } from '../example-row.ts';
 import { type LabelState, newLabelState } from './deep-state.ts';
+import { type Drift, DriftMetrics, type DriftState } from './drift-metrics.ts';
 import type { ScoredLabel, TrainerMetrics } from './ftrl-trainer.ts';
 import type { LabelSlope } from './head-loss.ts';
 import { keptScore } from './label-metrics.ts';
@@ -15,6 +16,7 @@ export type Beside = { readonly score: number; readonly heads: readonly number[]
 export type QualityState = {
   readonly labels: readonly LabelState[];
   readonly slices: SliceState;
+  readonly drift: DriftState;
   readonly pending: PendingScores;
 };
 
@@ -23,6 +25,7 @@ export class DeepQuality {
   readonly #names: readonly string[];
   readonly #labels: readonly LabelState[];
   readonly #slices: SliceMetrics;
+  readonly #drift: DriftMetrics;
   readonly #pending: PendingScores;
 
   /** `names`: labels in the order of the heads; `slices`: columns of the set. */
@@ -35,7 +38,13 @@ export class DeepQuality {
     const columns = of.slices.map((name) => ({ name, index: columnOf(of.set, name) }));
     this.#labels = from?.labels ?? names.map(newLabelState);
     this.#slices = new SliceMetrics(columns, from?.slices);
+    this.#drift = new DriftMetrics(of.set.features, names, from?.drift);
     this.#pending = from?.pending ?? new PendingScores();
+  }
+
+  /** Rows that are trained on now. */
+  trained(rows: readonly ExampleRow[]): void {
+    for (const row of rows) this.#drift.row(row);
   }
 
   /** A label that was scored before it is trained on. */
@@ -44,6 +53,7 @@ export class DeepQuality {
     const label = this.#names[head]!;
     const { kind } = row.labels[label]!;
     if (step === 0) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+    this.#drift.score(row.emitted, head, { score, weight });
     emissions.add(score, value, weight);
     series.add(row.emitted, { score: keptScore(score), value, weight });
     this.#slices.add(row, label, { score, baseline: beside.score, value, weight });
@@ -76,6 +86,7 @@ export class DeepQuality {
         emissions: emissions.values(),
         audit: audit.values(),
         series: series.points(),
+        days: series.days(),
         kinds: Object.fromEntries(kinds),
       };
       return [this.#names[head]!, report] as const;
@@ -88,8 +99,13 @@ export class DeepQuality {
     return this.#slices.report();
   }
 
+  drift(): Drift[] {
+    return this.#drift.report();
+  }
+
   state(): QualityState {
-    return { labels: this.#labels, slices: this.#slices.toJSON(), pending: this.#pending };
+    const [slices, drift] = [this.#slices.toJSON(), this.#drift.toJSON()];
+    return { labels: this.#labels, slices, drift, pending: this.#pending };
   }
 }
 

@@ -1,6 +1,7 @@
 /** A deep trainer as snapshot content, and back: plain JSON, and arrays in one fixed order. */
 import { Fault } from '../fault.ts';
 import type { DenseArrays } from './dense-weights.ts';
+import type { DriftState } from './drift-metrics.ts';
 import type { EmbeddingTable } from './embedding-table.ts';
 import { HourlySeries } from './hourly-series.ts';
 import type { FreshnessState } from './label-freshness.ts';
@@ -12,7 +13,7 @@ import type { SnapshotArray, SnapshotContent } from './snapshot-file.ts';
 import { captureTable, fillTable, type StoredTable, TABLE_ARRAYS } from './table-snapshot.ts';
 
 /** Raised when the meaning of the state or of its arrays changes. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** What a label's rows came to. */
 export type LabelState = {
@@ -61,6 +62,7 @@ export type DeepState = {
   readonly labels: readonly LabelState[];
   readonly freshness: readonly FreshnessState[];
   readonly slices: SliceState;
+  readonly drift: DriftState;
   readonly pending: PendingScores;
 };
 
@@ -78,6 +80,7 @@ type StoredState = {
   }[];
   readonly freshness: readonly FreshnessState[];
   readonly slices: SliceState;
+  readonly drift: DriftState;
   readonly pending: PendingScoresData;
   readonly tables: readonly StoredTable[];
 };
@@ -106,6 +109,7 @@ export function captureDeep(
     })),
     freshness: state.freshness,
     slices: state.slices,
+    drift: state.drift,
     pending: state.pending.toJSON(),
     tables: captured.map(({ stored: each }) => each),
   };
@@ -163,9 +167,9 @@ function stateOf(stored: StoredState, reader: ArrayReader, parameters: number): 
     state.kinds = new Map(label.kinds);
     return state;
   });
-  const { gates, progress, freshness, slices } = stored;
+  const { gates, progress, freshness, slices, drift } = stored;
   const pending = PendingScores.from(stored.pending);
-  return { progress, dense, moments, published, gates, labels, freshness, slices, pending };
+  return { progress, dense, moments, published, gates, labels, freshness, slices, drift, pending };
 }
 
 class ArrayReader {

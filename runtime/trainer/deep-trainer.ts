@@ -15,6 +15,7 @@ import { captureDeep, type Progress, restoreDeep } from './deep-state.ts';
 import { type StepPlace, scoreBatch, trainStep } from './deep-step.ts';
 import { DenseMoments } from './dense-moments.ts';
 import { DenseWeights, readTensors, startingWeights } from './dense-weights.ts';
+import type { Drift } from './drift-metrics.ts';
 import { EmbeddingBatch, type NetInput } from './embedding-batch.ts';
 import { EmbeddingTable, type TableCounts } from './embedding-table.ts';
 import { BatchEncoder } from './encoded-batch.ts';
@@ -78,7 +79,9 @@ export class DeepTrainer {
   /** Rows of the next batch, and of each of their labels [rows, heads] what the baseline says. */
   #waiting: ExampleRow[] = [];
   #beside: Beside[] = [];
+  /** Audited anchors since the last step: those to be scored, and those whose final labels came. */
   #shown: ExampleRow[] = [];
+  #audits: ExampleRow[] = [];
   #progress: Progress = {
     ...{ rows: 0, steps: 0, badSteps: 0, badInRow: 0, loss: 0, publishes: 0, refusals: 0 },
     ...{ reached: null, nextPublish: null },
@@ -143,7 +146,7 @@ export class DeepTrainer {
         beside[this.config.labels.indexOf(label)] = { score, heads: [...heads] };
     });
     if (row.kind === 'shown') this.#shown.push(row);
-    else if (row.kind === 'audit') this.#quality.audited(row);
+    else if (row.kind === 'audit') this.#audits.push(row);
     else {
       this.#waiting.push(row);
       this.#beside.push(...beside);
@@ -160,6 +163,7 @@ export class DeepTrainer {
     const rows = this.#waiting;
     if (rows.length === 0) return;
     await this.scoreShown();
+    this.#quality.trained(rows);
     const batch = this.#encoder.encode(rows, this.#moments, true);
     const input = this.#rows.gather(batch);
     const gradient = await trainStep(this.#place, input, (logits) =>
@@ -219,6 +223,11 @@ export class DeepTrainer {
     return this.#quality.slices();
   }
 
+  /** What moved since the first day, of the columns and of what the model says. */
+  drift(): Drift[] {
+    return this.#quality.drift();
+  }
+
   counts(): DeepCounts {
     const { steps, badSteps, loss, publishes, refusals } = this.#progress;
     const tables = this.#tables.map((table) => table.counts());
@@ -241,7 +250,8 @@ export class DeepTrainer {
    * it is durable. Not between `offer` and `step`: rows that wait are not in it.
    */
   async capture(full: boolean): Promise<SnapshotContent> {
-    assert(this.#waiting.length === 0 && this.#shown.length === 0, 'nothing waits at a snapshot');
+    const waiting = this.#waiting.length + this.#shown.length + this.#audits.length;
+    assert(waiting === 0, 'nothing waits at a snapshot');
     const published =
       this.#published === null
         ? null
@@ -294,16 +304,22 @@ export class DeepTrainer {
     this.#quality.scored(label, beside);
   }
 
-  /** Scores `shown` rows that wait for a batch by the published model. */
+  /**
+   * Scores `shown` rows that wait for a batch by the published model; then come the audits, since an anchor's final labels
+   * may be there before the step that follows its showing.
+   */
   async scoreShown(): Promise<void> {
-    const rows = this.#shown;
+    const [rows, audits] = [this.#shown, this.#audits];
     this.#shown = [];
-    if (rows.length === 0 || this.#published === null) return;
-    const scores = await this.#scoreWith(rows, this.#published, true);
-    const heads = this.config.labels.length;
-    for (const [i, row] of rows.entries()) {
-      this.#quality.shown(row, [...scores.subarray(i * heads, (i + 1) * heads)]);
+    this.#audits = [];
+    if (rows.length > 0 && this.#published !== null) {
+      const scores = await this.#scoreWith(rows, this.#published, true);
+      const heads = this.config.labels.length;
+      for (const [i, row] of rows.entries()) {
+        this.#quality.shown(row, [...scores.subarray(i * heads, (i + 1) * heads)]);
+      }
     }
+    for (const row of audits) this.#quality.audited(row);
   }
 
   async #scoreWith(

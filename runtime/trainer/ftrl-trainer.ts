@@ -2,7 +2,7 @@ import { assert } from '../../operators/assert.ts';
 import type { Value } from '../../operators/column.ts';
 import type { ExampleRow } from '../example-row.ts';
 import { FtrlModel, type FtrlRates } from './ftrl-model.ts';
-import { HourlySeries, type HourPoint } from './hourly-series.ts';
+import { type DayPoint, HourlySeries, type HourPoint } from './hourly-series.ts';
 import { keptScore, LabelMetrics, type MetricValues } from './label-metrics.ts';
 import { labelSteps, labelWeights, servedScore, type Weighting } from './label-weights.ts';
 import { LateHeads } from './late-heads.ts';
@@ -52,6 +52,8 @@ export type LabelReport = {
   readonly audit: MetricValues;
   /** By hour of emission. */
   readonly series: readonly HourPoint[];
+  /** By day of emission. */
+  readonly days: readonly DayPoint[];
   /** Labels in rows by kind. */
   readonly kinds: Readonly<Record<string, number>>;
 };
@@ -127,6 +129,7 @@ export class FtrlTrainer {
         emissions: emissions.values(),
         audit: audit.values(),
         series: series.points(),
+        days: series.days(),
         kinds: Object.fromEntries(kinds),
       };
       return [this.config.labels[index]!, report] as const;

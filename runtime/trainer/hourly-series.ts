@@ -1,6 +1,7 @@
 import { LossSums } from './label-metrics.ts';
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 /** Hours kept; the oldest is dropped beyond. */
 const HOURS_MAX = 24 * 92;
 
@@ -14,6 +15,9 @@ export type HourPoint = {
   readonly normalisedEntropy: number | null;
   readonly calibration: number | null;
 };
+
+/** The same of a day (UTC). */
+export type DayPoint = Omit<HourPoint, 'hour'> & { readonly day: number };
 
 /** Loss and calibration by hour of emission, for the last 92 days of hours that had rows. */
 export class HourlySeries {
@@ -32,14 +36,18 @@ export class HourlySeries {
 
   points(): HourPoint[] {
     const hours = [...this.#hours].sort(([a], [b]) => a - b);
-    return hours.map(([hour, sums]) => ({
-      hour,
-      rows: sums.rows,
-      weight: sums.weight,
-      logLoss: sums.logLoss(),
-      normalisedEntropy: sums.normalisedEntropy(),
-      calibration: sums.calibration(),
-    }));
+    return hours.map(([hour, sums]) => ({ hour, ...figures(sums) }));
+  }
+
+  days(): DayPoint[] {
+    const days = new Map<number, LossSums>();
+    for (const [hour, sums] of [...this.#hours].sort(([a], [b]) => a - b)) {
+      const day = Math.floor(hour / DAY_MS) * DAY_MS;
+      const all = days.get(day) ?? new LossSums();
+      all.merge(sums);
+      days.set(day, all);
+    }
+    return [...days].map(([day, sums]) => ({ day, ...figures(sums) }));
   }
 
   /** As plain data for a snapshot, in insertion order, and back. */
@@ -56,4 +64,14 @@ export class HourlySeries {
   #dropOldest(): void {
     this.#hours.delete(Math.min(...this.#hours.keys()));
   }
+}
+
+function figures(sums: LossSums): Omit<HourPoint, 'hour'> {
+  return {
+    rows: sums.rows,
+    weight: sums.weight,
+    logLoss: sums.logLoss(),
+    normalisedEntropy: sums.normalisedEntropy(),
+    calibration: sums.calibration(),
+  };
 }

@@ -158,7 +158,7 @@ describe('train', () => {
     for (const label of ['clicked', 'clicked \\(audit\\)', 'soon', 'soon \\(audit\\)']) {
       expect(out).toMatch(
         new RegExp(
-          `^${label} +[\\d,]+ +[\\d,]+ +\\d\\.\\d{3} +0\\.\\d{3} +0\\.\\d{3} +\\d\\.\\d{3}$`,
+          `^${label} +[\\d,]+ +[\\d,]+ +\\d\\.\\d{4} +\\d\\.\\d{3} +0\\.\\d{3} +0\\.\\d{3} +\\d\\.\\d{3}$`,
           'm',
         ),
       );

@@ -103,7 +103,13 @@ describe('train with a model block', () => {
     const last = manifest.snapshots.at(-1)!;
     expect(manifest.published).toBe(last.file);
     expect(last).toMatchObject({ kind: 'full', parent: null, gate: { verdict: 'passed' } });
-    expect(last.metrics.clicked!.auc).toBeGreaterThan(0.6);
+    const { auc, deciles, baseline } = last.metrics.clicked!;
+    expect(auc).toBeGreaterThan(0.6);
+    expect(deciles.length).toBeGreaterThan(5);
+    expect(baseline!.prAuc).toBeGreaterThan(0.1);
+    expect(baseline!.logLoss).toBeLessThan(0.5);
+    // All within one day: nothing to have moved from.
+    expect(last.drift).toEqual({});
     const { bytes } = await newest('run');
     const again = await cli(...args, '--resume');
     expect(again.err).toMatch(/going on after row/);

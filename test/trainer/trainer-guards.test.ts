@@ -80,6 +80,22 @@ describe('a label whose rate falls at once', () => {
   });
 });
 
+describe('audits', () => {
+  it('meet their scores whether the final labels come before the next step or after it', async () => {
+    const rows = rowsOf(3_000);
+    const audited = async (batch: number) => {
+      const trainer = await trained(rows, { batch });
+      await trainer.publish();
+      const { audits, labels } = trainer.metrics();
+      expect(audits.pending).toBe(0);
+      return labels.clicked!.audit;
+    };
+    // Only what was shown before the first publish (after 360 rows, or 1,024) has no score; final labels come 200 rows later.
+    expect((await audited(32)).rows).toBeGreaterThan(250);
+    expect((await audited(512)).rows).toBeGreaterThan(180);
+  });
+});
+
 describe('late heads', () => {
   it('are the baseline’s: it is weighed as the deep model is', () => {
     const policy = { kind: 'wait_then_late', waitMs: 60_000 } as const;
