@@ -19,7 +19,7 @@ import type { Weighting } from './trainer/label-weights.ts';
 import type { GateVerdict } from './trainer/model-gates.ts';
 import { type DeviceName, openDevice, type TensorDevice } from './trainer/tensor-device.ts';
 import { chooseWeighting, WEIGHTS, type WeightsName } from './trainer/weightings.ts';
-import { printDeep, renderTraining } from './training-report.ts';
+import { printDeep, renderStale, renderTraining } from './training-report.ts';
 import { UsageError } from './usage-error.ts';
 
 export type TrainFlags = {
@@ -112,6 +112,7 @@ async function train(of: ExampleTraining, resume: boolean, out: Console): Promis
   const rows = trainer.at.rows.toLocaleString('en-US');
   out.print(`${of.set.name}: ${rows} rows of ${of.path}, model in ${of.snapshot}`);
   out.print(`\n${renderTraining(trainer.trainer.metrics()).join('\n')}\n`);
+  for (const line of renderStale(trainer.trainer.freshness())) out.print(line);
 }
 
 /** Whoever says --resume must hear where nothing is there to go on from. */

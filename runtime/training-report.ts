@@ -3,6 +3,7 @@ import { fixed, grouped, textTable } from './text-table.ts';
 import type { DeepCounts, DeepTrainer } from './trainer/deep-trainer.ts';
 import { type Drift, driftOf } from './trainer/drift-metrics.ts';
 import type { TrainerMetrics } from './trainer/ftrl-trainer.ts';
+import type { FreshnessState } from './trainer/label-freshness.ts';
 import type { MetricValues } from './trainer/label-metrics.ts';
 import type { GateVerdict } from './trainer/model-gates.ts';
 import type { SliceReport } from './trainer/slice-metrics.ts';
@@ -96,7 +97,15 @@ function renderDeep(counts: DeepCounts, { verdict, findings }: GateVerdict): str
   ];
   if (counts.badSteps > 0)
     lines.push(`${grouped(counts.badSteps)} steps had no finite loss and were left out`);
-  for (const [label, { skipped, staleSince }] of Object.entries(counts.freshness)) {
+  lines.push(...renderStale(counts.freshness));
+  if (refused > 0) lines.push(`${grouped(refused)} look-ups found no room for a row of their own`);
+  return lines;
+}
+
+/** Labels whose positives stopped coming, or had for a while; nothing where all came. */
+export function renderStale(freshness: Readonly<Record<string, FreshnessState>>): string[] {
+  const lines: string[] = [];
+  for (const [label, { skipped, staleSince }] of Object.entries(freshness)) {
     if (staleSince !== null) {
       const since = new Date(staleSince).toISOString();
       lines.push(
@@ -106,7 +115,6 @@ function renderDeep(counts: DeepCounts, { verdict, findings }: GateVerdict): str
     if (skipped > 0)
       lines.push(`${grouped(skipped)} stale labels of ${label} were not learnt from`);
   }
-  if (refused > 0) lines.push(`${grouped(refused)} look-ups found no room for a row of their own`);
   return lines;
 }
 

@@ -3,6 +3,7 @@ import type { Value } from '../../operators/column.ts';
 import type { ExampleRow } from '../example-row.ts';
 import { FtrlModel, type FtrlRates } from './ftrl-model.ts';
 import { type DayPoint, HourlySeries, type HourPoint } from './hourly-series.ts';
+import { type FreshnessState, LabelFreshness } from './label-freshness.ts';
 import { keptScore, LabelMetrics, type MetricValues } from './label-metrics.ts';
 import { labelSteps, labelWeights, servedScore, type Weighting } from './label-weights.ts';
 import { LateHeads } from './late-heads.ts';
@@ -122,6 +123,12 @@ export class FtrlTrainer {
     }
   }
 
+  /** By label: whether its positives still come. A stale one is scored, and neither learnt from nor measured. */
+  freshness(): Readonly<Record<string, FreshnessState>> {
+    const { states } = this.#parts.freshness;
+    return Object.fromEntries(this.config.labels.map((label, i) => [label, states[i]!]));
+  }
+
   metrics(): TrainerMetrics {
     const { rows, pending, labels } = this.#parts;
     const reports = labels.map(({ emissions, audit, series, kinds }, index) => {
@@ -187,6 +194,7 @@ export class FtrlTrainer {
 
   #train(row: ExampleRow, onScored?: (scored: ScoredLabel) => void): void {
     const encoder = this.#encoder;
+    const { freshness } = this.#parts;
     encoder.encode(row.features);
     for (const [index, name] of this.config.labels.entries()) {
       const label = row.labels[name];
@@ -200,9 +208,10 @@ export class FtrlTrainer {
       for (const step of labelSteps(label, weighting, labelWeights(weighting, score, late))) {
         const value = step.value;
         const weight = step.weight / row.sampleRate;
+        onScored?.({ row, label: name, score, value, weight, heads: late, source: 'emission' });
+        if (!freshness.heed(index, { value, score, weight }, row.emitted)) continue;
         emissions.add(score, value, weight);
         series.add(row.emitted, { score: keptScore(score), value, weight });
-        onScored?.({ row, label: name, score, value, weight, heads: late, source: 'emission' });
         model.update(encoder, (raw - value) * weight);
       }
     }
@@ -244,6 +253,7 @@ function newParts(config: Required<FtrlConfig>): TrainerParts {
   return {
     rows: 0,
     pending: new PendingScores(),
+    freshness: new LabelFreshness(config.labels.length),
     labels: config.labels.map((label) => ({
       model: new FtrlModel(config.bits, rates),
       heads: new LateHeads(config.weighting[label] ?? 'none', config.bits, rates),

@@ -3,18 +3,20 @@ import { Fault } from '../fault.ts';
 import type { FtrlModel } from './ftrl-model.ts';
 import type { FtrlConfig } from './ftrl-trainer.ts';
 import { HourlySeries } from './hourly-series.ts';
+import { type FreshnessState, LabelFreshness } from './label-freshness.ts';
 import { type LabelMetrics, LossSums } from './label-metrics.ts';
 import type { LateHeads } from './late-heads.ts';
 import { PendingScores, type PendingScoresData } from './pending-scores.ts';
 import type { SnapshotArray, SnapshotContent } from './snapshot-file.ts';
 
 /** Raised when the meaning of a snapshot's state or of its coordinates changes. */
-const FORMAT = 3;
+const FORMAT = 4;
 
 /** Everything a trainer changes while it trains. */
 export type TrainerParts = {
   rows: number;
   pending: PendingScores;
+  freshness: LabelFreshness;
   readonly labels: readonly LabelParts[];
 };
 
@@ -34,6 +36,7 @@ type StoredState = {
   readonly offsets: unknown;
   readonly rows: number;
   readonly pending: PendingScoresData;
+  readonly freshness: readonly FreshnessState[];
   readonly labels: readonly {
     readonly emissions: StoredMetrics;
     readonly audit: StoredMetrics;
@@ -58,6 +61,7 @@ export function captureTrainer(
     offsets,
     rows: parts.rows,
     pending: parts.pending.toJSON(),
+    freshness: parts.freshness.states,
     labels: parts.labels.map(({ heads, emissions, audit, series, kinds }) => ({
       emissions: storedMetrics(emissions),
       audit: storedMetrics(audit),
@@ -97,6 +101,7 @@ export function trainerState(
 function fill(parts: TrainerParts, state: StoredState, arrays: readonly SnapshotArray[]): void {
   parts.rows = state.rows;
   parts.pending = PendingScores.from(state.pending);
+  parts.freshness = new LabelFreshness(parts.labels.length, state.freshness);
   for (const [index, label] of parts.labels.entries()) {
     const stored = state.labels[index]!;
     fillMetrics(label.emissions, stored.emissions);

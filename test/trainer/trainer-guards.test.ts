@@ -1,10 +1,16 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { ModelPlan } from '../../compiler/model-plan.ts';
 import type { ExampleRow } from '../../runtime/example-row.ts';
 import { deepConfig } from '../../runtime/trainer/deep-config.ts';
 import { DeepTrainer } from '../../runtime/trainer/deep-trainer.ts';
+import { FtrlTrainer } from '../../runtime/trainer/ftrl-trainer.ts';
 import { ModelGates } from '../../runtime/trainer/model-gates.ts';
 import { openDevice, type TensorDevice } from '../../runtime/trainer/tensor-device.ts';
+import { trainerConfig } from '../../runtime/trainer/trainer-config.ts';
+import { renderStale } from '../../runtime/training-report.ts';
 import { rng } from '../random.ts';
 import { MODEL, rowsOf, SET } from './deep-world.ts';
 
@@ -55,6 +61,30 @@ describe('a label whose positives stop', () => {
       ...rows.slice(cut + 1_000),
     ]);
     expect(back.counts().freshness.clicked!.staleSince).toBe(null);
+  });
+});
+
+describe('the baseline, of a label whose positives stop', () => {
+  it('does not learn that nobody clicks, says so, and goes on from a snapshot alike', () => {
+    const rows = rowsOf(4_000).filter(({ kind }) => kind === undefined);
+    const cut = rows.length / 2;
+    const dried = [...rows.slice(0, cut), ...rows.slice(cut).map(withoutClicks)];
+    const trainer = new FtrlTrainer(trainerConfig(SET));
+    trainer.consume(rows.slice(0, cut));
+    const mean = () =>
+      rows.slice(0, 50).reduce((sum, { features }) => sum + trainer.score(features)[0]!, 0) / 50;
+    const before = mean();
+    trainer.consume(dried.slice(cut));
+    expect(mean()).toBeGreaterThan(before * 0.5);
+    expect(trainer.freshness().clicked!.skipped).toBeGreaterThan(1_000);
+    expect(renderStale(trainer.freshness())[0]).toMatch(/^clicked is stale since 2023-11-14T/);
+    const path = join(mkdtempSync(join(tmpdir(), 'millrace-stale-')), 'model');
+    trainer.snapshot(path, {});
+    const { trainer: restored } = FtrlTrainer.restore(path);
+    expect(restored.freshness()).toEqual(trainer.freshness());
+    trainer.consume(rows.slice(cut));
+    expect(renderStale(trainer.freshness())[0]).toMatch(/^1,\d+ stale labels of clicked were not/);
+    rmSync(dirname(path), { recursive: true });
   });
 });
 
