@@ -56,6 +56,8 @@ const EXIT_WITHIN_MS = 2_000;
 const FETCH_BYTES = 64 << 20;
 /** Checkpoints of a snapshot behind its base: an hour of them by default. */
 const CHAIN_FILES_MAX = 60;
+/** 64 MiB. */
+const SLICE_PAGES = 1024;
 
 /** Gives the exit code; throws UsageError, Fault. */
 export async function kafkaCommand(
@@ -102,7 +104,7 @@ export async function kafkaCommand(
       ? null
       : {
           ...{ files: disk, everyMs: flags.snapshotEveryMs, turn },
-          chainFilesMax: CHAIN_FILES_MAX,
+          ...{ chainFilesMax: CHAIN_FILES_MAX, slicePages: SLICE_PAGES },
           folder: join(snapshots, app, `unit-${unit}`),
           figures: operations.snapshots(unit),
         };

@@ -27,6 +27,8 @@ type Contents = {
   readonly version: number;
   /** The checkpoint's meta record, as text. */
   readonly meta: string;
+  /** With the files before it in its chain it is all of the state. */
+  readonly isComplete: boolean;
   readonly pages: readonly PageEntry[];
 };
 
@@ -37,7 +39,11 @@ type Contents = {
 export async function writeSnapshotFile(
   files: Files,
   path: string,
-  of: { readonly pages: readonly SavedPage[]; readonly meta: Uint8Array },
+  of: {
+    readonly pages: readonly SavedPage[];
+    readonly meta: Uint8Array;
+    readonly isComplete: boolean;
+  },
   isWanted: () => boolean,
 ): Promise<number> {
   const aside = `${path}${ASIDE}`;
@@ -52,6 +58,7 @@ export async function writeSnapshotFile(
     }
     const contents: Contents = {
       ...{ version: VERSION, meta: Buffer.from(of.meta).toString(), pages: entries },
+      isComplete: of.isComplete,
     };
     await file.append(withTrailer(Buffer.from(JSON.stringify(contents))));
     await file.sync();
@@ -91,6 +98,10 @@ export class SnapshotFile {
 
   get meta(): Uint8Array {
     return Buffer.from(this.#contents.meta);
+  }
+
+  get isComplete(): boolean {
+    return this.#contents.isComplete;
   }
 
   get bytes(): number {

@@ -2,7 +2,7 @@
  * The folder of a unit's snapshots, which every worker reaches.
  *
  * A file is named by the epoch of the life that wrote it, the number of the *chain* within that life, and its place in the
- * chain: 0 is the base (all pages), each later one holds what has changed since the one before. So no two lives ever write the
+ * chain: the first ones are the base, each later one holds what has changed since the one before. So no two lives ever write the
  * same name, and the order of names is the order of the states: a life takes no snapshot before it has come to what was
  * committed when it began, and one that was replaced commits nothing that a snapshot could be of.
  *
@@ -36,7 +36,8 @@ export function snapshotName({ epoch, chain, place }: SnapshotName): string {
 export type ChainFile = {
   readonly name: string;
   readonly bytes: number;
-  readonly k: number;
+  /** Whether the base is whole with it. */
+  readonly isComplete: boolean;
   /** Where it reads its exchange partition on; infinite where there is none. */
   readonly exchangeFrom: number;
 };
@@ -80,14 +81,14 @@ export async function readSnapshots(
     const own: SnapshotState[] = [];
     for (const file of of.names.filter((each) => chainName(each) === name)) {
       // Behind a gap nothing fits.
-      if (!file.endsWith(`-${String(own.length).padStart(6, '0')}${SUFFIX}`)) break;
+      if (!file.endsWith(`-${String(chain.files.length).padStart(6, '0')}${SUFFIX}`)) break;
       try {
         const opened = await SnapshotFile.open(files, join(folder, file));
-        const { bytes } = opened;
+        const { bytes, isComplete } = opened;
         await opened.close();
         const meta = readCheckpointMeta(opened.meta, of.planDigest);
-        chain.files.push(chainFile(file, bytes, meta));
-        own.unshift({ names: chain.files.map((each) => each.name), meta });
+        chain.files.push(chainFile({ name: file, bytes, isComplete }, meta));
+        if (isComplete) own.unshift({ names: chain.files.map((each) => each.name), meta });
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
         complain(error);
@@ -100,10 +101,13 @@ export async function readSnapshots(
   return { chains, states };
 }
 
-export function chainFile(name: string, bytes: number, meta: CheckpointMeta): ChainFile {
+export function chainFile(
+  file: Omit<ChainFile, 'exchangeFrom'>,
+  { shard }: CheckpointMeta,
+): ChainFile {
   const exchangeFrom =
-    meta.shard === undefined ? Number.POSITIVE_INFINITY : ShardedEngine.exchangeNeeds(meta.shard);
-  return { name, bytes, k: meta.k, exchangeFrom };
+    shard === undefined ? Number.POSITIVE_INFINITY : ShardedEngine.exchangeNeeds(shard);
+  return { ...file, exchangeFrom };
 }
 
 /** The files of a state as a store that can be loaded from. A Fault `snapshot_damaged` names the file in its context. */

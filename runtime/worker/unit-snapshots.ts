@@ -1,8 +1,8 @@
 /**
  * A unit's snapshots while a life of it goes on: copies of its checkpoints in a folder that other workers reach, at a pace of their own.
  *
- * A life begins a chain with a base; what its checkpoints write after that is noted, and is the next file of the chain. When those have
- * outgrown the base, or are many, another chain is begun. The two newest chains are kept. What both can do without goes from
+ * A life begins a chain with a base: all pages, a slice in each file, and with it what has changed of the slices before; with the last
+ * one it is whole. What checkpoints write after that is noted, and is the next file of the chain. When those have outgrown the base, or are many, another chain is begun. The two newest chains are kept. What both can do without goes from
  * the unit's partition of the exchange: nobody else reads it.
  *
  * Nothing in here stops the unit. What cannot be written is said and counted, and tried again at the next pace; a write that
@@ -16,7 +16,14 @@ import { Fault } from '../fault.ts';
 import type { Files } from '../files.ts';
 import type { SavedPage, StateStore } from '../state-store.ts';
 import { writeSnapshotFile } from './snapshot-file.ts';
-import { type Chain, chainFile, chainName, isOfChain, snapshotName } from './snapshot-folder.ts';
+import {
+  type Chain,
+  type ChainFile,
+  chainFile,
+  chainName,
+  isOfChain,
+  snapshotName,
+} from './snapshot-folder.ts';
 
 /** What a person sees of a unit's snapshots; lives as long as the worker. */
 export type SnapshotFigures = {
@@ -42,6 +49,8 @@ export type SnapshotSpec = {
   readonly everyMs: number;
   /** Files behind a base, at most: each is opened by who restores it. */
   readonly chainFilesMax: number;
+  /** Pages of a base in one file, at most. */
+  readonly slicePages: number;
   /** One at a time for all units of a worker: a folder that hangs holds one thread of the process, not all. */
   readonly turn: { isTaken: boolean };
   readonly figures: SnapshotFigures;
@@ -62,17 +71,23 @@ export type SnapshotsParts = {
 };
 
 /** Up to so much is copied, and written while the unit goes on; more is written from where it lies, while the unit waits. */
-const COPY_BYTES_MAX = 64 << 20;
+const COPY_BYTES_MAX = 256 << 20;
 /** How long the unit waits, ms. */
 const WAIT_MS_MAX = 20_000;
 /** How long a unit that is leaving waits, ms. */
 const LAST_MS_MAX = 5_000;
 const CHAINS_KEPT = 2;
 
+/** Pages by name. */
+type Pages = Map<string, Omit<SavedPage, 'bytes'>>;
+
 type Attempt = {
   readonly pages: readonly SavedPage[];
   readonly meta: Uint8Array;
-  readonly isBase: boolean;
+  /** What the file takes off the two lists; it is put back where the file does not come to be. */
+  readonly slice: Pages;
+  readonly changed: Pages;
+  readonly isComplete: boolean;
   /** The unit goes on and its pages change: what is not written by then is no snapshot. */
   isWanted: boolean;
 };
@@ -83,17 +98,19 @@ export class UnitSnapshots {
   /** The one that this life goes on with; null: none yet. */
   #chain: Chain | null = null;
   #begun = 0;
-  /** What checkpoints wrote since the last file, by name. */
-  #changed = new Map<string, Omit<SavedPage, 'bytes'>>();
+  /** Of its base, not written yet. */
+  #toCome: Pages = new Map();
+  /** What checkpoints wrote since the last file. */
+  #changed: Pages = new Map();
   #meta: Uint8Array | null = null;
-  #triedAt: number;
+  #dueAt: number;
   #isOver = false;
   #saidCold = false;
 
   constructor(parts: SnapshotsParts) {
     this.#parts = parts;
     this.#chains = [...parts.chains];
-    this.#triedAt = parts.cluster.now();
+    this.#dueAt = parts.cluster.now() + parts.spec.everyMs;
   }
 
   /** The store, seen through: what is written to it is noted. */
@@ -107,7 +124,7 @@ export class UnitSnapshots {
         const all = [...pages];
         await store.write(all, meta);
         for (const { set, slab, page } of all) {
-          this.#changed.set(`${set}\0${slab}\0${page}`, { set, slab, page });
+          this.#changed.set(nameOf(set, slab, page), { set, slab, page });
         }
         this.#meta = meta;
       },
@@ -121,7 +138,7 @@ export class UnitSnapshots {
    */
   async checkpointed(slabs: SlabSets, isCold: boolean, isLast: boolean): Promise<void> {
     const { spec, cluster } = this.#parts;
-    const isDue = isLast || cluster.now() - this.#triedAt >= spec.everyMs;
+    const isDue = isLast || cluster.now() >= this.#dueAt;
     if (this.#meta === null || !isDue || spec.turn.isTaken || this.#isOver) return;
     if (isDirty(slabs)) return;
     if (isCold) {
@@ -129,20 +146,22 @@ export class UnitSnapshots {
       this.#saidCold = true;
       return;
     }
-    const isBase = this.#chain === null || isOutgrown(this.#chain, spec.chainFilesMax);
-    const pages = isBase ? allPages(slabs) : this.#changedPages(slabs);
-    const isCopied = pages.length * PAGE_WORDS * 8 <= COPY_BYTES_MAX;
-    if (isLast && !isCopied) return;
-    this.#triedAt = cluster.now();
-    const own = isCopied ? pages.map((page) => ({ ...page, bytes: page.bytes.slice() })) : pages;
-    const attempt: Attempt = { pages: own, meta: this.#meta, isBase, isWanted: true };
+    if (this.#chain === null || (this.#toCome.size === 0 && isOutgrown(this.#chain, spec))) {
+      this.#begin(slabs);
+    }
+    if (isLast && this.#toCome.size > spec.slicePages) return;
+    const attempt = this.#attempt(slabs, this.#meta);
+    const isCopied = attempt.pages.length * PAGE_WORDS * 8 <= COPY_BYTES_MAX;
+    this.#dueAt = cluster.now() + spec.everyMs;
     spec.turn.isTaken = true;
-    const writing = this.#take(attempt).finally(() => {
+    const own = isCopied ? attempt.pages.map(copied) : attempt.pages;
+    const trying = { ...attempt, pages: own };
+    const writing = this.#take(trying, this.#chain!).finally(() => {
       spec.turn.isTaken = false;
     });
     if (isCopied && !isLast) return;
     await Promise.race([writing, cluster.sleep(isLast ? LAST_MS_MAX : WAIT_MS_MAX)]);
-    if (!isCopied) attempt.isWanted = false;
+    if (!isCopied) trying.isWanted = false;
   }
 
   /** The life is over: what is being written gets no name any more. */
@@ -150,35 +169,57 @@ export class UnitSnapshots {
     this.#isOver = true;
   }
 
-  async #take(attempt: Attempt): Promise<void> {
+  async #take(attempt: Attempt, chain: Chain): Promise<void> {
     const { spec, cluster, epoch, planDigest, unit, say } = this.#parts;
     const startedAt = cluster.now();
-    const changed = this.#changed;
-    this.#changed = new Map();
-    const chain = attempt.isBase ? this.#begin() : this.#chain!;
-    const place = chain.files.length;
-    const name = snapshotName({ epoch, chain: this.#begun, place });
+    const { isComplete } = attempt;
+    const name = snapshotName({ epoch, chain: this.#begun, place: chain.files.length });
     try {
       const isWanted = () => attempt.isWanted && !this.#isOver;
       const path = join(spec.folder, name);
       const bytes = await writeSnapshotFile(spec.files, path, attempt, isWanted);
-      chain.files.push(chainFile(name, bytes, readCheckpointMeta(attempt.meta, planDigest)));
-      if (attempt.isBase) this.#chains.push(chain);
-      this.#chain = chain;
-      spec.figures.takenAt = cluster.now();
+      const meta = readCheckpointMeta(attempt.meta, planDigest);
+      chain.files.push(chainFile({ name, bytes, isComplete }, meta));
       say('snapshot', { unit, name, bytes, ms: cluster.now() - startedAt });
+      // The rest of a base follows with the next checkpoints.
+      if (!isComplete) this.#dueAt = cluster.now();
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      this.#toCome = new Map([...attempt.slice, ...this.#toCome]);
+      this.#changed = new Map([...attempt.changed, ...this.#changed]);
+      this.#failed(error.message);
+      return;
+    }
+    if (!isComplete) return;
+    spec.figures.takenAt = cluster.now();
+    if (!this.#chains.includes(chain)) this.#chains.push(chain);
+    try {
       await this.#forget();
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      for (const [key, page] of changed) if (!this.#changed.has(key)) this.#changed.set(key, page);
       this.#failed(error.message);
     }
   }
 
-  /** A number is used once: nobody knows what became of the last file under it. */
-  #begin(): Chain {
+  #begin(slabs: SlabSets): void {
     const name = snapshotName({ epoch: this.#parts.epoch, chain: ++this.#begun, place: 0 });
-    return { name: chainName(name), files: [] };
+    this.#chain = { name: chainName(name), files: [] };
+    this.#changed = new Map();
+    this.#toCome = allPages(slabs);
+  }
+
+  /** What the next file holds: a slice of the base, and what has changed of what was written before. */
+  #attempt(slabs: SlabSets, meta: Uint8Array): Attempt {
+    const changed = this.#changed;
+    const slice = new Map([...this.#toCome].slice(0, this.#parts.spec.slicePages));
+    const again = [...changed].filter(([name]) => !this.#toCome.has(name));
+    const pages = [...slice, ...again].map(([, { set, slab, page }]) => {
+      const { u8 } = slabs.get(set)!.open(slab);
+      return { set, slab, page, bytes: pageOf(u8, page) };
+    });
+    for (const name of slice.keys()) this.#toCome.delete(name);
+    this.#changed = new Map();
+    return { pages, meta, slice, changed, isComplete: this.#toCome.size === 0, isWanted: true };
   }
 
   /** Lets go of what the two newest chains can do without: older files, and records of the exchange. */
@@ -198,18 +239,13 @@ export class UnitSnapshots {
     for (const name of there) {
       if (isOfChain(name) && name < older.name) await files.remove(join(folder, name));
     }
-    const before = Math.min(...[...older.files.slice(-1), ...newer.files].map(needs));
+    const before = Math.min(
+      ...[...older.files.slice(-1), ...newer.files.filter(isWhole)].map(needs),
+    );
     if (truncate === null || !(before > figures.truncatedBefore)) return;
     await truncate(before);
     figures.truncatedBefore = before;
     say('exchange_truncated', { unit, before });
-  }
-
-  #changedPages(slabs: SlabSets): SavedPage[] {
-    return [...this.#changed.values()].map(({ set, slab, page }) => {
-      const { u8 } = slabs.get(set)!.open(slab);
-      return { set, slab, page, bytes: pageOf(u8, page) };
-    });
   }
 
   #failed(reason: string): void {
@@ -219,17 +255,25 @@ export class UnitSnapshots {
   }
 }
 
-function allPages(slabs: SlabSets): SavedPage[] {
-  const pages: SavedPage[] = [];
+function allPages(slabs: SlabSets): Pages {
+  const pages: Pages = new Map();
   for (const [set, all] of slabs) {
-    for (const { name, used, u8 } of all.all()) {
+    for (const { name, used } of all.all()) {
       const count = Math.ceil(used / PAGE_WORDS);
       for (let page = 0; page < count; page++) {
-        pages.push({ set, slab: name, page, bytes: pageOf(u8, page) });
+        pages.set(nameOf(set, name, page), { set, slab: name, page });
       }
     }
   }
   return pages;
+}
+
+function nameOf(set: string, slab: string, page: number): string {
+  return `${set}\0${slab}\0${page}`;
+}
+
+function copied(page: SavedPage): SavedPage {
+  return { ...page, bytes: page.bytes.slice() };
 }
 
 function isDirty(slabs: SlabSets): boolean {
@@ -243,12 +287,17 @@ function pageOf(bytes: Uint8Array, page: number): Uint8Array {
   return bytes.subarray(page * PAGE_WORDS * 8, (page + 1) * PAGE_WORDS * 8);
 }
 
-function isOutgrown({ files }: Chain, filesMax: number): boolean {
-  const [base, ...later] = files;
-  const sum = later.reduce((total, { bytes }) => total + bytes, 0);
-  return later.length >= filesMax || sum > base!.bytes;
+/** Whether what follows the base is as much, or as many files, as may be. */
+function isOutgrown({ files }: Chain, { chainFilesMax }: SnapshotSpec): boolean {
+  const base = files.findIndex(isWhole) + 1;
+  const sum = (of: readonly ChainFile[]) => of.reduce((total, { bytes }) => total + bytes, 0);
+  return files.length - base >= chainFilesMax || sum(files.slice(base)) > sum(files.slice(0, base));
 }
 
-function needs({ exchangeFrom }: { readonly exchangeFrom: number }): number {
+function isWhole({ isComplete }: ChainFile): boolean {
+  return isComplete;
+}
+
+function needs({ exchangeFrom }: ChainFile): number {
   return exchangeFrom;
 }

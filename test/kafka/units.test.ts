@@ -59,7 +59,13 @@ describe.skipIf(reason !== null)(`Kafka units${reason === null ? '' : `: ${reaso
       await makeTopics(broker, plan, 'moved', 3, UNITS);
       const folder = mkdtempSync(join(tmpdir(), 'millrace-snapshots-'));
       const snapshots = (unit: number): SnapshotSpec => ({
-        ...{ files: disk, everyMs: 0, chainFilesMax: 1, turn: { isTaken: false } },
+        ...{
+          files: disk,
+          everyMs: 0,
+          chainFilesMax: 1,
+          slicePages: 1024,
+          turn: { isTaken: false },
+        },
         folder: join(folder, `unit-${unit}`),
         figures: noSnapshotYet(),
       });

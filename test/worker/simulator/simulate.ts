@@ -47,6 +47,8 @@ const DISK_LOST = 0.3;
 const HARSH = 0.8;
 const HARSH_LOSS = 0.05;
 const SNAPSHOT_EVERY_MS = 400;
+const SLICE_PAGES = 16;
+const ALL_PAGES = 1_024;
 const SNAPSHOT_TRAILER_BYTES = 16;
 const CLEAR: Weather = { loss: 0, delayMs: 1 };
 
@@ -70,6 +72,7 @@ class World {
   readonly #weather: Weather;
   readonly #diskLost: number;
   readonly #torn: number;
+  readonly #slicePages: number;
   readonly #folder: SharedFolder = new Map();
   readonly #newestNeeds = new Map<number, number>();
   #lives = 0;
@@ -85,6 +88,7 @@ class World {
     this.#canary = canary;
     const isHarsh = canary === 'greedy_truncation';
     this.#diskLost = isHarsh ? HARSH : DISK_LOST;
+    this.#slicePages = isHarsh ? ALL_PAGES : SLICE_PAGES;
     this.#torn = isHarsh ? HARSH : TORN;
     const partitions = 1 + this.#random.below(2);
     this.#events = smallEvents(seed, 60 + this.#random.below(200), partitions);
@@ -221,7 +225,7 @@ class World {
         dropState: async () => disk.drop(unit),
         snapshots: {
           ...{ files, folder: `/unit-${unit}`, everyMs: SNAPSHOT_EVERY_MS, turn },
-          chainFilesMax: 2,
+          ...{ chainFilesMax: 2, slicePages: this.#slicePages },
           figures: noSnapshotYet(),
         },
         makeEngine: (of, slabs, _, shard) => {
