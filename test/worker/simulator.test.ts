@@ -45,7 +45,7 @@ describe('workers on a simulated cluster', () => {
     ['no_fence', 1],
     ['stale_progress', 1],
     ['hopeful_commit', 1],
-    ['greedy_truncation', 2],
+    ['greedy_truncation', 3],
   ])(
     'finds the canary %s',
     async (canary, units) => {
