@@ -14,7 +14,7 @@ export const PII_BUCKETS_MAX = 1_048_576;
 
 /** The tagged field whose values a column of an example set would show; null: none. */
 export function shownPii(value: LExpr, anchor: StreamView, context: ItemContext): ShownPii | null {
-  return shown(value, { anchor, event: null, context });
+  return shown(value, { anchor, event: null, context, seen: new Set() });
 }
 
 type Place = {
@@ -22,6 +22,8 @@ type Place = {
   /** Inside an aggregate: the events it is over. */
   readonly event: Events | null;
   readonly context: ItemContext;
+  /** Columns looked into already, which showed nothing: features of features may share them at every step. */
+  readonly seen: Set<string>;
 };
 
 type Events = { readonly name: string; readonly fields: ReadonlyMap<string, FieldEntry> };
@@ -78,6 +80,8 @@ function shown(expr: LExpr, at: Place): ShownPii | null {
 }
 
 function shownByColumn(name: string, at: Place): ShownPii | null {
+  if (at.seen.has(name)) return null;
+  at.seen.add(name);
   const { columns, roles } = at.context;
   const def = (columns.get(name) ?? roles.get(name))?.def;
   if (def === undefined) return null;

@@ -96,6 +96,17 @@ describe('the checker', () => {
     expect(missing).toEqual([]);
   });
 
+  it('looks into a feature once, however many ways lead to it', () => {
+    const steps = Array.from({ length: 40 }, (_, i) => `feature f${i + 1} = f${i} + f${i}`);
+    const source = `feature f0 = anchor.bid * 2
+${steps.join('\n')}
+examples e for impression {
+  features f40
+}
+`;
+    expect(diagnose(source).diagnostics).toEqual([]);
+  });
+
   it('says the same whatever the order of declarations and files', () => {
     const cases = caseFiles.flatMap((name) =>
       parseCases(readFileSync(new URL(name, folder), 'utf8')),
