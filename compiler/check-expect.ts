@@ -1,5 +1,6 @@
 /** `expect user_clicks[5m] at "i1" = 0`: the feature or label, its anchors, and values it can have. */
 import type { Expr, FeatureItem, TestStep } from '../dsl/ast.ts';
+import { dividesCredit } from '../dsl/credit.ts';
 import * as sayExpr from '../dsl/messages-expressions.ts';
 import * as sayNames from '../dsl/messages-names.ts';
 import * as say from '../dsl/messages-tests.ts';
@@ -38,7 +39,12 @@ function expected(item: FeatureItem, context: TestContext): Target | null {
   if (decl?.kind === 'label') {
     if (item.index !== null) report.add(sayExpr.indexNotHere(item.index.span, name.text));
     const label = labels.counted(name);
-    return label === null ? null : { type: scalar('bool'), stream: label.anchor.stream };
+    return label === null
+      ? null
+      : {
+          type: scalar(dividesCredit(label.credit) ? 'float' : 'bool'),
+          stream: label.anchor.stream,
+        };
   }
   if (item.path.length === 1 && decl === undefined && !isRole(item, context)) {
     const known = namesOf(symbols, 'feature', 'label');

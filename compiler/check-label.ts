@@ -4,24 +4,19 @@ import * as say from '../dsl/messages-labels.ts';
 import * as sayNames from '../dsl/messages-names.ts';
 import * as sayStreams from '../dsl/messages-streams.ts';
 import { showType } from '../dsl/types.ts';
+import { readCredit } from './credit.ts';
 import { eventScope, keysMatch, viewField } from './event-scope.ts';
 import type { Report } from './report.ts';
 import { type Streams, type StreamView, streamNamed } from './streams.ts';
 import { namesOf, type Symbols } from './symbols.ts';
 import { typeFilter } from './type-expression.ts';
 
-/** The credit rules; `last` is the default. */
-export const CREDITS = ['last', 'first', 'every'] as const;
-
 type Context = { readonly streams: Streams; readonly symbols: Symbols; readonly report: Report };
 
 /** Whether the label can be resolved further; every mistake is reported either way. */
 export function checkLabelEvents(label: LabelDecl, context: Context): boolean {
   const { streams, symbols, report } = context;
-  const { credit } = label;
-  if (credit !== null && !CREDITS.some((c) => c === credit.text)) {
-    report.add(say.unknownCredit(credit, CREDITS));
-  }
+  for (const mistake of readCredit(label.credit).mistakes) report.add(mistake);
   const routed = checkRoutes(label, context);
   if (symbols.values.get(label.stream.text)?.kind === 'label') {
     report.add(say.labelStream(label.stream));

@@ -1,5 +1,6 @@
 /** Test blocks: the names and values in them. What they expect is the test runner's business. */
 import type { TestDecl, TestStep } from '../dsl/ast.ts';
+import { dividesCredit } from '../dsl/credit.ts';
 import * as sayLabels from '../dsl/messages-labels.ts';
 import * as sayNames from '../dsl/messages-names.ts';
 import * as say from '../dsl/messages-tests.ts';
@@ -33,7 +34,7 @@ export function checkTest(test: TestDecl, context: TestContext): void {
 type Emissions = Extract<TestStep, { kind: 'emissions' }>;
 
 function checkEmissions(step: Emissions, rows: TestRows, context: TestContext): void {
-  const { symbols, examples, report } = context;
+  const { symbols, examples, labels, report } = context;
   const decl = symbols.examples.get(step.set.text);
   if (decl === undefined) {
     report.add(sayNames.unknownName(step.set, 'example set', [...symbols.examples.keys()].sort()));
@@ -49,8 +50,15 @@ function checkEmissions(step: Emissions, rows: TestRows, context: TestContext): 
     if (!EMISSIONS.some((kind) => kind === emission.text)) {
       report.add(say.unknownEmission(emission, EMISSIONS));
     }
-    if (value !== null && value !== 0 && value !== 1) {
-      report.add(say.emissionValue(label.span, label.text));
+    const of = set?.labels.find(({ as }) => as === label.text)?.label;
+    const isFraction = labels.logical.some(
+      ({ name, credit }) => name === of && dividesCredit(credit),
+    );
+    const isValue = isFraction
+      ? (value ?? 0) >= 0 && (value ?? 0) <= 1
+      : value === null || value === 0 || value === 1;
+    if (!isValue) {
+      report.add(say.emissionValue(label.span, label.text, isFraction));
     }
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { showType } from '../dsl/types.ts';
+import { creditText } from './credit.ts';
 import { diffExamples, type ExamplesDiff } from './diff-examples.ts';
 import { signatures } from './digest.ts';
 import { durationText } from './duration-text.ts';
@@ -180,7 +181,11 @@ function joinsOf(graph: Graph): readonly Join[] {
         .map((route) => `within ${durationText(route.withinMs)}`)
         .join(' else ');
       return [
-        { state, text: `label ${node.label}`, definition: `${routes} credit ${node.credit}` },
+        {
+          state,
+          text: `label ${node.label}`,
+          definition: `${routes} credit ${creditText(node.credit)}`,
+        },
       ];
     }
     if (node.kind !== 'enrich') return [];

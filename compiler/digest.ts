@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { Type } from '../dsl/types.ts';
 import { canonicalJson } from './canonical-json.ts';
+import { creditText } from './credit.ts';
 import type { Node, NodeId, Tree, ViewRead } from './ir.ts';
 import type { Plan, StateId } from './plan.ts';
 
@@ -131,7 +132,7 @@ function attributeEssence(node: Node & { readonly kind: 'attribute' }, of: Of): 
     of(node.anchorId),
     of(node.event),
     routes,
-    node.credit,
+    creditText(node.credit),
     refund,
   ];
 }

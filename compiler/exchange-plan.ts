@@ -39,7 +39,7 @@ export type ChannelInput =
   | { readonly kind: 'event' }
   /** Anchors or a parent's accepted events. Extra columns: from a parent the anchor's reference and what it carries. */
   | { readonly kind: 'ring' }
-  /** Extra columns: the anchor's reference. */
+  /** Extra columns: the anchor's reference, and millionths of the event. */
   | { readonly kind: 'accepted' }
   | { readonly kind: 'refund' }
   /** Rows of one stream by one key: they look up for `probes` and then update for `feeds` (of the keyspace). */
@@ -52,7 +52,7 @@ export type ChannelInput =
   | { readonly kind: 'anchor'; readonly probes: readonly (readonly [number, number])[] }
   /** Columns: the probe's views. */
   | { readonly kind: 'answers'; readonly keyspace: number; readonly probe: number }
-  /** Columns: the anchor's reference, and 1 for a credit taken back. */
+  /** Columns: the anchor's reference, and millionths of the event; 0 for a credit taken back. */
   | { readonly kind: 'outcome'; readonly label: number }
   /** No rows: how far a stream is. `waits`: some label of the anchor waits for it. */
   | { readonly kind: 'clock'; readonly waits: boolean };

@@ -3,6 +3,7 @@ import type { Span } from '../dsl/ast.ts';
 import { positionAt } from '../dsl/span.ts';
 import { showType } from '../dsl/types.ts';
 import { checkText } from './check-text.ts';
+import { creditText } from './credit.ts';
 import { type HopExplanation, hopsOf } from './explain-hops.ts';
 import { frameOfSource, reachable } from './graph.ts';
 import type { Graph } from './ir.ts';
@@ -45,6 +46,7 @@ export type Explanation = {
     readonly name: string;
     readonly anchor: string;
     readonly event: string;
+    readonly credit: string;
     readonly state: StateId;
     /** Labels matched in the same rings. */
     readonly sharesRings: readonly string[];
@@ -111,6 +113,7 @@ export function explanation(
       name: label.name,
       anchor: plan.streams[label.anchor.stream]!.name,
       event: plan.streams[label.event.stream]!.name,
+      credit: creditText(label.credit),
       state: label.state,
       sharesRings: plan.labels
         .filter((other) => other.rings === label.rings && other !== label)

@@ -101,7 +101,7 @@ const LABEL_BYTES = 32;
 function labelText(label: Explanation['labels'][number]): string {
   return [
     `label ${label.name}  ${label.place}`,
-    `  ${label.event} credited to ${label.anchor}; waits for ${label.waitsFor.join(', ')}; state ${label.state}`,
+    `  ${label.event} credited to ${label.anchor}, ${label.credit}; waits for ${label.waitsFor.join(', ')}; state ${label.state}`,
     ...(label.sharesRings.length === 0
       ? []
       : [

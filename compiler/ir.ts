@@ -4,6 +4,7 @@
  * (a scan), the accepted events of a label (an attribute node), or the anchors of example sets (an anchor node).
  */
 import type { FnName } from '../dsl/builtins.ts';
+import type { Credit } from '../dsl/credit.ts';
 import type { TimeFormat, Type } from '../dsl/types.ts';
 import type { AggName, Const, LogicalCheck, Policy } from './logical.ts';
 import type { ReadOp, ValueStore, WindowPlan } from './plan.ts';
@@ -76,7 +77,7 @@ export type AttributeNode = {
     readonly eventKey: NodeId;
     readonly targetKey: NodeId;
   }[];
-  readonly credit: 'last' | 'first' | 'every';
+  readonly credit: Credit;
   readonly unless: {
     readonly refund: NodeId;
     readonly refundKey: NodeId;

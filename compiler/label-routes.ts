@@ -2,7 +2,7 @@
 import type { KeyNode, LabelDecl } from '../dsl/ast.ts';
 import * as say from '../dsl/messages-labels.ts';
 import { showType } from '../dsl/types.ts';
-import { CREDITS } from './check-label.ts';
+import { readCredit } from './credit.ts';
 import { eventScope, keysMatch } from './event-scope.ts';
 import { namedAnchors } from './label-anchors.ts';
 import type { LabelRoute, LogicalLabel } from './logical.ts';
@@ -53,7 +53,7 @@ export function resolveLabel(label: LabelDecl, context: Context): LogicalLabel |
     where: conjunction(streams.where(view.name), own),
     anchor: { name: anchor, stream: anchorView.base, where: streams.where(anchor) },
     routes,
-    credit: CREDITS.find((c) => c === label.credit?.text) ?? 'last',
+    credit: readCredit(label.credit).credit,
     unless: resolveUnless(label, streams),
     span: label.span,
   };

@@ -5,6 +5,7 @@
  */
 import type { AggregateName } from '../dsl/aggregates.ts';
 import type { Span, TestDecl } from '../dsl/ast.ts';
+import type { Credit } from '../dsl/credit.ts';
 import type { TimeFormat, Type } from '../dsl/types.ts';
 import type { ModelPlan } from './model-plan.ts';
 
@@ -164,7 +165,7 @@ export type LogicalLabel = {
   /** The anchor it was resolved for: a stream with a filter. One logical label per (label, anchor); name is `label` if single, else `label@anchor`. */
   readonly anchor: { readonly name: string; readonly stream: string; readonly where: LExpr | null };
   readonly routes: readonly LabelRoute[];
-  readonly credit: 'last' | 'first' | 'every';
+  readonly credit: Credit;
   readonly unless: {
     readonly stream: string;
     readonly where: LExpr | null;

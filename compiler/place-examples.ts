@@ -1,6 +1,7 @@
 /** Example sets: their columns as anchor slots, their labels and checks as indexes. */
+import { dividesCredit } from '../dsl/credit.ts';
 import type { Type } from '../dsl/types.ts';
-import type { ExampleNode, Graph } from './ir.ts';
+import type { AttributeNode, ExampleNode, Graph } from './ir.ts';
 import type { LogicalCheck } from './logical.ts';
 import type { Slots } from './place-slots.ts';
 import type { Sources } from './place-sources.ts';
@@ -18,7 +19,7 @@ export function placeExamples(at: At): readonly ExamplePlan[] {
   return at.graph.roots.map((root) => examplePlan(at, at.graph.nodes[root] as ExampleNode));
 }
 
-function examplePlan({ sources, slots }: At, node: ExampleNode): ExamplePlan {
+function examplePlan({ graph, sources, slots }: At, node: ExampleNode): ExamplePlan {
   const features = node.features.map(({ as, value, type }) => ({
     name: as,
     slot: slots.value(node.anchor, value),
@@ -29,6 +30,9 @@ function examplePlan({ sources, slots }: At, node: ExampleNode): ExamplePlan {
     name: as,
     label: sources.label.get(label)!,
     policy,
+    ...(dividesCredit((graph.nodes[label] as AttributeNode).credit)
+      ? { isFraction: true as const }
+      : {}),
   }));
   return {
     name: node.name,

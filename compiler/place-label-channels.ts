@@ -94,7 +94,7 @@ function refunds(at: Placing, l: number): void {
     input: { kind: 'accepted' },
     stream: event.stream,
     slots: [eventKey],
-    extra: REF_COLUMNS,
+    extra: [...REF_COLUMNS, 'f64'],
     mask: null,
     late: true,
     route: { by: 'key_or_any', slot: eventKey },

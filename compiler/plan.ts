@@ -3,6 +3,7 @@
  * at run time and no closure exists before code generation. Lists are referred to by index.
  */
 import type { FnName } from '../dsl/builtins.ts';
+import type { Credit } from '../dsl/credit.ts';
 import type { Physical, TimeFormat, Type } from '../dsl/types.ts';
 import type { ModelPlan } from './model-plan.ts';
 
@@ -150,7 +151,7 @@ export type LabelPlan = {
    * windows, credit or refunds alone, and are matched in one pass over rings kept for the longest window.
    */
   readonly rings: number;
-  readonly credit: 'last' | 'first' | 'every';
+  readonly credit: Credit;
   readonly unless: {
     readonly stream: number;
     readonly mask: number | null;
@@ -326,6 +327,8 @@ export type ExamplePlan = {
     readonly name: string;
     readonly label: number;
     readonly policy: PolicyPlan;
+    /** Its values are fractions. Absent: 0 and 1. */
+    readonly isFraction?: true;
   }[];
   readonly sampleNegatives: number;
   readonly audit: number;

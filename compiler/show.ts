@@ -1,5 +1,6 @@
 /** A graph or a plan as stable text, one node or thing a line: for golden files and for reading a pass's work. */
 import { showType } from '../dsl/types.ts';
+import { creditText } from './credit.ts';
 import { durationText } from './duration-text.ts';
 import { windowText } from './expression-text.ts';
 import type { CounterWindow, Graph, Node, NodeId, Tree, ViewRead } from './ir.ts';
@@ -62,7 +63,7 @@ function showAttribute(node: Node & { readonly kind: 'attribute' }): string {
     unless === null
       ? ''
       : ` unless %${unless.refund} %${unless.refundKey} on %${unless.eventKey} within ${durationText(unless.withinMs)}`;
-  return `attribute ${node.label} anchor %${node.anchor} id %${node.anchorId} event %${node.event} ${routes.join(' else ')} credit ${node.credit}${refund}`;
+  return `attribute ${node.label} anchor %${node.anchor} id %${node.anchorId} event %${node.event} ${routes.join(' else ')} credit ${creditText(node.credit)}${refund}`;
 }
 
 type StoreLike = Node & { readonly kind: 'counter_store' | 'value_store' | 'view' | 'aggregate' };

@@ -175,13 +175,21 @@ export type LabelDecl = {
     readonly of: Name | null;
     readonly span: Span;
   }[];
-  readonly credit: Name | null;
+  readonly credit: CreditNode | null;
   readonly unless: {
     readonly stream: Name;
     readonly on: readonly KeyNode[];
     readonly within: DurationNode;
     readonly span: Span;
   } | null;
+  readonly span: Span;
+};
+
+/** `credit last`, `credit position(first: 40%, last: 40%)`. */
+export type CreditNode = {
+  readonly rule: Name;
+  readonly args: readonly Expr[];
+  readonly named: readonly NamedArg[];
   readonly span: Span;
 };
 

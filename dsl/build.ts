@@ -1,6 +1,7 @@
 /** Matched text to declarations: the actions of every rule of the grammar that is not an expression. */
 import type {
   AggregateNode,
+  CreditNode,
   DerivedStreamDecl,
   DurationNode,
   EnrichDecl,
@@ -357,7 +358,12 @@ function labelActions(site: Site): Record<string, Action> {
     }),
     Within: (_word, duration) => duration.ast(),
     Of: (_word, name) => name.ast(),
-    Credit: (_word, name) => name.ast(),
+    Credit: (word, rule, args): CreditNode => ({
+      rule: the(rule),
+      ...splitArgs(maybe<(Expr | NamedArg)[]>(args) ?? []),
+      span: cover(spanOf(site, word), spanOf(site, lastWritten([rule, args]))),
+    }),
+    CreditArgs: (_open, list, _comma, _close) => list.ast(),
     Unless: (word, stream, _on, on, _within, within): LabelDecl['unless'] => ({
       stream: the(stream),
       on: the(on),

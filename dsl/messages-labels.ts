@@ -30,6 +30,11 @@ export function unknownCredit(name: Name, known: readonly string[]): Diagnostic 
   );
 }
 
+/** What is wrong with the arguments of a credit rule; `hint` shows how it is written. */
+export function creditArguments(span: Span, message: string, hint: string | null): Diagnostic {
+  return error('credit-arguments', span, message, hint);
+}
+
 export function labelKeyMissing(
   name: Name,
   of: { readonly label: string; readonly target: string; readonly stream: string },

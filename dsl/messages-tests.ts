@@ -78,6 +78,7 @@ export function unknownEmission(name: Name, kinds: readonly string[]): Diagnosti
   );
 }
 
-export function emissionValue(span: Span, label: string): Diagnostic {
-  return error('emission-value', span, `the value of \`${label}\` is 0, 1 or null`, null);
+export function emissionValue(span: Span, label: string, isFraction: boolean): Diagnostic {
+  const values = isFraction ? 'between 0 and 1, or null' : '0, 1 or null';
+  return error('emission-value', span, `the value of \`${label}\` is ${values}`, null);
 }

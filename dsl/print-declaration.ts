@@ -1,6 +1,7 @@
 /** The declarations of one logical line: features, derived streams, sets, labels, enrichments. */
 import type {
   AggregateNode,
+  CreditNode,
   DerivedStreamDecl,
   EnrichDecl,
   FeatureDecl,
@@ -78,6 +79,11 @@ function printAggregate(aggregate: AggregateNode, callWidth: number): string {
   return `${call}${padding}${SOFT}by ${by}${SOFT}over ${printWindow(aggregate.over)}${head}${fallback}`;
 }
 
+function printCredit({ rule, args, named }: CreditNode): string {
+  const given = printArgs(args, named);
+  return given === '' ? rule.text : `${rule.text}(${given})`;
+}
+
 function printLabel(label: LabelDecl): string {
   const where = label.where === null ? '' : `${SOFT}where ${printExpr(label.where)}`;
   const routes = label.routes.map(({ within, of }, i) => {
@@ -85,7 +91,7 @@ function printLabel(label: LabelDecl): string {
     const duration = within === null ? '' : `${SOFT}${word} ${within.text}`;
     return `${duration}${of === null ? '' : ` of ${of.text}`}`;
   });
-  const credit = label.credit === null ? '' : `${SOFT}credit ${label.credit.text}`;
+  const credit = label.credit === null ? '' : `${SOFT}credit ${printCredit(label.credit)}`;
   const keys = printKeys(label.on);
   const { unless } = label;
   const refund =

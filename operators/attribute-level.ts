@@ -4,11 +4,13 @@
  * candidate has the event. Labels side by side share rings and pass: an event is looked for once for each, in one ring.
  */
 import type { LabelPlan, Plan } from '../compiler/plan.ts';
+import { type Credit, dividesCredit, WHOLE_CREDIT } from '../dsl/credit.ts';
 import { finish, output } from './answers.ts';
 import { ANCHOR_WORDS, AnchorList } from './attribute-anchors.ts';
 import type { Carry } from './attribute-carry.ts';
 import { type RingRows, RouteRing } from './attribute-route.ts';
 import type { Column, HashColumn } from './column.ts';
+import { creditShares } from './credit-shares.ts';
 import { type ColumnOf, hashOf, maskOf } from './enrich.ts';
 import { Frame } from './frame.ts';
 import { takeRows } from './gather-rows.ts';
@@ -21,6 +23,8 @@ export type Accepted = {
   /** Row of the event's frame. */
   readonly eventRow: Int32Array;
   readonly anchors: AnchorList;
+  /** Millionths of the event that each is credited with. */
+  readonly share: Int32Array;
   /** By the label's carried anchor slots. */
   readonly carried: readonly Column[];
   /** The label stream's frame; null: nobody reads it, or no row. */
@@ -88,8 +92,10 @@ export class AttributionLevel {
     const anchors = order === null ? found.anchors : reordered(found.anchors, order);
     const rows = found.eventRow.subarray(0, n);
     const eventRow = order === null ? rows : rows.map((_, i) => found.eventRow[order[i]]);
+    const shares = found.share.subarray(0, n);
+    const share = order === null ? shares : shares.map((_, i) => found.share[order[i]]);
     const carried = found.carried.map(put);
-    const accepted = { n, eventRow, anchors, carried };
+    const accepted = { n, eventRow, anchors, share, carried };
     if (event === null || n === 0 || label.labelStream < 0) return { ...accepted, frame: null };
     const parents = found.parents.map((builders) => builders.map(put));
     const labelOnly = event.labelOnly;
@@ -169,16 +175,34 @@ function matchRoute(
       });
       if (candidates.length === 0) continue;
       matched[p] = 1;
-      found.add(ring, r, { row, hi: key.hi[row], candidates });
+      const shares = sharesOf(ring, key.hi[row], candidates, credit);
+      found.add(ring, r, { row, hi: key.hi[row], candidates, shares });
     }
   }
   for (; entering !== null && put < entering.n; put++) ring.put(entering, put);
 }
 
-/** Matches in the order in which routes find them. */
+/** By candidate, in millionths; null: each has the whole event. */
+function sharesOf(
+  ring: RouteRing,
+  hi: number,
+  candidates: readonly number[],
+  credit: Credit,
+): readonly number[] | null {
+  if (!dividesCredit(credit)) return null;
+  const { f64 } = ring.shard(hi).slab;
+  return creditShares(
+    credit,
+    // A row's own time lies before its payload.
+    candidates.map((at) => f64[at - 1]),
+  );
+}
+
+/** Matches in the order in which routes find them. A share that is rounded to nothing is no match. */
 class Found {
   n = 0;
   eventRow = new Int32Array(16);
+  share = new Int32Array(16);
   readonly anchors = new AnchorList();
   readonly carried: readonly RowBuilder[];
   /** By route; routes of one parent share their builders. */
@@ -200,14 +224,25 @@ class Found {
   add(
     ring: RouteRing,
     r: number,
-    match: { row: number; hi: number; candidates: readonly number[] },
+    match: {
+      row: number;
+      hi: number;
+      candidates: readonly number[];
+      shares: readonly number[] | null;
+    },
   ): void {
     const { slab } = ring.shard(match.hi);
     const into = this.#into[r];
-    for (const at of match.candidates) {
+    for (const [c, at] of match.candidates.entries()) {
+      const share = match.shares === null ? WHOLE_CREDIT : match.shares[c];
+      if (share === 0) continue;
       const i = this.n++;
-      if (i === this.eventRow.length) this.eventRow = grown(this.eventRow, new Int32Array(i * 2));
+      if (i === this.eventRow.length) {
+        this.eventRow = grown(this.eventRow, new Int32Array(i * 2));
+        this.share = grown(this.share, new Int32Array(i * 2));
+      }
       this.eventRow[i] = match.row;
+      this.share[i] = share;
       this.anchors.addFrom(slab, at);
       for (const builder of this.carried) builder.rows(i + 1);
       for (const builders of this.parents) for (const builder of builders) builder.rows(i + 1);

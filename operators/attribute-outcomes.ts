@@ -8,23 +8,23 @@ export class Outcomes {
   time = new Float64Array(16);
   /** When it is applied: ascending, ms. */
   applied = new Float64Array(16);
-  /** 0: credited; 1: an event credited before (or at the same instant) was refunded. */
-  cancelled = new Uint8Array(16);
+  /** Millionths of the event that are credited; 0: an event credited before (or at the same instant) was refunded. */
+  share = new Int32Array(16);
 
   get n(): number {
     return this.anchors.n;
   }
 
   /** Call after the anchor has been added to `anchors`. */
-  set(time: number, applied: number, cancelled: 0 | 1): void {
+  set(time: number, applied: number, share: number): void {
     const i = this.anchors.n - 1;
     if (i === this.time.length) {
       this.time = grown(this.time, new Float64Array(i * 2));
       this.applied = grown(this.applied, new Float64Array(i * 2));
-      this.cancelled = grown(this.cancelled, new Uint8Array(i * 2));
+      this.share = grown(this.share, new Int32Array(i * 2));
     }
     this.time[i] = time;
     this.applied[i] = applied;
-    this.cancelled[i] = cancelled;
+    this.share[i] = share;
   }
 }

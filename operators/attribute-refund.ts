@@ -86,7 +86,7 @@ export class Refunds {
     const time = event.time[row];
     const step = event.step[row];
     outcomes.anchors.addRow(accepted.anchors, a);
-    outcomes.set(time, step, 0);
+    outcomes.set(time, step, accepted.share[a]);
     const lo = keys.lo[row];
     const hi = keys.hi[row];
     if (lo === 0 && hi === 0) return;
@@ -95,7 +95,7 @@ export class Refunds {
       const refund = this.#refunds[shard].newest(lo, hi, time, time + this.#unless.withinMs);
       if (refund !== 0) {
         outcomes.anchors.addRow(accepted.anchors, a);
-        outcomes.set(time, step, 1);
+        outcomes.set(time, step, 0);
         return;
       }
     }
@@ -121,7 +121,7 @@ export class Refunds {
       rows.slab.f64[at + TAKEN_BACK] = 1;
       rows.slab.mark(at + TAKEN_BACK, 1);
       outcomes.anchors.addFrom(rows.slab, at);
-      outcomes.set(rows.slab.f64[at - 1], step, 1);
+      outcomes.set(rows.slab.f64[at - 1], step, 0);
     }
     this.#refunds?.[shard].put(lo, hi, { time, now: step, words: 1 });
   }

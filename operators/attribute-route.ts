@@ -76,7 +76,7 @@ export class RouteRing {
 
   /**
    * Payload addresses (in the key's shard) that an event of own time `time` is credited to, oldest first: own time in
-   * [time - within, time], by the label's credit. Newest means greatest own time, then latest in step order. With credit `every` an anchor
+   * [time - within, time], by the label's credit. Newest means greatest own time, then latest in step order. Where all are credited an anchor
    * counts once, by its newest row. The list is reused by the next call.
    */
   match(
@@ -90,14 +90,14 @@ export class RouteRing {
     if (lo === 0 && hi === 0) return found;
     const store = this.shard(hi);
     const from = time - withinMs;
-    if (credit === 'every') {
+    if (credit.kind !== 'last' && credit.kind !== 'first') {
       store.all({ lo, hi, from, to: time }, found);
       if (this.#chained) keepNewestOfEachAnchor(store, found);
       found.reverse();
       return found;
     }
     const at =
-      credit === 'last' ? store.newest(lo, hi, from, time) : store.oldest(lo, hi, from, time);
+      credit.kind === 'last' ? store.newest(lo, hi, from, time) : store.oldest(lo, hi, from, time);
     if (at !== 0) found.push(at);
     return found;
   }

@@ -96,7 +96,7 @@ export class Attribution {
     for (let a = 0; event !== null && a < accepted.n; a++) {
       const row = accepted.eventRow[a];
       outcomes.anchors.addRow(accepted.anchors, a);
-      outcomes.set(event.time[row], event.step[row], 0);
+      outcomes.set(event.time[row], event.step[row], accepted.share[a]);
     }
     return outcomes;
   }

@@ -12,7 +12,7 @@
  *                 6  i32 size class of that row, i32 generation (goes up when the record is freed)
  *                 7  due time of the timer that counts (others are stale)
  *                 8  audit held since (its deadline)
- *   per label +0  i32 credits not taken back, i32 flags
+ *   per label +0  i32 credits not taken back, i32 flags and value
  *             +1  greatest own time of a credited event; -infinity
  *             +2  the wait's emission held since; +3  the deadline's emission held since
  */

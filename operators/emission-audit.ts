@@ -2,7 +2,7 @@
 import { LABEL_WORDS, RECORD_WORDS } from './emission-anchors.ts';
 import { LABEL_AUDIT, LABEL_UNKNOWN } from './emission-batch.ts';
 import { auditDue } from './emission-deadlines.ts';
-import { AT_WAIT, AUDIT_HELD, AUDIT_PENDING, EVER, FINAL } from './emission-flags.ts';
+import { AT_WAIT, AUDIT_HELD, AUDIT_PENDING, EVER, FINAL, SHARE_BIT } from './emission-flags.ts';
 import type { EmissionRows } from './emission-rows.ts';
 import { auditHeldUntil, type Reading } from './emission-schedule.ts';
 
@@ -47,7 +47,9 @@ export function writeAudit(
       into.label(row, l, { value: 2, kind: LABEL_UNKNOWN, deadline });
       continue;
     }
-    into.label(row, l, { value: (flags & FINAL) !== 0 ? 1 : 0, kind: LABEL_AUDIT, deadline });
+    const isFinal = (flags & FINAL) !== 0;
+    into.label(row, l, { value: isFinal ? 1 : 0, kind: LABEL_AUDIT, deadline });
+    into.credit(row, l, isFinal ? flags >>> SHARE_BIT : 0);
     into.audit(row, l, (flags & AT_WAIT) !== 0 ? 1 : 0, (flags & EVER) !== 0 ? 1 : 0);
   }
 }

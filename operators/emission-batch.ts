@@ -1,4 +1,5 @@
 /** Rows that one example set emits, in columns. */
+import { WHOLE_CREDIT } from '../dsl/credit.ts';
 import type { Column, TextColumn } from './column.ts';
 
 /** What a row is, by code. */
@@ -27,7 +28,7 @@ export const LABEL_CANCELLED = 5;
 export const LABEL_UNKNOWN = 6;
 export const LABEL_AUDIT = 7;
 
-/** One label of the set, by row. Values are 0, 1, or 2 for none. */
+/** One label of the set, by row. Values are 0, 1 for a positive, or 2 for none. */
 export type LabelColumns = {
   /** Audit rows: the final value. */
   readonly value: Uint8Array;
@@ -37,7 +38,12 @@ export type LabelColumns = {
   readonly deadline: Float64Array;
   /** Emitted minus the anchor's time, ms; NaN where absent. */
   readonly elapsed: Float64Array;
-  /** Audit rows, else 2. Null where the set has no audit. */
+  /**
+   * Of a label that is a fraction: millionths of a positive, and, where one is cancelled, of the one taken back; else 0. Null: a
+   * positive is 1.
+   */
+  readonly credit: Int32Array | null;
+  /** Audit rows, else 2: whether it was positive at the wait, and ever. Null where the set has no audit. */
   readonly audit: { readonly atWait: Uint8Array; readonly ever: Uint8Array } | null;
 };
 
@@ -59,3 +65,14 @@ export type EmissionBatch = {
   /** In the order of the set's columns. */
   readonly features: readonly Column[];
 };
+
+/** A label's value in a row: 0, a positive's part of 1, or null. */
+export function labelValue({ value, credit }: LabelColumns, row: number): number | null {
+  if (value[row] === 2) return null;
+  return value[row] === 1 && credit !== null ? credit[row] / WHOLE_CREDIT : value[row];
+}
+
+/** What a `cancelled` row takes back of a label that is a fraction; null elsewhere. */
+export function takenBack({ kind, credit }: LabelColumns, row: number): number | null {
+  return credit === null || kind[row] !== LABEL_CANCELLED ? null : credit[row] / WHOLE_CREDIT;
+}

@@ -22,6 +22,10 @@ export const CLOSED = 256;
 export const CREDITED = 512;
 /** Label: its value was 1 at the audit's deadline. */
 export const FINAL = 1024;
+/** Label: its value was positive after the last step. */
+export const STANDS = 2048;
+/** Label: from this bit on, the value in millionths, of the event that turned it positive. Whole credit fits in 20 bits. */
+export const SHARE_BIT = 12;
 
 /** Anchor: its `shown` row is still to come. */
 export const SHOWN_PENDING = 1;

@@ -23,11 +23,12 @@ export function takeEmissions(batch: EmissionBatch, rows: Int32Array): EmissionB
     time: numbers(batch.time),
     id: takeRows(batch.id, rows) as TextColumn,
     kind: bytes(batch.kind),
-    labels: batch.labels.map(({ value, kind, deadline, elapsed, audit }) => ({
+    labels: batch.labels.map(({ value, kind, deadline, elapsed, credit, audit }) => ({
       value: bytes(value),
       kind: bytes(kind),
       deadline: numbers(deadline),
       elapsed: numbers(elapsed),
+      credit: credit === null ? null : Int32Array.from(rows, (row) => credit[row]),
       audit: audit === null ? null : { atWait: bytes(audit.atWait), ever: bytes(audit.ever) },
     })),
     sampleRate: numbers(batch.sampleRate),

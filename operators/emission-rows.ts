@@ -13,6 +13,7 @@ type LabelRows = {
   deadline: Float64Array;
   atWait: Uint8Array;
   ever: Uint8Array;
+  credit: Int32Array | null;
 };
 
 export class EmissionRows {
@@ -26,16 +27,17 @@ export class EmissionRows {
   #kind = new Uint8Array(ROWS_MIN);
   #rate = new Float64Array(ROWS_MIN);
 
-  /** `physical`: of the id and the features. */
-  constructor(physical: readonly Physical[], labels: number, audited: boolean) {
+  /** `physical`: of the id and the features. `divides`: by label, whether its value is a fraction. */
+  constructor(physical: readonly Physical[], divides: readonly boolean[], audited: boolean) {
     this.columns = physical.map((kind) => new RowBuilder(kind, ROWS_MIN));
     this.#audited = audited;
-    this.#labels = Array.from({ length: labels }, () => ({
+    this.#labels = divides.map((isFraction) => ({
       value: new Uint8Array(ROWS_MIN).fill(2),
       kind: new Uint8Array(ROWS_MIN),
       deadline: new Float64Array(ROWS_MIN).fill(Number.NaN),
       atWait: new Uint8Array(ROWS_MIN).fill(2),
       ever: new Uint8Array(ROWS_MIN).fill(2),
+      credit: isFraction ? new Int32Array(ROWS_MIN) : null,
     }));
   }
 
@@ -56,6 +58,12 @@ export class EmissionRows {
     columns.value[row] = set.value;
     columns.kind[row] = set.kind;
     columns.deadline[row] = set.deadline;
+  }
+
+  /** Millionths; nothing where the label is no fraction. */
+  credit(row: number, label: number, share: number): void {
+    const { credit } = this.#labels[label];
+    if (credit !== null) credit[row] = share;
   }
 
   audit(row: number, label: number, atWait: number, ever: number): void {
@@ -80,6 +88,7 @@ export class EmissionRows {
         value: label.value.subarray(0, n),
         kind: label.kind.subarray(0, n),
         deadline: label.deadline.subarray(0, n),
+        credit: label.credit?.subarray(0, n) ?? null,
         elapsed: emitted.map((at, i) => (label.kind[i] === 0 ? Number.NaN : at - time[i])),
         audit: this.#audited
           ? { atWait: label.atWait.subarray(0, n), ever: label.ever.subarray(0, n) }
@@ -99,6 +108,7 @@ export class EmissionRows {
     for (const label of this.#labels) {
       label.value = grown(label.value, new Uint8Array(size)).fill(2, from);
       label.kind = grown(label.kind, new Uint8Array(size));
+      if (label.credit !== null) label.credit = grown(label.credit, new Int32Array(size));
       label.deadline = grown(label.deadline, new Float64Array(size)).fill(Number.NaN, from);
       label.atWait = grown(label.atWait, new Uint8Array(size)).fill(2, from);
       label.ever = grown(label.ever, new Uint8Array(size)).fill(2, from);

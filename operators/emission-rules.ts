@@ -3,6 +3,7 @@
  * not emitted but whose accepted events move deadlines.
  */
 import type { ExamplePlan, LabelPlan, Plan, PolicyPlan } from '../compiler/plan.ts';
+import { dividesCredit } from '../dsl/credit.ts';
 import { LANES_MAX } from './timer-queue.ts';
 
 export type TrackedLabel = {
@@ -26,6 +27,8 @@ export type TrackedLabel = {
   /** How long after its deadline an event may still be applied. */
   readonly graceMs: number;
   readonly waitsFor: readonly number[];
+  /** Whether its value is a fraction. */
+  readonly divides: boolean;
 };
 
 export type EmissionRules = {
@@ -58,6 +61,7 @@ export function emissionRules(plan: Plan, example: ExamplePlan): EmissionRules {
       unlessMs: of.unless?.withinMs ?? null,
       graceMs: graceOf(plan, of),
       waitsFor: of.waitsFor,
+      divides: dividesCredit(of.credit),
     };
   });
   // The plan lists parents before their children.

@@ -22,7 +22,9 @@ import {
   AUDIT_PENDING,
   CREDITED,
   DEADLINE_PENDING,
+  SHARE_BIT,
   SHOWN_PENDING,
+  STANDS,
   TOUCHED,
   WAIT_PENDING,
 } from './emission-flags.ts';
@@ -216,11 +218,12 @@ export class EmissionShard {
     if (record === 0) return;
     const { f64, i32 } = this.#anchors.slab;
     const word = record + RECORD_WORDS + l * LABEL_WORDS;
-    if (list.cancelled[i] === 1) {
+    const share = list.share[i];
+    if (share === 0) {
       i32[word * 2]--;
     } else {
       i32[word * 2]++;
-      i32[word * 2 + 1] |= CREDITED;
+      i32[word * 2 + 1] = withShare(i32[word * 2 + 1] | CREDITED, share);
       if (list.time[i] > f64[word + 1]) f64[word + 1] = list.time[i];
     }
     this.#touch(record);
@@ -286,7 +289,9 @@ export class EmissionShard {
     const to = this.#row(record, { at, kind: ROW_EXAMPLE, sampleRate }, into);
     for (let e = 0; e < entries; e++) {
       if (this.#step.row[e] !== row) continue;
-      into.label(to, label[e], { value: value[e], kind: kind[e], deadline: deadlines[label[e]] });
+      const l = label[e];
+      into.label(to, l, { value: value[e], kind: kind[e], deadline: deadlines[l] });
+      into.credit(to, l, this.#step.share[e]);
     }
   }
 
@@ -314,4 +319,13 @@ export class EmissionShard {
     this.#rows.free(slab.f64[record + 5], slab.i32[record * 2 + 12]);
     this.#anchors.remove(record);
   }
+}
+
+/**
+ * A label has the share of the event that turned it positive, and keeps it while any of its events stands. Events of one
+ * instant have no order: the greatest share of theirs.
+ */
+function withShare(flags: number, share: number): number {
+  if ((flags & STANDS) !== 0 || share <= flags >>> SHARE_BIT) return flags;
+  return (flags & ((1 << SHARE_BIT) - 1)) | (share << SHARE_BIT);
 }

@@ -25,6 +25,8 @@ import {
   EVER,
   LATE,
   POSITIVE,
+  SHARE_BIT,
+  STANDS,
   WAIT_HELD,
   WAIT_PENDING,
 } from './emission-flags.ts';
@@ -47,12 +49,14 @@ export type Frontiers = {
 };
 
 export class EmissionStep {
-  /** What the step emits, in order: label, value (2: none), kind and row (0 or 1) of each entry. */
+  /** What the step emits, in order: label, value (1: positive, 2: none), kind, row (0 or 1) and share of each entry. */
   entries = 0;
   readonly label: Int32Array;
   readonly value: Uint8Array;
   readonly kind: Uint8Array;
   readonly row: Uint8Array;
+  /** Millionths of a positive, and of the one that is taken back where one is cancelled. */
+  readonly share: Int32Array;
   /** Of the followed labels, as of this step. */
   readonly deadlines: Float64Array;
   readonly #rules: EmissionRules;
@@ -74,6 +78,7 @@ export class EmissionStep {
     this.value = new Uint8Array(entries);
     this.kind = new Uint8Array(entries);
     this.row = new Uint8Array(entries);
+    this.share = new Int32Array(entries);
     this.deadlines = new Float64Array(rules.labels.length);
     this.#rules = rules;
     this.#holdMs = plan.streams.map((stream) => stream.holdMs);
@@ -109,6 +114,8 @@ export class EmissionStep {
       this.#flags = slab.i32[word * 2 + 1];
       this.#isOne = slab.i32[word * 2] > 0;
       this.#label(slab, word, l);
+      if (this.#isOne) this.#flags |= STANDS;
+      else this.#flags &= (1 << SHARE_BIT) - 1 - STANDS;
       slab.i32[word * 2 + 1] = this.#flags;
     }
   }
@@ -244,5 +251,7 @@ export class EmissionStep {
     this.value[entry] = value;
     this.kind[entry] = kind;
     this.row[entry] = this.#used[l]++;
+    const hasShare = value === 1 || kind === LABEL_CANCELLED;
+    this.share[entry] = hasShare ? this.#flags >>> SHARE_BIT : 0;
   }
 }

@@ -26,6 +26,7 @@ export class Emission {
   readonly #example: ExamplePlan;
   readonly #rules: EmissionRules;
   readonly #codec: RowCodec;
+  readonly #divides: readonly boolean[];
   readonly #sample: Sample;
   /** Empty where nothing is ever waited for: without labels there is nothing to audit either. */
   readonly #shards: readonly EmissionShard[];
@@ -40,6 +41,7 @@ export class Emission {
     this.#example = example;
     this.#rules = rules;
     this.#codec = codec;
+    this.#divides = rules.labels.slice(0, rules.emitted).map(({ divides }) => divides);
     this.#sample = new Sample(example.name, example.sampleNegatives);
     this.#shards = (rules.emitted === 0 ? [] : slabs).map((set, s) => {
       const shard = { index: s, of: slabs.length };
@@ -59,7 +61,7 @@ export class Emission {
   ): EmissionBatch {
     if (this.#shards.length === 0 && frame !== null) return this.#pass(frame, column);
     const audited = this.#example.audit > 0;
-    const into = new EmissionRows(this.#codec.physical, this.#rules.emitted, audited);
+    const into = new EmissionRows(this.#codec.physical, this.#divides, audited);
     const fresh = frame === null ? null : this.#fresh(frame, column);
     const followed = this.#rules.labels.map(({ label }) => outcomes[label]);
     for (const shard of this.#shards) shard.accept(fresh, followed, frontiers, into);

@@ -256,6 +256,7 @@ function decodeLabel(
   return {
     ...{ name, kind, deadline, elapsed },
     value: codes(part(LABEL.value), rows),
+    credit: parts.has(LABEL.credit) ? Int32Array.from(decodeInts(part(LABEL.credit), rows)) : null,
     audit: parts.has(LABEL.ever)
       ? { atWait: codes(part(LABEL.atWait), rows), ever: codes(part(LABEL.ever), rows) }
       : null,

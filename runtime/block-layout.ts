@@ -70,7 +70,15 @@ export const LIST = {
   first: 6,
   run: 7,
 } as const;
-export const LABEL = { value: 1, kind: 2, deadline: 3, elapsed: 4, atWait: 5, ever: 6 } as const;
+export const LABEL = {
+  value: 1,
+  kind: 2,
+  deadline: 3,
+  elapsed: 4,
+  atWait: 5,
+  ever: 6,
+  credit: 7,
+} as const;
 export const REFS = { count: 1, index: 2 } as const;
 export const PRESENCE = { columns: 1, patterns: 2, index: 3 } as const;
 

@@ -162,7 +162,8 @@ message ListColumn {
 }
 // value: 0, 1, 2 null. kind: 0 absent (then nothing else counts), 1 observed, 2 late_positive, 3 matured,
 // 4 confirmed_negative, 5 cancelled, 6 unknown, 7 audit. deadline: ms after the row's time. elapsed: how old the label is, less
-// the row's emitted - time. at_wait and ever (audit rows) only where the set has an audit.
+// the row's emitted - time. at_wait and ever (audit rows) only where the set has an audit. credit only where a label is a
+// fraction: where value is 1 it is credit millionths, and where kind is cancelled so much is taken back.
 message LabelColumn {
   Ints value = 1;
   Ints kind = 2;
@@ -170,5 +171,6 @@ message LabelColumn {
   NumberColumn elapsed = 4;
   Ints at_wait = 5;
   Ints ever = 6;
+  Ints credit = 7;
 }
 `;

@@ -1,9 +1,16 @@
 /** Reads files of example blocks back: columns by name, or rows as the trainer takes them. */
 import { open } from 'node:fs/promises';
 import { textAt, type Value, valueAt } from '../operators/column.ts';
-import { LABEL_ABSENT, LABEL_KINDS, ROW_AUDIT, ROW_SHOWN } from '../operators/emission-batch.ts';
+import {
+  LABEL_ABSENT,
+  LABEL_KINDS,
+  labelValue,
+  ROW_AUDIT,
+  ROW_SHOWN,
+} from '../operators/emission-batch.ts';
 import { decodeBlock, type ExampleBlock } from './block-decode.ts';
 import { BLOCK_BYTES_MAX } from './config.ts';
+import { wasOf } from './emission-row.ts';
 import type { EmittedLabel, ExampleRow } from './example-row.ts';
 import { Fault } from './fault.ts';
 import { fileFault } from './files.ts';
@@ -64,8 +71,9 @@ export function blockRow(block: ExampleBlock, row: number): ExampleRow {
     const kind = label.kind[row]!;
     if (kind === LABEL_ABSENT) continue;
     labels[label.name] = {
-      value: flag(label.value[row]!),
+      value: labelValue(label, row),
       kind: LABEL_KINDS[kind] ?? 'absent',
+      ...wasOf(label, row),
       deadline: label.deadline[row]!,
       elapsed: label.elapsed[row]!,
       ...(isAudit && label.audit !== null

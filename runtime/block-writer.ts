@@ -277,11 +277,12 @@ export class BlockWriter {
       this.#codes(LABEL.atWait, label.audit.atWait, rows);
       this.#codes(LABEL.ever, label.audit.ever, rows);
     }
+    if (label.credit !== null) this.#codes(LABEL.credit, label.credit, rows);
     body.shut(message);
   }
 
   /** Small numbers as Ints. */
-  #codes(field: number, values: Uint8Array, rows: Int32Array): void {
+  #codes(field: number, values: Uint8Array | Int32Array, rows: Int32Array): void {
     for (let i = 0; i < rows.length; i++) this.#small[i] = values[rows[i]!]!;
     const base = rows.length > 0 && this.#isConstant(rows.length) ? this.#small[0]! : 0;
     if (base !== 0) this.#small.fill(0, 0, rows.length);

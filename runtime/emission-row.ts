@@ -4,8 +4,11 @@ import {
   type EmissionBatch,
   LABEL_ABSENT,
   LABEL_KINDS,
+  type LabelColumns,
+  labelValue,
   ROW_AUDIT,
   ROW_SHOWN,
+  takenBack,
 } from '../operators/emission-batch.ts';
 import type { EmittedLabel, ExampleRow } from './example-row.ts';
 
@@ -36,18 +39,26 @@ function labelsOf(
 ): Readonly<Record<string, EmittedLabel>> {
   const labels: Record<string, EmittedLabel> = {};
   for (const [index, { name }] of set.labels.entries()) {
-    const { value, kind, deadline, elapsed, audit } = batch.labels[index]!;
+    const column = batch.labels[index]!;
+    const { kind, deadline, elapsed, audit } = column;
     if (kind[row] === LABEL_ABSENT) continue;
     const isAudit = batch.kind[row] === ROW_AUDIT && audit !== null;
     labels[name] = {
-      value: flag(value[row]!),
+      value: labelValue(column, row),
       kind: LABEL_KINDS[kind[row]!]!,
+      ...wasOf(column, row),
       deadline: deadline[row]!,
       elapsed: elapsed[row]!,
       ...(isAudit ? { atWait: flag(audit.atWait[row]!), ever: flag(audit.ever[row]!) } : {}),
     };
   }
   return labels;
+}
+
+/** What a cancelled row takes back, where a label is a fraction. */
+export function wasOf(column: LabelColumns, row: number): { readonly was?: number } {
+  const was = takenBack(column, row);
+  return was === null ? {} : { was };
 }
 
 /** 0 and 1 are themselves; 2 is none. */

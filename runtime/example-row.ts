@@ -13,14 +13,16 @@ export type LabelKind =
 
 /** One label in a row. Times are integer milliseconds since the epoch, `elapsed` is in ms. */
 export type EmittedLabel = {
-  /** 0 or 1; null where the kind is `unknown` or `absent`. In an audit row: the final value. */
+  /** 0 or 1, or between them where credit is divided; null where the kind is `unknown` or `absent`. In an audit row: the final value. */
   readonly value: number | null;
   /** A `LabelKind`; a string here, so that a reader of files need not check it first. */
   readonly kind: string;
   readonly deadline: number;
   /** Emission time minus the anchor's time. */
   readonly elapsed: number;
-  /** Audit rows only: the value at the wait. */
+  /** Only of a `cancelled` label that is a fraction: the value that is taken back. */
+  readonly was?: number;
+  /** Audit rows only: 1 if it was positive at the wait. */
   readonly atWait?: number | null;
   /** Audit rows only: 1 if the label was ever positive, cancelled later or not. */
   readonly ever?: number | null;

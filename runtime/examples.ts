@@ -5,10 +5,11 @@
  *   for await (const example of readExamplesOf('out')) … // plain objects
  */
 import { type Column, type Value, valueAt } from '../operators/column.ts';
-import { LABEL_ABSENT, LABEL_KINDS, ROW_KINDS } from '../operators/emission-batch.ts';
+import { LABEL_ABSENT, LABEL_KINDS, labelValue, ROW_KINDS } from '../operators/emission-batch.ts';
 import { decodeBlock, type ExampleBlock } from './block-decode.ts';
 import { blockFiles } from './block-files.ts';
 import { readBlocks } from './block-reader.ts';
+import { wasOf } from './emission-row.ts';
 import type { LabelKind } from './example-row.ts';
 import { Fault } from './fault.ts';
 
@@ -55,12 +56,14 @@ export type Example = {
 };
 
 export type ExampleLabel = {
-  /** 0 or 1; null where it is not due in this row, or unknown. */
-  readonly value: 0 | 1 | null;
+  /** 0 or 1, or between them where credit is divided; null where it is not due in this row, or unknown. */
+  readonly value: number | null;
   /** 1 where there is a value to learn from, else 0. */
   readonly mask: 0 | 1;
   /** How the value came to be. */
   readonly kind: LabelKind;
+  /** Only of a `cancelled` label that is a fraction: the value that is taken back. */
+  readonly was?: number;
   /** Emission less anchor time, ms; null where it is not due. */
   readonly age: number | null;
   /** When it is final, ms; null where it is not due. */
@@ -79,12 +82,14 @@ function exampleAt(block: ExampleBlock, row: number): Example {
   const features: Record<string, Value> = {};
   for (const { name, column } of block.columns) features[name] = valueAt(column, row);
   const labels: Record<string, ExampleLabel> = {};
-  for (const { name, value, kind, elapsed, deadline } of block.labels) {
+  for (const label of block.labels) {
+    const { name, kind, elapsed, deadline } = label;
     const isDue = kind[row] !== LABEL_ABSENT;
-    const known = isDue && value[row]! < 2 ? (value[row] as 0 | 1) : null;
+    const known = isDue ? labelValue(label, row) : null;
     labels[name] = {
       ...{ value: known, mask: known === null ? 0 : 1 },
       kind: LABEL_KINDS[kind[row]!]!,
+      ...wasOf(label, row),
       age: isDue ? elapsed[row]! : null,
       deadline: isDue ? deadline[row]! : null,
     };
@@ -107,7 +112,7 @@ export function feature(block: ExampleBlock, name: string): Column {
   throw new Fault('no_such_feature', `${block.set} has no feature ${name}; it has ${names}`);
 }
 
-/** A label's values (0 or 1; 0 where masked), masks and ages (ms), by row. A Fault `no_such_label`. */
+/** A label's values (0 where masked), masks and ages (ms), by row. A Fault `no_such_label`. */
 export function label(
   block: ExampleBlock,
   name: string,
@@ -120,7 +125,7 @@ export function label(
   const mask = Float32Array.from(found.kind, (kind, row) =>
     kind !== LABEL_ABSENT && found.value[row]! < 2 ? 1 : 0,
   );
-  const value = Float32Array.from(mask, (known, row) => known * (found.value[row] === 1 ? 1 : 0));
+  const value = Float32Array.from(mask, (known, row) => known * (labelValue(found, row) ?? 0));
   return { value, mask, age: found.elapsed };
 }
 

@@ -33,11 +33,11 @@ export class CsvExport implements Exporter {
       const row = blockRow(block, i);
       return [
         ...[row.id, row.time, row.emitted, row.kind ?? 'example', row.sampleRate],
-        ...this.#schema.labels.flatMap((name) => {
+        ...this.#schema.labels.flatMap(({ name, isFraction }) => {
           const label = row.labels[name];
-          return label === undefined
-            ? [null, null, null, null, null, null]
-            : [label.value, label.kind, label.deadline, label.elapsed, label.atWait, label.ever];
+          if (label === undefined) return new Array(LABEL.length + (isFraction ? 1 : 0)).fill(null);
+          const { value, kind, deadline, elapsed, atWait, ever, was } = label;
+          return [value, kind, deadline, elapsed, atWait, ever, ...(isFraction ? [was] : [])];
         }),
         ...places.map((place) => cell(place === undefined ? null : row.features[place]!)),
       ];
@@ -70,7 +70,9 @@ const LABEL = ['value', 'kind', 'deadline', 'elapsed', 'at_wait', 'ever'];
 function columnNames(schema: ExportSchema): string[] {
   const names = [
     ...ROW,
-    ...schema.labels.flatMap((label) => LABEL.map((part) => `label.${label}.${part}`)),
+    ...schema.labels.flatMap(({ name, isFraction }) =>
+      [...LABEL, ...(isFraction ? ['was'] : [])].map((part) => `label.${name}.${part}`),
+    ),
   ];
   const taken = new Set(names);
   return [

@@ -6,7 +6,7 @@ export type ExportSchema = {
   readonly set: string;
   /** In the order in which they first come. */
   readonly columns: readonly { readonly name: string; readonly type: string }[];
-  readonly labels: readonly string[];
+  readonly labels: readonly { readonly name: string; readonly isFraction: boolean }[];
 };
 
 /** Adds what a block has to a schema; null begins one. A Fault where a column is of another type than before. */
@@ -24,7 +24,11 @@ export function widened(schema: ExportSchema | null, block: ExampleBlock): Expor
     }
   }
   const labels = [...(schema?.labels ?? [])];
-  for (const { name } of block.labels) if (!labels.includes(name)) labels.push(name);
+  for (const { name, credit } of block.labels) {
+    const at = labels.findIndex((label) => label.name === name);
+    const isFraction = credit !== null || labels[at]?.isFraction === true;
+    labels[at < 0 ? labels.length : at] = { name, isFraction };
+  }
   return { set: block.set, columns, labels };
 }
 

@@ -4,7 +4,14 @@
  */
 import type { Column } from '../operators/column.ts';
 import { valueAt } from '../operators/column.ts';
-import { LABEL_ABSENT, LABEL_KINDS, ROW_AUDIT, ROW_KINDS } from '../operators/emission-batch.ts';
+import {
+  LABEL_ABSENT,
+  LABEL_KINDS,
+  labelValue,
+  ROW_AUDIT,
+  ROW_KINDS,
+  takenBack,
+} from '../operators/emission-batch.ts';
 import type { ExampleBlock } from './block-decode.ts';
 import { crc32c } from './crc32c.ts';
 import type { Exporter } from './export.ts';
@@ -87,7 +94,9 @@ function writeRow(out: WireWriter, block: ExampleBlock, row: number): void {
     const kind = label.kind[row]!;
     if (kind === LABEL_ABSENT) continue;
     const name = `label.${label.name}.`;
-    flag(out, `${name}value`, label.value[row]!);
+    if (label.credit === null) flag(out, `${name}value`, label.value[row]!);
+    else fraction(out, `${name}value`, labelValue(label, row));
+    fraction(out, `${name}was`, takenBack(label, row));
     put(out, `${name}kind`, 'text', [LABEL_KINDS[kind]!]);
     put(out, `${name}deadline`, 'whole', [label.deadline[row]!]);
     put(out, `${name}elapsed`, 'whole', [label.elapsed[row]!]);
@@ -113,6 +122,11 @@ function valuesAt(column: Column, row: number): readonly (string | number)[] | n
 /** 0 and 1 are themselves; 2 is none. */
 function flag(out: WireWriter, key: string, value: number): void {
   if (value !== 2) put(out, key, 'whole', [value]);
+}
+
+/** As a float; null is no key. */
+function fraction(out: WireWriter, key: string, value: number | null): void {
+  if (value !== null) put(out, key, 'double', [value]);
 }
 
 function put(

@@ -3,8 +3,10 @@ import {
   type EmissionBatch,
   LABEL_ABSENT,
   LABEL_KINDS,
+  labelValue,
   ROW_AUDIT,
   ROW_SHOWN,
+  takenBack,
 } from '../operators/emission-batch.ts';
 import { type JsonBytes, NUMBER_BYTES } from './json-bytes.ts';
 
@@ -15,6 +17,7 @@ const SHOWN = Buffer.from(',"kind":"shown"');
 const AUDIT = Buffer.from(',"kind":"audit"');
 const LABELS = Buffer.from(',"labels":{');
 const KIND = Buffer.from(',"kind":"');
+const WAS = Buffer.from(',"was":');
 const AT_WAIT = Buffer.from(',"at_wait":');
 const EVER = Buffer.from(',"ever":');
 const FEATURES = Buffer.from('},"features":{');
@@ -47,7 +50,7 @@ export class NdjsonRows {
       Buffer.from(`${i === 0 ? '' : ','}${JSON.stringify(feature.name)}:`),
     );
     let bytes = 256 + 3 * NUMBER_BYTES;
-    for (const key of this.#labelKeys) bytes += key.length + 96;
+    for (const key of this.#labelKeys) bytes += key.length + 96 + 2 * NUMBER_BYTES;
     for (const key of this.#featureKeys) bytes += key.length + NUMBER_BYTES;
     this.#fixedBytes = bytes;
   }
@@ -85,10 +88,16 @@ export class NdjsonRows {
       if (!first) out.byte(COMMA);
       first = false;
       out.literal(this.#labelKeys[i]!);
-      writeFlag(out, label.value[row]!);
+      if (label.credit === null || label.value[row] !== 1) writeFlag(out, label.value[row]!);
+      else out.number(labelValue(label, row)!);
       out.literal(KIND);
       out.literal(KIND_BYTES[kind]!);
       out.byte(QUOTE);
+      const was = takenBack(label, row);
+      if (was !== null) {
+        out.literal(WAS);
+        out.number(was);
+      }
       if (isAudit && label.audit !== null) {
         out.literal(AT_WAIT);
         writeFlag(out, label.audit.atWait[row]!);

@@ -5,7 +5,14 @@ import { type ColumnSource, fileWriter, ParquetWriter, type SchemaElement } from
 import type { ExamplePlan } from '../compiler/plan.ts';
 import { showType } from '../dsl/types.ts';
 import { type Value, valueAt } from '../operators/column.ts';
-import { LABEL_ABSENT, LABEL_KINDS, ROW_AUDIT, ROW_KINDS } from '../operators/emission-batch.ts';
+import {
+  LABEL_ABSENT,
+  LABEL_KINDS,
+  labelValue,
+  ROW_AUDIT,
+  ROW_KINDS,
+  takenBack,
+} from '../operators/emission-batch.ts';
 import type { BlockLabel, ExampleBlock } from './block-decode.ts';
 import { readBlocks } from './block-reader.ts';
 import { PARQUET_GROUP_ROWS } from './config.ts';
@@ -27,7 +34,10 @@ export async function blocksToParquet(from: string, to: string, plan: ExamplePla
     const file = await ParquetExport.open(aside, {
       set: plan.name,
       columns: plan.features.map(({ name, type }) => ({ name, type: showType(type) })),
-      labels: plan.labels.map(({ name }) => name),
+      labels: plan.labels.map(({ name, isFraction }) => ({
+        name,
+        isFraction: isFraction === true,
+      })),
     });
     for await (const block of readBlocks(from)) await file.write(block);
     await file.finish();
@@ -164,14 +174,15 @@ function parquetColumns({ columns: features, labels }: ExportSchema): ParquetCol
           ROW_KINDS[kind[row]!],
     ),
   ];
-  for (const name of labels) {
+  for (const { name, isFraction } of labels) {
     const path = (part: string) => `label.${name}.${part}`;
     const leaf = (part: string, type: Leaf, read: LabelReader) =>
       columns.push(plain(path(part), type, labelColumn(name, read)));
-    leaf('value', { type: 'INT32' }, (label, row) => flag(label.value[row]!));
+    leaf('value', { type: isFraction ? 'DOUBLE' : 'INT32' }, labelValue);
     leaf('kind', text, (label, row) => LABEL_KINDS[label.kind[row]!]!);
     leaf('deadline', { type: 'DOUBLE' }, (label, row) => finite(label.deadline[row]!));
     leaf('elapsed', { type: 'DOUBLE' }, (label, row) => finite(label.elapsed[row]!));
+    if (isFraction) leaf('was', { type: 'DOUBLE' }, takenBack);
     leaf('at_wait', { type: 'INT32' }, ({ audit }, row, isAudit) =>
       isAudit && audit !== null ? flag(audit.atWait[row]!) : null,
     );

@@ -67,7 +67,7 @@ export class SampleSummary {
       const label = row.labels[name];
       if (label === undefined || label.value === null) return;
       if (label.kind === 'observed' || label.kind === 'late_positive')
-        addToShare(this.#rates[i]!, weight, label.value === 1);
+        addToShare(this.#rates[i]!, weight, label.value > 0);
     });
     this.#plan.features.forEach(({ name }, i) => {
       const value = row.features[name];

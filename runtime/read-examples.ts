@@ -104,6 +104,7 @@ type Line = {
       {
         readonly value: number | null;
         readonly kind: string;
+        readonly was?: number;
         readonly at_wait?: number | null;
         readonly ever?: number | null;
       }
@@ -122,9 +123,10 @@ function parseRow(text: string, { path, set }: LineFile, at: OutputPosition): Ex
   }
   const elapsed = line.emitted - line.time;
   const labels: Record<string, EmittedLabel> = {};
-  for (const [name, { value, kind, at_wait, ever }] of Object.entries(line.labels)) {
+  for (const [name, { value, kind, was, at_wait, ever }] of Object.entries(line.labels)) {
     labels[name] = {
       ...{ value, kind, elapsed, deadline: Number.NaN },
+      ...(was === undefined ? {} : { was }),
       ...(ever === undefined ? {} : { atWait: at_wait ?? null, ever }),
     };
   }

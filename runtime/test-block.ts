@@ -143,7 +143,9 @@ function findValue(
     const column = set.features.findIndex((feature) => feature.name === name);
     if (column >= 0) found = row.features[column] ?? null;
     const label = row.labels[name];
-    if (label !== undefined) found = label.value === null ? null : label.value === 1;
+    const isFraction = set.labels.some((each) => each.name === name && each.isFraction);
+    if (label !== undefined)
+      found = label.value === null || isFraction ? label.value : label.value === 1;
   }
   return found;
 }

@@ -124,9 +124,10 @@ function showRow({
   return `${head.filter((part) => part !== '').join(' ')}: ${shown.join(', ')}`;
 }
 
-function showLabel(name: string, { value, kind, at_wait, ever }: EmittedLabelJson): string {
+function showLabel(name: string, { value, kind, was, at_wait, ever }: EmittedLabelJson): string {
   const audit = at_wait === undefined ? '' : ` (at the wait ${at_wait}, ever ${ever})`;
-  return `${name} ${value} ${kind}${audit}`;
+  const back = was === undefined ? '' : ` (was ${was})`;
+  return `${name} ${value} ${kind}${back}${audit}`;
 }
 
 function showTime(ms: number): string {

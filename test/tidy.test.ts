@@ -51,6 +51,7 @@ describe('layers', () => {
       'compiler/plan.ts',
       'compiler/exchange-plan.ts',
       'dsl/types.ts',
+      'dsl/credit.ts',
       'dsl/builtins.ts',
     ]);
     const wrong = sources

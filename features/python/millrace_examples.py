@@ -22,6 +22,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 KINDS = ["example", "shown", "audit"]
 LABEL_KINDS = ["absent", "observed", "late_positive", "matured", "confirmed_negative", "cancelled", "unknown", "audit"]
+CANCELLED = LABEL_KINDS.index("cancelled")
 
 
 class Damaged(Exception):
@@ -103,9 +104,9 @@ class Block:
         return self._texts(column, self.rows, self._refs) if kind == "TextColumn" else self._lists(column)
 
     def label(self, name):
-        """(value, mask, age): 0 or 1; 1 where there is a value; emission less anchor time, ms (NaN where not due)."""
+        """(value, mask, age): 0 or 1, or between them where credit is divided; 1 where there is a value; emission less anchor time, ms (NaN where not due)."""
         label = self.label_columns(name)
-        mask = (label["kind"] != 0) & (label["value"] < 2)
+        mask = (label["kind"] != 0) & ~np.isnan(label["value"])
         return np.where(mask, label["value"], 0), mask, label["elapsed"]
 
     def label_columns(self, name):
@@ -113,8 +114,12 @@ class Block:
         codes = lambda part: _ints(part, self.rows).astype(np.int64)
         kind = codes(label.kind)
         due = np.where(kind == 0, np.nan, 0)
+        flags = codes(label.value)
+        credit = codes(label.credit) / 1e6 if label.HasField("credit") else None
+        value = np.where(flags == 2, np.nan, flags) if credit is None else np.where(flags == 1, credit, np.where(flags == 2, np.nan, 0))
         return {
-            "value": codes(label.value),
+            "value": value,
+            "was": None if credit is None else np.where(kind == CANCELLED, credit, np.nan),
             "kind": kind,
             "deadline": self._numbers(label.deadline) + self.time + due,
             "elapsed": self._numbers(label.elapsed) + (self.emitted - self.time) + due,
@@ -282,7 +287,9 @@ def rows(block):
         due = {}
         for name, label in labels.items():
             if label["kind"][i]:
-                due[name] = {"value": flag(label["value"], i), "kind": LABEL_KINDS[label["kind"][i]]}
+                due[name] = {"value": _plain(label["value"][i]), "kind": LABEL_KINDS[label["kind"][i]]}
+                if label["was"] is not None and label["kind"][i] == CANCELLED:
+                    due[name]["was"] = _plain(label["was"][i])
                 if block.kind[i] == 2 and label["ever"] is not None:
                     due[name].update(at_wait=flag(label["at_wait"], i), ever=flag(label["ever"], i))
         features = {}

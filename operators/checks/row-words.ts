@@ -10,16 +10,17 @@ import type { Slab } from '../slab.ts';
 
 /** emitted, time, id, kind, sample rate; then the labels, then the features. */
 const HEAD: readonly Physical[] = ['f64', 'f64', 'text', 'bool', 'f64'];
-/** value, kind, deadline, at the wait, ever. Flags and codes are bytes, as bool columns are. */
-const LABEL: readonly Physical[] = ['bool', 'bool', 'f64', 'bool', 'bool'];
+/** value, kind, deadline, at the wait, ever, credit. Flags and codes are bytes, as bool columns are. */
+const LABEL: readonly Physical[] = ['bool', 'bool', 'f64', 'bool', 'bool', 'f64'];
 
 export class RowWords {
-  readonly #labels: number;
+  /** By label, whether it is a fraction. */
+  readonly #labels: readonly boolean[];
   readonly #audited: boolean;
   readonly #codec: RowCodec;
 
   constructor(plan: ExamplePlan) {
-    this.#labels = plan.labels.length;
+    this.#labels = plan.labels.map(({ isFraction }) => isFraction === true);
     this.#audited = plan.audit > 0;
     this.#codec = new RowCodec([
       ...HEAD,
@@ -30,12 +31,13 @@ export class RowWords {
 
   /** The batch as columns of the codec; they share its memory. */
   columns(batch: EmissionBatch): readonly Column[] {
-    const labels = batch.labels.flatMap(({ value, kind, deadline, audit }): Column[] => [
+    const labels = batch.labels.flatMap(({ value, kind, deadline, audit, credit }): Column[] => [
       { kind: 'bool', data: value },
       { kind: 'bool', data: kind },
       { kind: 'f64', data: deadline },
       { kind: 'bool', data: audit?.atWait ?? value },
       { kind: 'bool', data: audit?.ever ?? value },
+      { kind: 'f64', data: credit === null ? deadline : Float64Array.from(credit) },
     ]);
     return [
       { kind: 'f64', data: batch.emitted },
@@ -69,7 +71,7 @@ export class RowWords {
     assert(id.kind === 'text', 'an id is a text');
     const at = numbersOf(emitted);
     const times = numbersOf(time);
-    const labels = Array.from({ length: this.#labels }, (_, l) => {
+    const labels = this.#labels.map((isFraction, l) => {
       const of = columns.slice(HEAD.length + l * LABEL.length);
       const kinds = bytesOf(of[1]);
       return {
@@ -77,13 +79,14 @@ export class RowWords {
         kind: kinds,
         deadline: numbersOf(of[2]),
         elapsed: at.map((when, i) => (kinds[i] === LABEL_ABSENT ? Number.NaN : when - times[i])),
+        credit: isFraction ? Int32Array.from(numbersOf(of[5])) : null,
         audit: this.#audited ? { atWait: bytesOf(of[3]), ever: bytesOf(of[4]) } : null,
       };
     });
     return {
       ...{ n, emitted: at, time: times, id, kind: bytesOf(kind), labels },
       sampleRate: numbersOf(rate),
-      features: columns.slice(HEAD.length + this.#labels * LABEL.length),
+      features: columns.slice(HEAD.length + this.#labels.length * LABEL.length),
     };
   }
 }

@@ -163,10 +163,10 @@ function join(
 function fill(into: Outcomes, rows: ExchangeRows | null): void {
   if (rows === null) return;
   const anchors = anchorsOf(rows.columns);
-  const cancelled = (rows.columns.at(-1) as F64Column).data;
+  const share = (rows.columns.at(-1) as F64Column).data;
   for (let i = 0; i < rows.n; i++) {
     into.anchors.addRow(anchors, i);
-    into.set(rows.time[i], rows.step[i], cancelled[i] === 1 ? 1 : 0);
+    into.set(rows.time[i], rows.step[i], share[i]);
   }
 }
 

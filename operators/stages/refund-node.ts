@@ -2,7 +2,7 @@
 import { assert } from '../assert.ts';
 import { Outcomes } from '../attribute-outcomes.ts';
 import { Refunds } from '../attribute-refund.ts';
-import type { Column } from '../column.ts';
+import type { Column, F64Column } from '../column.ts';
 import type { ColumnOf } from '../enrich.ts';
 import { shardOf } from '../hash.ts';
 import { anchorColumns, anchorList } from './anchor-columns.ts';
@@ -55,6 +55,7 @@ export class RefundNode implements StageNode {
       n,
       eventRow: Int32Array.from({ length: n }, (_, i) => i),
       anchors: anchorList(extra ?? NO_ANCHORS, n),
+      share: Int32Array.from(extra === null ? [] : (extra.at(-1) as F64Column).data),
       carried: [],
       frame: null,
     };
@@ -65,9 +66,9 @@ export class RefundNode implements StageNode {
     return [];
   }
 
-  #send({ n, anchors, time, applied, cancelled }: Outcomes): void {
+  #send({ n, anchors, time, applied, share }: Outcomes): void {
     const { outbox, shards } = this.#parts;
-    const taken: Column = { kind: 'f64', data: Float64Array.from(cancelled.subarray(0, n)) };
+    const shares: Column = { kind: 'f64', data: Float64Array.from(share.subarray(0, n)) };
     const to = Int32Array.from({ length: n }, (_, i) => shardOf(anchors.home[i], shards));
     for (const outlet of this.#outlets) {
       outbox.send(
@@ -79,7 +80,7 @@ export class RefundNode implements StageNode {
           // Outcomes of one instant are applied together: their order says nothing.
           partition: new Int32Array(n),
           offset: new Float64Array(n),
-          columns: [...anchorColumns(anchors), taken],
+          columns: [...anchorColumns(anchors), shares],
         },
         to,
       );

@@ -111,7 +111,7 @@ export class RouteNode implements StageNode {
       else if (input.kind === 'accepted') {
         const frame = takeFrame(event, accepted.eventRow);
         const column = (slot: number) => this.#column(stream, frame, slot);
-        const extra = () => anchorColumns(accepted.anchors);
+        const extra = () => [...anchorColumns(accepted.anchors), shares(accepted)];
         this.#out.sender.send(outlet, { frame, ordinal, column, extra });
       } else {
         const frame = accepted.frame!;
@@ -144,15 +144,10 @@ export class RouteNode implements StageNode {
     this.#out.sender.send(outlet, { frame, ordinal: null, column, extra: null });
   }
 
-  #sendOutcomes(
-    outlet: PlacedOutlet,
-    event: Frame,
-    { n, eventRow, anchors }: Accepted,
-    ordinal: Int32Array,
-  ): void {
+  #sendOutcomes(outlet: PlacedOutlet, event: Frame, accepted: Accepted, ordinal: Int32Array): void {
+    const { n, eventRow, anchors } = accepted;
     const numbers = (from: Float64Array) => Float64Array.from(eventRow, (row) => from[row]);
     const { outbox, shards } = this.#parts;
-    const cancelled: Column = { kind: 'f64', data: new Float64Array(n) };
     outbox.send(
       outlet,
       {
@@ -161,11 +156,16 @@ export class RouteNode implements StageNode {
         step: numbers(event.step),
         partition: Int32Array.from(eventRow, (row) => event.partition[row]),
         offset: numbers(event.offset),
-        columns: [...anchorColumns(anchors), cancelled],
+        columns: [...anchorColumns(anchors), shares(accepted)],
       },
       Int32Array.from({ length: n }, (_, i) => shardOf(anchors.home[i], shards)),
     );
   }
+}
+
+/** What each is credited with, in millionths. */
+function shares({ share }: Accepted): Column {
+  return { kind: 'f64', data: Float64Array.from(share) };
 }
 
 /** The place of each credit among those of its event. */

@@ -35,7 +35,7 @@ export class LabelFreshness {
   ): boolean {
     const state = this.states[head]!;
     const { value, score, weight } = label;
-    if (value === 1) {
+    if (value > 0) {
       if (weight > 0) state.positives++;
       state.due = 0;
       state.staleSince = null;

@@ -65,13 +65,13 @@ export const headUnlearnt: Readonly<Record<Head, number>> = {
   real_negative: 1,
 };
 
-/** What an audit row teaches a head: 0 or 1; null: nothing. */
-export function headTarget(head: Head, label: EmittedLabel): 0 | 1 | null {
+/** What an audit row teaches a head: from 0 to 1; null: nothing. */
+export function headTarget(head: Head, label: EmittedLabel): number | null {
   if (label.value === null) return null;
   const wasPositive = label.atWait === 1;
-  if (head === 'delayed_positive') return label.value === 1 && !wasPositive ? 1 : 0;
+  if (head === 'delayed_positive') return wasPositive ? 0 : label.value;
   if (wasPositive) return null;
-  return label.value === 0 ? 1 : 0;
+  return 1 - label.value;
 }
 
 /** Stop-gradient weights of a row by its value. */
@@ -120,7 +120,10 @@ export type LabelStep = {
   readonly weight: number;
 };
 
-/** The steps for an emitted label, in order; none where there is nothing to learn (unknown, absent). */
+/**
+ * The steps for an emitted label, in order; none where there is nothing to learn (unknown, absent). A label of value v between 0
+ * and 1 is a positive of weight v and a negative of weight 1 - v: the log loss with target v, and every weighting as above.
+ */
 export function labelSteps(
   label: EmittedLabel,
   weighting: Weighting,
@@ -129,24 +132,34 @@ export function labelSteps(
   const again = weighting === 'take_back_again';
   const takesBack = again || weighting === 'take_back';
   if (label.value === null) return [];
-  const value = label.value === 1 ? 1 : 0;
-  const weight = value === 1 ? weights.positive : weights.negative;
+  const learnt = parts(label.value, weights);
   switch (label.kind) {
     case 'observed':
     case 'matured':
     case 'confirmed_negative':
-      return [{ value, weight }];
+      return learnt;
     case 'late_positive':
-      if (!takesBack) return [{ value, weight }];
+      if (!takesBack) return learnt;
       return [
-        { value: 1, weight: again ? 2 : 1 },
-        { value: 0, weight: -1 },
+        { value: 1, weight: label.value * (again ? 2 : 1) },
+        { value: 0, weight: (1 - label.value) * (again ? 2 : 1) - 1 },
       ];
     case 'cancelled': {
-      const back: LabelStep = { value: 1, weight: -weights.positive };
-      return takesBack ? [back, { value: 0, weight: 1 }] : [back];
+      const back = parts(label.was ?? 1, weights).map((step) => ({
+        ...step,
+        weight: -step.weight,
+      }));
+      return takesBack ? [...back, { value: 0, weight: 1 }] : back;
     }
     default:
       return [];
   }
+}
+
+/** A label's positive and its negative part; the part that is nothing is left out. */
+function parts(value: number, weights: LabelWeights): readonly LabelStep[] {
+  const positive: LabelStep = { value: 1, weight: value * weights.positive };
+  const negative: LabelStep = { value: 0, weight: (1 - value) * weights.negative };
+  if (value === 1) return [positive];
+  return value === 0 ? [negative] : [positive, negative];
 }

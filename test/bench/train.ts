@@ -143,6 +143,7 @@ function batchOf(step: number): EmissionBatch {
         kind: new Uint8Array(ROWS).fill(1),
         deadline: time,
         elapsed: new Float64Array(ROWS),
+        credit: null,
         audit: null,
       },
     ],

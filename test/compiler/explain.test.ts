@@ -64,7 +64,7 @@ test('what nothing reads is said; an unknown name is null; a label and a set hav
   expect(explain(more, { name: 'lonely' })).toContain('no example set reads it');
   expect(explain(program, { name: 'nobody' })).toBeNull();
   expect(explain(program, { name: 'purchased' })).toContain(
-    'pixel credited to impression; waits for click, pixel',
+    'pixel credited to impression, last; waits for click, pixel',
   );
   expect(explain(program, { name: 'ads_ctr' })).toContain('19 columns');
 });

@@ -166,7 +166,7 @@ export function label(
     name,
     where: null,
     anchor: { name: 'impression', stream: 'impression', where: null },
-    credit: 'last',
+    credit: { kind: 'last' },
     unless: null,
     span,
     ...more,

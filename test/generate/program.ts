@@ -82,9 +82,15 @@ const MS: Readonly<Record<string, number>> = {
   '30s': 30_000,
 };
 
+const CREDITS = [
+  ...['', ' credit last', ' credit first', ' credit every', ' credit linear', ' credit position'],
+  ...[' credit position(first: 70%, last: 30%)', ' credit position(first: 5%, last: 0%)'],
+  ...[' credit decay(half_life: 1s)', ' credit decay(half_life: 50ms)'],
+];
+
 function labelsOf(random: Rng): GeneratedLabel[] {
   const duration = () => random.pick(Object.keys(MS));
-  const credit = () => random.pick(['', ' credit last', ' credit first', ' credit every']);
+  const credit = () => random.pick(CREDITS);
   const unless = () =>
     random.chance(0.5)
       ? ` unless refund on ${random.pick(['order_id', 'user'])} within ${duration()}`
@@ -114,13 +120,13 @@ function besideOf(random: Rng, label: GeneratedLabel, clickedMs: number): Genera
   let horizonMs = 0;
   const line = label.line
     .replace(`label ${label.name}`, `label ${label.name}_too`)
-    .replace(/ credit \w+/, '')
+    .replace(/ credit \w+(\([^)]*\))?/, '')
     .replace(/(\d+m?s) of (\w+)/g, (_, _duration, parent) => {
       const duration = random.pick(Object.keys(MS));
       horizonMs = Math.max(horizonMs, MS[duration] + (parent === 'clicked' ? clickedMs : 0));
       return `${duration} of ${parent}`;
     })
-    .replace(/(?= unless|$)/, random.pick(['', ' credit first', ' credit every']));
+    .replace(/(?= unless|$)/, random.pick(CREDITS));
   return { name: `${label.name}_too`, line, horizonMs };
 }
 

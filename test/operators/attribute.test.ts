@@ -22,8 +22,8 @@ const ending = {
 };
 
 const choice: Choice = {
-  click: { withinMs: 30, credit: 'last' },
-  buy: { credit: 'last', ofClicked: 100, ofAnchor: null, unlessMs: null },
+  click: { withinMs: 30, credit: { kind: 'last' } },
+  buy: { credit: { kind: 'last' }, ofClicked: 100, ofAnchor: null, unlessMs: null },
   labels: [{ name: 'clicked', policy: { kind: 'wait_horizon' } }],
   clickLateMs: 20,
   pixelLateMs: 20,
@@ -52,8 +52,8 @@ describe('credit', () => {
   it('goes to the newest, the oldest, or each anchor once', () => {
     const rows = { impressions, clicks, pixels: [buy(1, 50)] };
     expect(credited(rows)).toEqual(['a by click 7']);
-    expect(credited(rows, { credit: 'first' })).toEqual(['a by click 5']);
-    expect(credited(rows, { credit: 'every' })).toEqual(['b by click 6', 'a by click 7']);
+    expect(credited(rows, { credit: { kind: 'first' } })).toEqual(['a by click 5']);
+    expect(credited(rows, { credit: { kind: 'every' } })).toEqual(['b by click 6', 'a by click 7']);
   });
 
   it('runs from the accepted event, both ends in', () => {

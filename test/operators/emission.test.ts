@@ -28,8 +28,8 @@ const FOREVER: Ending = {
 };
 
 const base: Choice = {
-  click: { withinMs: 30, credit: 'last' },
-  buy: { credit: 'last', ofClicked: null, ofAnchor: 100, unlessMs: 200 },
+  click: { withinMs: 30, credit: { kind: 'last' } },
+  buy: { credit: { kind: 'last' }, ofClicked: null, ofAnchor: 100, unlessMs: 200 },
   labels: [],
   clickLateMs: null,
   pixelLateMs: 40,

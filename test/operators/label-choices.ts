@@ -2,7 +2,11 @@ import type { LabelPlan, PolicyPlan } from '../../compiler/plan.ts';
 import type { Rng } from '../random.ts';
 import type { Choice } from './label-world.ts';
 
-const CREDITS: readonly LabelPlan['credit'][] = ['last', 'first', 'every'];
+const CREDITS: readonly LabelPlan['credit'][] = [
+  { kind: 'last' },
+  { kind: 'first' },
+  { kind: 'every' },
+];
 
 /** Any labels and policies the language can say over clicks and purchases. */
 export function randomChoice(random: Rng): Choice {

@@ -104,8 +104,8 @@ function parentCandidates(
 }
 
 function chosen(credit: LabelPlan['credit'], eligible: readonly Candidate[]): Candidate[] {
-  if (credit === 'last') return [eligible[eligible.length - 1]];
-  if (credit === 'first') return [eligible[0]];
+  if (credit.kind === 'last') return [eligible[eligible.length - 1]];
+  if (credit.kind === 'first') return [eligible[0]];
   return eligible.filter(
     (one, i) => !eligible.slice(i + 1).some((later) => later.anchor === one.anchor),
   );

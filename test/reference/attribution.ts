@@ -1,5 +1,6 @@
 /** Which anchors each label's events are credited to, and which credits are taken back (S13). */
 import type { LabelRoute, LogicalLabel } from '../../compiler/logical.ts';
+import { sharesOf } from './credit-shares.ts';
 import type { StreamEvent } from './events.ts';
 import { passes } from './expression.ts';
 import { eventScope, type History } from './history.ts';
@@ -13,6 +14,8 @@ export type Credit = {
   readonly parent: Credit | null;
   /** The label that `parent` is of. */
   readonly parentLabel: string | null;
+  /** Its part of the event, in millionths. */
+  readonly share: number;
   /** When a refund took it back, ms; null: never. */
   readonly cancelled: number | null;
 };
@@ -48,13 +51,19 @@ function creditsOf(event: StreamEvent, context: Context): Credit[] {
   for (const route of context.label.routes) {
     const candidates = candidatesOf(event, route, context);
     if (candidates.length > 0) {
-      return credited(candidates, context.label.credit).map(({ anchor, parent }) => ({
-        event,
-        anchor,
-        parent,
-        parentLabel: route.of,
-        cancelled: null,
-      }));
+      const { credit } = context.label;
+      const touches = credited(candidates, credit);
+      const shares = sharesOf(
+        credit,
+        touches.map(({ time }) => event.time - time),
+      );
+      return touches
+        .map(({ anchor, parent }, i) => ({
+          ...{ event, anchor, parent, parentLabel: route.of },
+          share: shares[i]!,
+          cancelled: null,
+        }))
+        .filter(({ share }) => share > 0);
     }
   }
   return [];
@@ -102,8 +111,8 @@ function targetOf({ anchor, parent }: Candidate, pair: LabelRoute['on'][number])
 }
 
 function credited(candidates: readonly Candidate[], credit: LogicalLabel['credit']): Candidate[] {
-  if (credit === 'first') return candidates.slice(0, 1);
-  if (credit === 'last') return candidates.slice(-1);
+  if (credit.kind === 'first') return candidates.slice(0, 1);
+  if (credit.kind === 'last') return candidates.slice(-1);
   return candidates.filter(
     ({ anchor }, i) => candidates.findLastIndex((other) => other.anchor === anchor) === i,
   );

@@ -83,7 +83,7 @@ function fails(check: CheckPlan, { plan, sound, landed, bounds }: Judged): boole
         const label = row.labels[name];
         const isFirst = label?.kind === 'observed' || label?.kind === 'late_positive';
         if (!isFirst || label.value === null) return [];
-        return [{ weight: 1 / row.sampleRate, yes: label.value === 1 }];
+        return [{ weight: 1 / row.sampleRate, yes: (label.value ?? 0) > 0 }];
       });
       return isOutside(said, check.min, check.max);
     }

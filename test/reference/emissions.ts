@@ -10,8 +10,9 @@ import { emissionsOf, type PolicyCourse } from './policy.ts';
 import { compare, inShare, type Value } from './value.ts';
 
 export type EmittedLabelJson = {
-  readonly value: 0 | 1 | null;
+  readonly value: number | null;
   readonly kind: string;
+  readonly was?: number;
   readonly at_wait?: 0 | 1 | null;
   readonly ever?: 0 | 1 | null;
 };
@@ -110,7 +111,7 @@ class AnchorRows {
     if (isAudited) rows.push(this.#row(this.#time, 'shown', {}, audit));
     let positive = false;
     for (const { at, labels } of dueTogether(courses)) {
-      positive ||= Object.values(labels).some(({ value }) => value === 1);
+      positive ||= Object.values(labels).some(({ value }) => (value ?? 0) > 0);
       if (positive || kept)
         rows.push(this.#row(at, undefined, labels, positive ? 1 : sampleNegatives));
     }
@@ -150,7 +151,7 @@ class AnchorRows {
     const atWait = !isNow && wait <= at && course.isOne(wait);
     const ever = course.changes().some((time) => time <= at && course.isOne(time));
     return {
-      value: course.isOne(due) ? 1 : 0,
+      value: course.value(due),
       kind: 'audit',
       at_wait: atWait ? 1 : 0,
       ever: ever ? 1 : 0,
@@ -186,8 +187,8 @@ function dueTogether(
       const rows: Record<string, EmittedLabelJson>[] = [];
       for (const { as, emitted } of courses) {
         const mine = emitted.filter((each) => each.at === at);
-        for (const [row, { value, kind }] of mine.entries()) {
-          rows[row] = { ...rows[row], [as]: { value, kind } };
+        for (const [row, { at: _, ...label }] of mine.entries()) {
+          rows[row] = { ...rows[row], [as]: label };
         }
       }
       return rows.map((labels) => ({ at, labels }));

@@ -35,6 +35,11 @@ export class LabelCourse {
     });
   }
 
+  /** Whether its credit is divided. */
+  get isFraction(): boolean {
+    return ['linear', 'position', 'decay'].includes(this.label.credit.kind);
+  }
+
   /** Times at which its value may change, ms. */
   changes(): number[] {
     return this.#credits.flatMap(({ event, cancelled }) =>
@@ -47,6 +52,21 @@ export class LabelCourse {
     return this.#credits.some(
       ({ event, cancelled }) => event.step <= at && !(cancelled !== null && cancelled <= at),
     );
+  }
+
+  /**
+   * Its value at `at`: the share of the event that turned it positive (the greatest, if several did at once), for as long as any
+   * of its events stands.
+   */
+  value(at: number): number {
+    let share = 0;
+    for (const x of [...new Set(this.changes())].sort((a, b) => a - b)) {
+      if (x > at) break;
+      const came = this.#credits.filter(({ event }) => event.step === x).map((c) => c.share);
+      if (!this.isOne(x)) share = 0;
+      else if (share === 0) share = Math.max(...came);
+    }
+    return share / 1_000_000;
   }
 
   /** Whether an event is credited exactly at `at`. */

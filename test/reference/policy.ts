@@ -2,7 +2,13 @@
 import type { Policy } from '../../compiler/logical.ts';
 import { type Ends, firstDue, type LabelCourse } from './label-course.ts';
 
-export type Emitted = { readonly at: number; readonly value: 0 | 1 | null; readonly kind: string };
+export type Emitted = {
+  readonly at: number;
+  readonly value: number | null;
+  readonly kind: string;
+  /** What is taken back of a label that is a fraction. */
+  readonly was?: number;
+};
 
 export type PolicyCourse = {
   /** In order; of equal times the first goes to the first row of that time, the next to the next. */
@@ -32,31 +38,33 @@ export function emissionsOf(
     settled === null ? null : due(settled, course.isComplete(settled, ends), course, ends);
   const times = [first.at, last?.at ?? null, ...course.changes()].filter((at) => at !== null);
   const emitted: Emitted[] = [];
-  const has = (value: 0 | 1, kind: string) =>
-    emitted.some((each) => each.value === value && each.kind === kind);
+  const hasLate = () => emitted.some(({ kind }) => kind === 'late_positive');
+  const isPositive = () => emitted.some(({ value }) => value !== null && value > 0);
   for (const at of [...new Set(times)].sort((a, b) => a - b)) {
     const isOne = course.isOne(at);
-    const emit = (value: 0 | 1 | null, kind: string) => emitted.push({ at, value, kind });
+    const value = course.value(at);
+    const emit = (value: number | null, kind: string) => emitted.push({ at, value, kind });
     if (at === first.at) {
       if (first.held) emit(null, 'unknown');
-      else emit(!isNow && isOne ? 1 : 0, 'observed');
+      else emit(isNow ? 0 : value, 'observed');
     }
-    const wasPositive = emitted.some(({ value }) => value === 1);
+    const wasPositive = isPositive();
     const isAfterWait = isNow ? at >= wait : at > wait;
     if (isLate && isAfterWait && !wasPositive && isOne && course.isCredited(at)) {
-      emit(1, 'late_positive');
+      emit(value, 'late_positive');
     }
-    if (emitted.some(({ value }) => value === 1) && !isOne) {
-      emit(0, 'cancelled');
+    if (isPositive() && !isOne) {
+      const was = emitted.findLast((each) => (each.value ?? 0) > 0)?.value ?? 0;
+      emitted.push({ at, value: 0, kind: 'cancelled', ...(course.isFraction ? { was } : {}) });
       break;
     }
-    if (last !== null && at === last.at && !has(1, 'late_positive')) {
+    if (last !== null && at === last.at && !hasLate()) {
       if (last.held) emit(null, 'unknown');
-      else emit(isOne ? 1 : 0, isOne ? 'matured' : 'confirmed_negative');
+      else emit(value, isOne ? 'matured' : 'confirmed_negative');
     }
   }
   const isClosed = emitted.at(-1)?.kind === 'cancelled';
-  const lastPending = last !== null && last.at === null && !has(1, 'late_positive');
+  const lastPending = last !== null && last.at === null && !hasLate();
   return { emitted, pending: !isClosed && (first.at === null || lastPending), wait };
 }
 

@@ -335,6 +335,33 @@ describe('the other commands', () => {
     expect(out).toMatch(/user_clicks\[5m\] at "i2" is 1, expected 2/);
   });
 
+  it('test expects fractions where credit is divided, and says so of a bool', async () => {
+    const path = join(folder, 'divided.feat');
+    const program = (first: string) => `
+stream imp from "imp" { id iid : string; time ts : timestamp; user : string }
+stream buy from "buy" { id bid : string; time ts : timestamp; user : string }
+label bought = buy on user within 1h of imp credit linear
+examples e for imp {
+  features imp.user
+  label bought wait 1m then late positives
+}
+test "a third each" {
+  imp { iid: "a", user: "u", ts: 0s }
+  imp { iid: "b", user: "u", ts: 1s }
+  imp { iid: "c", user: "u", ts: 2s }
+  buy { user: "u", ts: 2m }
+  expect bought at "a", "b", "c" = ${first}, 0.333333, 0.333334
+  expect emissions of e at "a" = 1m { bought: 0 observed }, 2m { bought: 0.333333 late_positive }
+}
+`;
+    await writeFile(path, program('0.333333'));
+    expect((await cli('test', path)).code).toBe(0);
+    await writeFile(path, program('true'));
+    const { code, err } = await cli('test', path);
+    expect(code).toBe(1);
+    expect(err).toMatch(/`bought` is float, but this is bool/);
+  });
+
   it('init makes a project that passes its own commands', async () => {
     const dir = join(folder, 'project');
     expect((await cli('init', dir)).code).toBe(0);

@@ -60,6 +60,7 @@ describe('millrace/examples', () => {
         const value = due?.value ?? null;
         expect(example.labels[name]).toEqual({
           ...{ value, mask: value === null ? 0 : 1, kind: due?.kind ?? 'absent' },
+          ...(due?.was === undefined ? {} : { was: due.was }),
           ...{ age: due?.elapsed ?? null, deadline: due?.deadline ?? null },
         });
       }
@@ -72,12 +73,12 @@ describe('millrace/examples', () => {
     for (const source of [join(folder, 'every__thing_.block'), [record]]) {
       let at = 0;
       for await (const block of readBlocksOf(source)) {
-        const { value, mask, age } = label(block, 'clicked');
+        const { value, mask, age } = label(block, 'bought');
         const count = feature(block, 'count[5m]');
         for (let row = 0; row < block.rows; row++, at++) {
-          const due = rows[at]!.labels.clicked;
+          const due = rows[at]!.labels.bought;
           expect(mask[row]).toBe(due === undefined || due.value === null ? 0 : 1);
-          expect(value[row]).toBe(due?.value ?? 0);
+          expect(value[row]).toBe(Math.fround(due?.value ?? 0));
           if (due !== undefined) expect(age[row]).toBe(due.elapsed);
           expect(count.kind === 'f64' && count.data[row]).toBe(rows[at]!.features[0]);
           expect(weights(block)[row]).toBe(Math.fround(1 / rows[at]!.sampleRate));

@@ -74,6 +74,7 @@ describe('export', () => {
       expect(record.flag ?? null).toBe(row.features[2]);
       expect(record['feature.id'] ?? null).toEqual(row.features[5]);
       expect(record['label.bought.deadline'] ?? null).toBe(row.labels.bought?.deadline ?? null);
+      expect(record['label.bought.value'] ?? null).toBe(row.labels.bought?.value ?? null);
       expect(record['label.bought.ever'] ?? null).toBe(row.labels.bought?.ever ?? null);
     });
   });
@@ -98,6 +99,7 @@ describe('export', () => {
           'feature.id': text(features[5]),
           'label.clicked.value': text(labels.clicked?.value),
           'label.clicked.elapsed': text(labels.clicked?.elapsed),
+          'label.bought.was': text(labels.bought?.was),
           'label.bought.at_wait': text(labels.bought?.atWait),
         }),
       );
@@ -121,7 +123,7 @@ describe('export', () => {
       expect(record.flag).toEqual(flag === null ? undefined : [Number(flag)]);
       expect(record['feature.id']).toEqual(row.features[5] ?? undefined);
       expect(record['label.bought.value']).toEqual(
-        label === undefined || label.value === null ? undefined : [label.value],
+        label === undefined || label.value === null ? undefined : [Math.fround(label.value)],
       );
       expect(record['label.bought.elapsed']).toEqual(label && [label.elapsed]);
     });

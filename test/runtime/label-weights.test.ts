@@ -94,6 +94,22 @@ describe('heads', () => {
     expect(labelSteps(label(null, 'unknown'), 'es_dfm', weights)).toEqual([]);
   });
 
+  it('a fraction v leaves a positive of weight v and a negative of weight 1 - v; a refund of it leaves a negative', () => {
+    const weights = labelWeights('take_back', 0.3, []);
+    const sums = (rows: readonly EmittedLabel[], weighting: 'take_back' | 'take_back_again') => {
+      const steps = rows.flatMap((row) => labelSteps(row, weighting, weights));
+      const sum = (of: 0 | 1) =>
+        steps.reduce((all, { value, weight }) => all + (value === of ? weight : 0), 0);
+      return [sum(0), sum(1)];
+    };
+    const late = [label(0, 'observed'), label(0.25, 'late_positive')];
+    const cancelled = { ...label(0, 'cancelled'), was: 0.25 };
+    expect(sums([label(0.25, 'observed')], 'take_back')).toEqual([0.75, 0.25]);
+    expect(sums(late, 'take_back')).toEqual([0.75, 0.25]);
+    expect(sums(late, 'take_back_again')).toEqual([1.5, 0.5]);
+    expect(sums([...late, cancelled], 'take_back')).toEqual([1, 0]);
+  });
+
   it('take-back leaves, of every course of a label, exactly its final value once (twice with `everything`)', () => {
     const courses: [boolean, [number, string][], Partial<Record<0 | 1, number>>][] = [
       [false, [[0, 'observed']], { 0: 1 }],

@@ -22,7 +22,7 @@ export const EVERYTHING: ExamplePlan = {
   ],
   labels: [
     { name: 'clicked', label: 0, policy: { kind: 'wait_horizon' } },
-    { name: 'bought', label: 1, policy: { kind: 'now_then_late' } },
+    { name: 'bought', label: 1, policy: { kind: 'now_then_late' }, isFraction: true },
   ],
   sampleNegatives: 1,
   audit: 0.5,
@@ -110,11 +110,12 @@ export function randomBatch(random: Rng, n: number): EmissionBatch {
     time: emitted.map((time) => time - random.below(1e5)),
     id,
     kind,
-    labels: EVERYTHING.labels.map(() => ({
+    labels: EVERYTHING.labels.map(({ isFraction }) => ({
       value: flags(),
       kind: Uint8Array.from(kind, () => random.below(LABEL_KINDS.length)),
       deadline: Float64Array.from(kind, () => random.below(1e9)),
       elapsed: Float64Array.from(kind, () => random.below(1e6)),
+      credit: isFraction ? Int32Array.from(kind, () => random.below(1e6)) : null,
       audit: { atWait: flags(), ever: flags() },
     })),
     sampleRate: Float64Array.from(kind, () => random.pick([1, 0.1, 0.02])),

@@ -25,8 +25,12 @@ afterAll(() => rm(folder, { recursive: true }));
 
 /** The documented line, by JSON.stringify. */
 function expectedLine(row: ExampleRow): string {
-  const labels = Object.entries(row.labels).map(([name, { value, kind, atWait, ever }]) => {
-    return [name, { value, kind, ...(row.kind === 'audit' ? { at_wait: atWait, ever } : {}) }];
+  const labels = Object.entries(row.labels).map(([name, { value, kind, was, atWait, ever }]) => {
+    const back = was === undefined ? {} : { was };
+    return [
+      name,
+      { value, kind, ...back, ...(row.kind === 'audit' ? { at_wait: atWait, ever } : {}) },
+    ];
   });
   return JSON.stringify({
     id: row.id,

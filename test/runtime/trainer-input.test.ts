@@ -49,6 +49,7 @@ const batch: EmissionBatch = {
       kind: Uint8Array.of(LABEL_OBSERVED, LABEL_ABSENT, LABEL_AUDIT, LABEL_UNKNOWN),
       deadline: Float64Array.of(5, Number.NaN, 5, 5),
       elapsed: Float64Array.of(4, Number.NaN, 6, 7),
+      credit: null,
       audit: { atWait: Uint8Array.of(2, 2, 0, 2), ever: Uint8Array.of(2, 2, 1, 2) },
     },
     {
@@ -56,6 +57,7 @@ const batch: EmissionBatch = {
       kind: Uint8Array.of(LABEL_OBSERVED, LABEL_ABSENT, LABEL_AUDIT, LABEL_ABSENT),
       deadline: Float64Array.of(9, Number.NaN, 9, Number.NaN),
       elapsed: Float64Array.of(4, Number.NaN, 6, Number.NaN),
+      credit: null,
       audit: null,
     },
   ],

@@ -143,6 +143,7 @@ function batchOf(rows: readonly ExampleRow[]): EmissionBatch {
         elapsed: Float64Array.from(labels, (label, i) =>
           label === undefined ? Number.NaN : emitted[i]! - rows[i]!.time,
         ),
+        credit: null,
         audit: null,
       };
     }),
