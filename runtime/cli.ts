@@ -4,6 +4,7 @@ import { addAuthoring, PATHS, SCHEMA } from './cli-authoring.ts';
 import { addExport } from './cli-export.ts';
 import { addModel } from './cli-model.ts';
 import { addQuarantine } from './cli-quarantine.ts';
+import { addWhy } from './cli-why.ts';
 import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from './config.ts';
 import type { Console } from './console-output.ts';
 import { Fault } from './fault.ts';
@@ -88,6 +89,7 @@ function describe(out: Console, version: string, done: Done): Command {
   addIngest(program, out, done);
   addExport(program, out, done);
   addQuarantine(program, out, done);
+  addWhy(program, out, done);
   addTrainer(program, out, done);
   addModel(program, out, done);
   addTopics(program, out, done);

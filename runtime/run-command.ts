@@ -18,6 +18,7 @@ import { compileProgram, readProgram } from './program-files.ts';
 import { type ProgressState, ProgressView } from './progress-view.ts';
 import { type RunResult, run } from './run.ts';
 import { PRIVATE } from './run-folder.ts';
+import { originOf } from './run-origin.ts';
 import type { OutputFormat } from './sink.ts';
 import { SpillFile } from './spill-file.ts';
 import { stateText } from './state-memory.ts';
@@ -113,6 +114,7 @@ export async function runPlan(
       ...flags,
       ...of,
       folder: flags.to,
+      origin: originOf(flags.from, flags.schema),
       stop,
       makeEngine: (plan, slabs, shards, copies) => {
         // Only now is the folder ours.

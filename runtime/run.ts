@@ -30,6 +30,7 @@ import { openStateStore } from './open-store.ts';
 import { type Progress, readProgress } from './progress.ts';
 import { claimFolder, clearFolder, PRIVATE } from './run-folder.ts';
 import { IDENTITY_VERSION, identifyFile } from './run-identity.ts';
+import type { RunOrigin } from './run-origin.ts';
 import { setCounts } from './set-counts.ts';
 import { settleDone } from './settle-done.ts';
 import type { OutputFormat } from './sink.ts';
@@ -40,6 +41,8 @@ import { type SourceInput, TaskSource } from './task-source.ts';
 export type RunRequest = {
   readonly plan: Plan;
   readonly inputs: readonly SourceInput[];
+  /** Where the inputs are, for whoever reads them again; absent: nobody is told. */
+  readonly origin?: RunOrigin | undefined;
   readonly folder: string;
   readonly format: OutputFormat;
   /** How blocks are written; by default exactly, and not packed. */
@@ -188,7 +191,8 @@ async function prepareFolder(request: RunRequest): Promise<void> {
   );
   const version = IDENTITY_VERSION;
   const identity = { version, planDigest: plan.digest, shards, format, complete, sources };
-  await claimFolder(folder, identity, { files, outputs, plan });
+  const origin = request.origin ?? null;
+  await claimFolder(folder, identity, { files, outputs, plan, origin });
 }
 
 /**
