@@ -74,7 +74,8 @@ function treeText(nodes: readonly Node[], tree: Tree, depth: number): string {
       );
 }
 
-function callText(fn: string, args: readonly string[]): string {
+/** A call as it is written, operators between their operands. */
+export function callText(fn: string, args: readonly string[]): string {
   const sign = INFIX[fn];
   if (sign !== undefined && args.length === 2) return `(${args[0]} ${sign} ${args[1]})`;
   return `${fn}(${args.join(', ')})`;

@@ -32,8 +32,6 @@ export type ScanNode = {
     readonly name: string;
     readonly type: Type;
     readonly timeFormat: TimeFormat | null;
-    /** Tagged: always read, so that a person's events can be found. */
-    readonly pii?: true;
   }[];
   readonly idField: string | null;
   readonly timeField: string | null;
@@ -45,8 +43,6 @@ export type ScanNode = {
   readonly dedupGlobal?: true;
   readonly holdMs: number;
   readonly malformedMax: number | null;
-  /** Absent: unstated. */
-  readonly retainMs?: number;
 };
 
 /** Events of `input` (a scan, an attribute node, another filter) for which `where` is true. */

@@ -23,10 +23,7 @@ export function scanOf(lowering: Lowering, name: string): NodeId {
       table: stream.kind === 'table',
       isStatic: stream.isStatic,
       fields: decoded
-        .map(({ name, type, timeFormat, pii }) => ({
-          ...{ name, type, timeFormat },
-          ...(pii ? { pii: true as const } : {}),
-        }))
+        .map((field) => ({ name: field.name, type: field.type, timeFormat: field.timeFormat }))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
       idField: stream.idField,
       timeField: stream.timeField,
@@ -37,7 +34,6 @@ export function scanOf(lowering: Lowering, name: string): NodeId {
       ...(stream.dedupGlobal && stream.idField !== null ? { dedupGlobal: true } : {}),
       holdMs: stream.holdMs,
       malformedMax: stream.malformedMax,
-      ...(stream.retainMs === null ? {} : { retainMs: stream.retainMs }),
     });
   });
 }

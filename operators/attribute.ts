@@ -29,6 +29,8 @@ export type AttributionResult = {
   readonly frames: readonly (Frame | null)[];
   /** By index of plan.labels. */
   readonly outcomes: readonly Outcomes[];
+  /** By index of plan.labels: the credited events, whether anybody reads them or not. */
+  readonly accepted: readonly Accepted[];
 };
 
 export class Attribution {
@@ -70,7 +72,7 @@ export class Attribution {
       if (label.labelStream >= 0) out[label.labelStream] = rows.frame;
       outcomes.push(this.#outcomes(l, rows, frames, column));
     });
-    return { frames: out, outcomes };
+    return { frames: out, outcomes, accepted };
   }
 
   /** Frees what no row at a step time >= `frontier` can match. Call after each batch. */

@@ -10,13 +10,13 @@
  */
 import type { Plan } from '../compiler/plan.ts';
 import { assert } from './assert.ts';
-import { Attribution } from './attribute.ts';
+import { Attribution, type AttributionResult } from './attribute.ts';
 import type { Column, F64Column } from './column.ts';
 import { ColumnPool } from './column-pool.ts';
 import type { DecodedBatch } from './decoder.ts';
 import { Emission } from './emission.ts';
 import type { EmissionBatch } from './emission-batch.ts';
-import { Enrich } from './enrich.ts';
+import { type ColumnOf, Enrich } from './enrich.ts';
 import { FeatureStage, type StreamFrame } from './feature-stage.ts';
 import type { Frame } from './frame.ts';
 import { GlobalDedup } from './global-dedup.ts';
@@ -47,6 +47,17 @@ export type PipelineOptions = {
   readonly bufferBytesMax: number;
   /** Of the slabs; null or absent: keys stay in memory however many there are. */
   readonly budget?: StateBudget | null;
+  /** Is shown every batch between attribution and look-ups; nothing of it may be kept or changed. */
+  readonly observe?: (batch: AppliedBatch) => void;
+};
+
+/** Everything that is applied between two frontiers: enriched, without copies, credited. */
+export type AppliedBatch = {
+  /** By stream, rows in step order; of label streams the accepted events. */
+  readonly frames: readonly (Frame | null)[];
+  readonly column: ColumnOf;
+  readonly accepted: AttributionResult['accepted'];
+  readonly outcomes: AttributionResult['outcomes'];
 };
 
 type Partition = { readonly scan: PartitionScan; ended: boolean; nextOffset: number };
@@ -280,6 +291,8 @@ export class Pipeline {
     }
     const attributed = this.#attribution.run(frames, column);
     for (const [stream, frame] of attributed.frames.entries()) if (frame) frames[stream] = frame;
+    const { accepted, outcomes } = attributed;
+    this.#options.observe?.({ frames, column, accepted, outcomes });
     const streams = frames.map((frame, stream): StreamFrame | null =>
       frame === null ? null : { frame, slots: this.#slots[stream]! },
     );
@@ -293,7 +306,7 @@ export class Pipeline {
       const slots = this.#features.slots(plan.anchor);
       const frame = anchors[plan.anchor] ?? null;
       const read = (slot: number) => slots.column(frame!, slot);
-      return this.#emissions[example]!.accept(frame, read, attributed.outcomes, frontiers);
+      return this.#emissions[example]!.accept(frame, read, outcomes, frontiers);
     });
     this.#attribution.expire(frontier);
     return emitted;

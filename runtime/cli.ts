@@ -1,10 +1,10 @@
 /** The command line: its words, and which command answers. Exit codes: 0 done, 1 the program, 2 the command line, 3 the world. */
 import { Command, CommanderError, Option } from 'commander';
 import { addAuthoring, PATHS, SCHEMA } from './cli-authoring.ts';
-import { addErase } from './cli-erase.ts';
 import { addExport } from './cli-export.ts';
 import { addModel } from './cli-model.ts';
 import { addQuarantine } from './cli-quarantine.ts';
+import { addWhy } from './cli-why.ts';
 import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from './config.ts';
 import type { Console } from './console-output.ts';
 import { Fault } from './fault.ts';
@@ -89,7 +89,7 @@ function describe(out: Console, version: string, done: Done): Command {
   addIngest(program, out, done);
   addExport(program, out, done);
   addQuarantine(program, out, done);
-  addErase(program, out, done);
+  addWhy(program, out, done);
   addTrainer(program, out, done);
   addModel(program, out, done);
   addTopics(program, out, done);

@@ -3,19 +3,16 @@
  * locked meanwhile, so no run is at work in it.
  */
 import { join } from 'node:path';
-import type { Plan } from '../compiler/plan.ts';
 import { PROGRESS_SEGMENT_BYTES } from './config.ts';
 import { DecisionLog, type LotDecision } from './decisions.ts';
 import { EmbeddedLog } from './embedded-log.ts';
-import { Fault } from './fault.ts';
 import { disk, type Files } from './files.ts';
 import { FolderLock } from './folder-lock.ts';
 import { parseFormat } from './format-text.ts';
 import { toJsonTime } from './json-time.ts';
-import { readProgress } from './progress.ts';
+import { type Progress, readProgress } from './progress.ts';
 import { Quarantine } from './quarantine.ts';
-import { PLAN, PRIVATE } from './run-folder.ts';
-import { parseIdentity } from './run-identity.ts';
+import { PRIVATE, readRunFolder } from './run-folder.ts';
 import { settleDone } from './settle-done.ts';
 
 /** Rows that were kept aside together. */
@@ -37,6 +34,8 @@ export type DecidedFolder = {
   readonly quarantines: ReadonlyMap<string, Quarantine>;
   /** The run is over: what is decided takes effect at once, else when it goes on. */
   readonly isDone: boolean;
+  /** What is out: null before the first commit. */
+  readonly progress: Progress | null;
   /** Writes the decisions down, and in a finished folder acts on them. */
   readonly decide: (
     kind: LotDecision['kind'],
@@ -61,8 +60,6 @@ export async function withDecidedFolder<T>(
     const decisions = await DecisionLog.open(await log.open('decisions', 0));
     const settle = async () => {
       const progress = await readProgress(progressLog);
-      if (progress !== null && progress.erased < decisions.erasures.length)
-        throw unfinished(folder);
       if (progress?.done)
         await settleDone(
           { plan, folder, format, block, files },
@@ -83,6 +80,7 @@ export async function withDecidedFolder<T>(
       lots: await lotsOf(quarantines, decisions),
       quarantines,
       isDone: progress?.done === true,
+      progress,
       decide: async (kind, lots) => {
         const k = toJsonTime(progress?.k ?? Number.NEGATIVE_INFINITY);
         const at = new Date().toISOString();
@@ -112,28 +110,9 @@ export async function decisionsOf(
   }
 }
 
-/** The plan of a run's folder, and the format of its outputs. */
-export async function readRun(folder: string, files: Files) {
-  const identity = await files.read(join(folder, PRIVATE, 'run.json'));
-  const plan = await files.read(join(folder, PRIVATE, PLAN));
-  const known = identity === null ? null : parseIdentity(Buffer.from(identity).toString());
-  if (plan === null || known === null) {
-    throw new Fault(
-      'no_run_here',
-      `${folder} is not the output folder of a run: give the DIR of \`run --to DIR\`.`,
-      { context: { path: folder } },
-    );
-  }
-  const saved: Plan = JSON.parse(Buffer.from(plan).toString());
-  return { plan: saved, ...parseFormat(known.format) };
-}
-
-function unfinished(folder: string): Fault {
-  return new Fault(
-    'erasure_unfinished',
-    `an erasure in ${folder} was cut off: run the command again that made the folder.`,
-    { context: { path: folder } },
-  );
+async function readRun(folder: string, files: Files) {
+  const { plan, identity } = await readRunFolder(folder, files);
+  return { plan, ...parseFormat(identity.format) };
 }
 
 async function lotsOf(

@@ -8,15 +8,12 @@
  *   complete      the streams end where their files end, so every wait elapses
  *   verdict       a bucket of an example set was judged (operators/checks/gate.ts)
  *   release, drop a person let a lot of kept rows go, or gave it up, when everything emitted before `k` was out
- *   erase         a person's events before `k` are as if they had never been written (erasure.ts): the run is made again, and
- *                 verdicts, releases and drops before this entry are of rows that are no more
  *   idle          a live partition, read up to `end`, is silent: what comes later with a time below `floor` is late
  *   plan          the plan changes to `to` for anchors at or after event time `from`
  */
-import type { ErasedKey, Erasure } from '../operators/erasure.ts';
 import { LOG_READ_BYTES } from './config.ts';
 import { Fault } from './fault.ts';
-import { fromJsonTime, type JsonTime } from './json-time.ts';
+import type { JsonTime } from './json-time.ts';
 import type { LogPartition } from './log.ts';
 
 export const DECISIONS_VERSION = 1;
@@ -41,19 +38,11 @@ export type LotDecision = {
   readonly at: string;
 };
 
-export type EraseDecision = {
-  readonly kind: 'erase';
-  readonly keys: readonly ErasedKey[];
-  readonly k: JsonTime;
-  readonly at: string;
-};
-
 export type Decision =
   | { readonly kind: 'started'; readonly plan: string; readonly at: string }
   | { readonly kind: 'complete'; readonly at: string }
   | VerdictDecision
   | LotDecision
-  | EraseDecision
   | {
       readonly kind: 'idle';
       readonly topic: string;
@@ -75,7 +64,6 @@ const KINDS: ReadonlySet<string> = new Set<Decision['kind']>([
   'verdict',
   'release',
   'drop',
-  'erase',
   'idle',
   'plan',
 ]);
@@ -85,8 +73,7 @@ export class DecisionLog {
   readonly #taken: Decision[];
   /** Taken, and not in the log yet. */
   #pending: Decision[] = [];
-  #lots: LotDecision[] = [];
-  readonly #erasures: Erasure[] = [];
+  readonly #lots: LotDecision[] = [];
   readonly #verdicts = new Map<string, VerdictDecision>();
 
   private constructor(log: LogPartition, taken: Decision[]) {
@@ -114,11 +101,6 @@ export class DecisionLog {
   /** Releases and drops in their order. */
   get lots(): readonly LotDecision[] {
     return this.#lots;
-  }
-
-  /** In their order. */
-  get erasures(): readonly Erasure[] {
-    return this.#erasures;
   }
 
   has(kind: Decision['kind']): boolean {
@@ -159,11 +141,6 @@ export class DecisionLog {
     if (decision.kind === 'verdict')
       this.#verdicts.set(`${decision.set} ${decision.bucket}`, decision);
     else if (decision.kind === 'release' || decision.kind === 'drop') this.#lots.push(decision);
-    else if (decision.kind === 'erase') {
-      this.#erasures.push({ keys: decision.keys, before: fromJsonTime(decision.k) });
-      this.#verdicts.clear();
-      this.#lots = [];
-    }
   }
 }
 

@@ -140,10 +140,10 @@ async function runDemo(
 }
 
 /** Every wait elapses: the two days are all there is, and purchases are held against what they show of them. */
-function runFlags({ quiet }: DemoFlags, { run }: DemoPlaces): RunFlags {
+function runFlags({ quiet }: DemoFlags, places: DemoPlaces): RunFlags {
   return {
-    from: [],
-    to: run,
+    from: logInputs(places),
+    to: places.run,
     format: 'ndjson',
     complete: true,
     shards: 1,

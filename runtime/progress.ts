@@ -25,17 +25,11 @@ export type Progress = {
   readonly sideRows: Readonly<Record<string, number>>;
   /** Releases and drops of the decision log (in its order) whose effect is in the outputs. */
   readonly decided: number;
-  /** Erasures of the decision log that what is out was made with. */
-  readonly erased: number;
   /** The run is over: every input was read to its end and the manifest is next. */
   readonly done: boolean;
 };
 
-type SavedProgress = Omit<Progress, 'k' | 'erased'> & {
-  readonly version: number;
-  readonly k: JsonTime;
-  readonly erased?: number;
-};
+type SavedProgress = Omit<Progress, 'k'> & { readonly version: number; readonly k: JsonTime };
 
 /** Reads the partition to its end; null when nothing was ever committed. */
 export async function readProgress(log: LogPartition): Promise<Progress | null> {
@@ -55,9 +49,7 @@ export async function readProgress(log: LogPartition): Promise<Progress | null> 
     );
   }
   const { outputs, sideRows, decided, done } = saved;
-  // Older records know of none.
-  const erased = saved.erased ?? 0;
-  return { k: fromJsonTime(saved.k), outputs, sideRows, decided, erased, done };
+  return { k: fromJsonTime(saved.k), outputs, sideRows, decided, done };
 }
 
 /** Makes a commit: durable on return. Older records may be dropped. */

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { Plan } from '../compiler/plan.ts';
 import { hasErrors } from '../dsl/diagnostic.ts';
 import type { ColdCopies } from '../operators/cold-copies.ts';
-import type { ErasedKey } from '../operators/erasure.ts';
 import { StateBudget } from '../operators/state-budget.ts';
 import type { BlockOptions } from './block-writer.ts';
 import type { SlabSets } from './checkpoint.ts';
@@ -19,6 +18,7 @@ import { compileProgram, readProgram } from './program-files.ts';
 import { type ProgressState, ProgressView } from './progress-view.ts';
 import { type RunResult, run } from './run.ts';
 import { PRIVATE } from './run-folder.ts';
+import { originOf } from './run-origin.ts';
 import type { OutputFormat } from './sink.ts';
 import { SpillFile } from './spill-file.ts';
 import { stateText } from './state-memory.ts';
@@ -66,12 +66,12 @@ export async function runCommand(
   }
   const inputs = await parseInputs(plan, flags.from, flags.schema);
   const decided = flags.decisions ? await decisionsOf(flags.decisions) : undefined;
-  const whole = { ...flags, complete: flags.complete || decided?.some(isComplete) === true };
-  const command = { cwd: process.cwd(), flags: whole };
-  const { outcome, manifest, code } = await runPlan({ plan, inputs }, whole, out, {
-    decided,
-    command,
-  });
+  const { outcome, manifest, code } = await runPlan(
+    { plan, inputs },
+    { ...flags, complete: flags.complete || decided?.some(isComplete) === true },
+    out,
+    { decided },
+  );
   if (outcome === 'already_done') {
     out.error(`${flags.to} is done already: nothing to do. (--fresh makes it again.)`);
   } else if (outcome === 'stopped') {
@@ -83,9 +83,6 @@ export async function runCommand(
   return code;
 }
 
-/** How a folder was made, as it is kept there. */
-export type RunCommand = { readonly cwd: string; readonly flags: RunFlags };
-
 function isComplete({ kind }: Decision): boolean {
   return kind === 'complete';
 }
@@ -94,10 +91,6 @@ function isComplete({ kind }: Decision): boolean {
 export type RunHooks = {
   /** Decisions to obey. */
   readonly decided?: readonly Decision[] | undefined;
-  /** A person to be erased, and everything made again without them. */
-  readonly erase?: readonly ErasedKey[];
-  /** Kept in a new folder, for commands that make it again. */
-  readonly command?: RunCommand;
   readonly onCommit?: OnCommit;
   /** Records there are to read, for the progress display. */
   readonly eventsTotal?: number;
@@ -121,6 +114,7 @@ export async function runPlan(
       ...flags,
       ...of,
       folder: flags.to,
+      origin: originOf(flags.from, flags.schema),
       stop,
       makeEngine: (plan, slabs, shards, copies) => {
         // Only now is the folder ours.
@@ -134,8 +128,6 @@ export async function runPlan(
       onBatch: (task) => meter.show(task),
       onCommit: hooks.onCommit,
       decided: hooks.decided,
-      erase: hooks.erase,
-      command: hooks.command,
     });
     if (result.outcome === 'done') meter.finish();
     const state = stateLine(budget);

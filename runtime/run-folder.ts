@@ -4,27 +4,17 @@ import type { Plan } from '../compiler/plan.ts';
 import { Fault } from './fault.ts';
 import type { Files } from './files.ts';
 import { checkIdentity, parseIdentity, type RunIdentity } from './run-identity.ts';
+import { parseOrigin, type RunOrigin } from './run-origin.ts';
 
 /** What the engine keeps for itself, inside the output folder. */
 export const PRIVATE = '.millrace';
 const IDENTITY = 'run.json';
 /** The plan of the run, for whoever reads its outputs later. */
 export const PLAN = 'plan.json';
-/** The run's inputs and flags, for a command that makes it again. */
-export const COMMAND = 'command.json';
+/** Where its inputs were. */
+const ORIGIN = 'origin.json';
 /** Kept by --fresh: the lock is held while it works. */
 const LOCK = 'lock';
-/** Erasures of the folder, once more beside its decision log: they outlive a fresh start. */
-export const ERASED = 'erased.json';
-/** What an erasure leaves of what the engine keeps for itself: nothing that was derived from events. */
-export const KEPT_BY_ERASURE: ReadonlySet<string> = new Set([
-  LOCK,
-  IDENTITY,
-  PLAN,
-  COMMAND,
-  ERASED,
-  'log',
-]);
 
 /**
  * Makes the folder ready for this run: checks that it belongs to it, or writes that it does. `outputs` are the files the
@@ -33,9 +23,9 @@ export const KEPT_BY_ERASURE: ReadonlySet<string> = new Set([
 export async function claimFolder(
   folder: string,
   identity: RunIdentity,
-  more: { files: Files; outputs: readonly string[]; plan: Plan; command: unknown },
+  more: { files: Files; outputs: readonly string[]; plan: Plan; origin: RunOrigin | null },
 ): Promise<void> {
-  const { files, outputs, plan, command } = more;
+  const { files, outputs, plan, origin } = more;
   const path = join(folder, PRIVATE, IDENTITY);
   const saved = await readIdentity(path, files);
   if (saved !== null) {
@@ -52,14 +42,15 @@ export async function claimFolder(
     );
   }
   await files.replace(join(folder, PRIVATE, PLAN), Buffer.from(JSON.stringify(plan)));
-  if (command !== undefined)
-    await files.replace(join(folder, PRIVATE, COMMAND), Buffer.from(JSON.stringify(command)));
+  if (origin !== null) {
+    await files.replace(join(folder, PRIVATE, ORIGIN), Buffer.from(JSON.stringify(origin)));
+  }
   await files.replace(path, Buffer.from(`${JSON.stringify(identity, null, 2)}\n`));
 }
 
 /**
  * Deletes what an earlier run left: first what says whose the folder is, so that a crash in between leaves no folder that
- * could be gone on with, then state, logs and outputs. Files of others stay, and erasures: starting over is no way back.
+ * could be gone on with, then state, logs and outputs. Files of others stay.
  */
 export async function clearFolder(
   folder: string,
@@ -70,9 +61,37 @@ export async function clearFolder(
   await files.remove(join(own, IDENTITY));
   const known = new Set(outputs);
   for (const name of await files.list(own)) {
-    if (name !== LOCK && name !== ERASED) await files.remove(join(own, name));
+    if (name !== LOCK) await files.remove(join(own, name));
   }
   for (const name of known) await files.remove(join(folder, name));
+}
+
+/** What the folder says of its run; a Fault where no run began. `origin` null: it was not told where its inputs are. */
+export async function readRunFolder(
+  folder: string,
+  files: Files,
+): Promise<{
+  readonly plan: Plan;
+  readonly identity: RunIdentity;
+  readonly origin: RunOrigin | null;
+}> {
+  const read = (name: string) => files.read(join(folder, PRIVATE, name));
+  const text = await read(IDENTITY);
+  const plan = await read(PLAN);
+  const identity = text === null ? null : parseIdentity(Buffer.from(text).toString());
+  if (plan === null || identity === null) {
+    throw new Fault(
+      'no_run_here',
+      `${folder} is not the output folder of a run: give the DIR of \`run --to DIR\`.`,
+      { context: { path: folder } },
+    );
+  }
+  const origin = await read(ORIGIN);
+  return {
+    plan: JSON.parse(Buffer.from(plan).toString()),
+    identity,
+    origin: origin === null ? null : parseOrigin(Buffer.from(origin).toString()),
+  };
 }
 
 async function readIdentity(path: string, files: Files): Promise<RunIdentity | null> {

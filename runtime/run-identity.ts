@@ -91,7 +91,8 @@ export function checkIdentity(folder: string, saved: RunIdentity, wanted: RunIde
   );
 }
 
-function differencesOf(saved: RunIdentity, wanted: RunIdentity): string[] {
+/** What of the one is not so in the other, a sentence each. */
+export function differencesOf(saved: RunIdentity, wanted: RunIdentity): string[] {
   if (saved.version !== wanted.version) return ['it was written by another version of millrace'];
   const lines: string[] = [];
   if (saved.planDigest !== wanted.planDigest) {

@@ -23,15 +23,15 @@ export type Case = {
 /** Declares one test for each case of a file; `produce` turns an input into the text that is compared. */
 export function runCases(
   path: string | URL,
-  produce: (input: string, name: string) => string,
+  produce: (input: string, name: string) => string | Promise<string>,
 ): void {
   const text = readFileSync(path, 'utf8');
   const cases = parseCases(text);
   const made = new Map<string, string>();
   describe(String(path).split('/').pop()!, () => {
     for (const { name, input, expected } of cases) {
-      it(name, () => {
-        const output = trimLines(produce(input, name));
+      it(name, async () => {
+        const output = trimLines(await produce(input, name));
         made.set(name, output);
         if (process.env.UPDATE_CASES !== '1') expect(output).toBe(expected);
       });

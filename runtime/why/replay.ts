@@ -1,0 +1,201 @@
+/**
+ * A run's inputs once more, through its own decoders, scans, enrichments and attribution, without look-ups and emissions:
+ * whoever watches sees every record as it was decided and every event as it was applied, with all fields that the plan
+ * reads. What is applied depends on the records of each partition alone, so it is what the run applied.
+ */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Plan, SlotPlan, StreamPlan } from '../../compiler/plan.ts';
+import { physical } from '../../dsl/types.ts';
+import type { DecodedBatch } from '../../operators/decoder.ts';
+import type { PartitionRows } from '../../operators/partition-scan.ts';
+import { type AppliedBatch, Pipeline } from '../../operators/pipeline.ts';
+import { SlabSet } from '../../operators/slab.ts';
+import { BUFFER_BYTES, READ_ROWS } from '../config.ts';
+import type { RecordReader } from '../record-reader.ts';
+import { SpillFile } from '../spill-file.ts';
+import type { SourceInput } from '../task-source.ts';
+
+/** What was decided of a batch of one stream's partition. */
+export type DecidedBatch = {
+  readonly stream: number;
+  readonly partition: number;
+  readonly batch: DecodedBatch;
+  readonly rows: PartitionRows;
+};
+
+export type Watcher = {
+  /** Arrays of a batch are used again after the call, here and below. */
+  readonly decided?: (batch: DecidedBatch) => void;
+  readonly applied?: (batch: AppliedBatch) => void;
+  /** Nothing more is wanted. */
+  readonly isDone?: () => boolean;
+};
+
+/** How far time has come at the end of the inputs, ms; infinity where the streams end with them. */
+export type Reached = {
+  /** By stream: up to when its events are all known. */
+  readonly streams: readonly number[];
+  readonly all: number;
+};
+
+/**
+ * The plan as it is replayed: stream slots for the values of all fields follow those that are there, and nothing is
+ * looked up. A field's value is decoded beside its hash, which makes no record malformed that was not.
+ */
+export function replayPlan(plan: Plan): Plan {
+  const scans = plan.scans.map((scan) => ({
+    ...scan,
+    fields: scan.fields.map((field) => ({ ...field, value: true })),
+  }));
+  const streams = plan.streams.map((stream) => {
+    const fields = scans[stream.scan]?.fields ?? [];
+    const known = new Set(stream.slots.flatMap(valueField));
+    const more = readFields(stream)
+      .filter((field) => !known.has(field))
+      .map(
+        (field): SlotPlan => ({
+          name: fields[field].name,
+          physical: physical(fields[field].type),
+          op: { kind: 'field', field },
+        }),
+      );
+    return { ...stream, slots: [...stream.slots, ...more] };
+  });
+  return { ...plan, scans, streams, feeds: [], anchors: [], keyspaces: [], examples: [] };
+}
+
+/** The slot that holds the value of a scan's field, in a stream of a replayed plan; -1: the stream does not read it. */
+export function fieldSlot(stream: StreamPlan, field: number): number {
+  return stream.slots.findIndex((slot) => valueField(slot).includes(field));
+}
+
+/** Reads all inputs to their ends, or until the watcher has seen enough. `inputs` are opened for `replayPlan`. */
+export async function replay(
+  of: {
+    readonly plan: Plan;
+    readonly inputs: readonly SourceInput[];
+    readonly complete: boolean;
+  },
+  watcher: Watcher,
+): Promise<Reached> {
+  const spill = new SpillFile(join(tmpdir(), `millrace-why-${process.pid}.spill`));
+  const pipeline = new Pipeline(of.plan, {
+    slabs: [new SlabSet()],
+    scanSlabs: new SlabSet(),
+    // The interpreter: what is found here must not rest on the code that it is held against.
+    codegen: false,
+    spill,
+    bufferBytesMax: BUFFER_BYTES,
+    observe: (batch) => watcher.applied?.(batch),
+  });
+  if (of.complete) pipeline.complete();
+  const sources: Source[] = [];
+  try {
+    for (const input of of.inputs) sources.push(await Source.open(of.plan, input, pipeline));
+    for (let next = furthestBehind(sources); next !== null; next = furthestBehind(sources)) {
+      await next.read(watcher);
+      advance(pipeline, sources);
+      if (watcher.isDone?.() === true) break;
+    }
+    return reachedBy(of.plan, sources, of.complete);
+  } finally {
+    for (const source of sources) await source.close();
+    spill.close();
+  }
+}
+
+function advance(pipeline: Pipeline, sources: readonly Source[]): void {
+  for (const _ of pipeline.advance(pipeline.frontier()));
+  for (const source of sources) source.forget();
+}
+
+/** Static tables first, then whoever is furthest behind in event time; null when all have ended. */
+function furthestBehind(sources: readonly Source[]): Source | null {
+  let best: Source | null = null;
+  for (const source of sources) {
+    if (source.ended) continue;
+    if (source.isStatic) return source;
+    if (best === null || source.watermark() < best.watermark()) best = source;
+  }
+  return best;
+}
+
+function reachedBy(plan: Plan, sources: readonly Source[], complete: boolean): Reached {
+  const of = (stream: number) =>
+    sources
+      .filter(({ streams }) => streams.includes(stream))
+      .reduce(
+        (most, source) => Math.max(most, source.watermarkOf(stream)),
+        Number.NEGATIVE_INFINITY,
+      );
+  const streams = plan.streams.map((_, stream) =>
+    complete ? Number.POSITIVE_INFINITY : of(stream),
+  );
+  return { streams, all: Math.max(Number.NEGATIVE_INFINITY, ...streams) };
+}
+
+class Source {
+  ended = false;
+  readonly streams: readonly number[];
+  readonly isStatic: boolean;
+  readonly #partition: number;
+  readonly #pipeline: Pipeline;
+  readonly #reader: RecordReader;
+
+  private constructor(plan: Plan, input: SourceInput, reader: RecordReader, pipeline: Pipeline) {
+    this.streams = plan.scans[input.scan].streams;
+    this.isStatic = this.streams.every((stream) => plan.streams[stream].timeField < 0);
+    this.#partition = input.partition;
+    this.#pipeline = pipeline;
+    this.#reader = reader;
+    for (const stream of this.streams) pipeline.addPartition(stream, input.partition);
+  }
+
+  static async open(plan: Plan, input: SourceInput, pipeline: Pipeline): Promise<Source> {
+    return new Source(plan, input, await input.open(null), pipeline);
+  }
+
+  async read({ decided }: Watcher): Promise<void> {
+    const batch = await this.#reader.read(READ_ROWS);
+    if (batch === null) {
+      this.ended = true;
+      for (const stream of this.streams) this.#pipeline.end(stream, this.#partition);
+      return;
+    }
+    for (const stream of this.streams) {
+      const rows = this.#pipeline.accept(stream, this.#partition, batch);
+      decided?.({ stream, partition: this.#partition, batch, rows });
+    }
+  }
+
+  watermarkOf(stream: number): number {
+    return this.#pipeline.watermark(stream, this.#partition);
+  }
+
+  watermark(): number {
+    return Math.min(...this.streams.map((stream) => this.watermarkOf(stream)));
+  }
+
+  /** It is never read again from before where it is. */
+  forget(): void {
+    for (const stream of this.streams) {
+      const state = this.#pipeline.scanState(stream, this.#partition);
+      this.#pipeline.forgetIds(stream, this.#partition, state);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#reader.close();
+  }
+}
+
+function readFields({ fields, idField, timeField }: StreamPlan): number[] {
+  const all = new Set([...fields, idField, timeField]);
+  return [...all].filter((field) => field >= 0);
+}
+
+/** The field whose value a slot holds. */
+function valueField({ op, physical }: SlotPlan): number[] {
+  return op.kind === 'field' && physical !== 'hash' ? [op.field] : [];
+}
