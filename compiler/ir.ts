@@ -32,6 +32,8 @@ export type ScanNode = {
     readonly name: string;
     readonly type: Type;
     readonly timeFormat: TimeFormat | null;
+    /** Tagged: always read, so that a person's events can be found. */
+    readonly pii?: true;
   }[];
   readonly idField: string | null;
   readonly timeField: string | null;
@@ -43,6 +45,8 @@ export type ScanNode = {
   readonly dedupGlobal?: true;
   readonly holdMs: number;
   readonly malformedMax: number | null;
+  /** Absent: unstated. */
+  readonly retainMs?: number;
 };
 
 /** Events of `input` (a scan, an attribute node, another filter) for which `where` is true. */

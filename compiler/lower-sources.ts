@@ -23,7 +23,10 @@ export function scanOf(lowering: Lowering, name: string): NodeId {
       table: stream.kind === 'table',
       isStatic: stream.isStatic,
       fields: decoded
-        .map((field) => ({ name: field.name, type: field.type, timeFormat: field.timeFormat }))
+        .map(({ name, type, timeFormat, pii }) => ({
+          ...{ name, type, timeFormat },
+          ...(pii ? { pii: true as const } : {}),
+        }))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
       idField: stream.idField,
       timeField: stream.timeField,
@@ -34,6 +37,7 @@ export function scanOf(lowering: Lowering, name: string): NodeId {
       ...(stream.dedupGlobal && stream.idField !== null ? { dedupGlobal: true } : {}),
       holdMs: stream.holdMs,
       malformedMax: stream.malformedMax,
+      ...(stream.retainMs === null ? {} : { retainMs: stream.retainMs }),
     });
   });
 }

@@ -106,6 +106,8 @@ function baseStream(
   const timeField = find(node.timeField);
   if (idField >= 0) fields[idField]!.hash = true;
   if (timeField >= 0) fields[timeField]!.value = true;
+  const pii = node.fields.flatMap((field) => (field.pii === true ? [find(field.name)] : []));
+  for (const field of pii) fields[field]!.hash ||= fields[field]!.type.kind === 'scalar';
   const dedupSlot = node.dedupGlobal ? slots.id(id, node.idField!, idField) : null;
   return {
     name: node.stream,
@@ -119,6 +121,8 @@ function baseStream(
     dedupMs: node.dedupMs,
     ...(dedupSlot === null ? {} : { dedupSlot }),
     malformedMax: node.malformedMax,
+    ...(pii.length === 0 ? {} : { pii }),
+    ...(node.retainMs === undefined ? {} : { retainMs: node.retainMs }),
   };
 }
 

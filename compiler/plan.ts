@@ -70,6 +70,10 @@ export type StreamPlan = {
   readonly dedupSlot?: number;
   readonly holdMs: number;
   readonly malformedMax: number | null;
+  /** Scan fields tagged `pii` (with `hash`, unless they are lists). Absent: none. */
+  readonly pii?: readonly number[];
+  /** How long its source keeps events, and the run what it sets aside of them. Absent: unstated. */
+  readonly retainMs?: number;
 };
 
 /** A column of a stream's frame or of an anchor's frame. Slots come after the slots they read. */

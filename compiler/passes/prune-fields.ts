@@ -2,8 +2,8 @@ import { rewrite } from '../graph.ts';
 import type { Graph, NodeId } from '../ir.ts';
 
 /**
- * Scans keep the fields that something reads, their id and their time; the rest is never decoded.
- * In: any graph. Out: each field of a scan has a reader.
+ * Scans keep the fields that something reads, their id, their time and those tagged `pii`; the rest is never decoded.
+ * In: any graph. Out: each other field of a scan has a reader.
  */
 export function pruneFields(graph: Graph): Graph {
   const read = new Map<NodeId, Set<string>>();
@@ -16,7 +16,8 @@ export function pruneFields(graph: Graph): Graph {
     if (node.kind !== 'scan') return builder.add(node);
     const names = read.get(old) ?? new Set();
     const kept = node.fields.filter(
-      ({ name }) => names.has(name) || name === node.idField || name === node.timeField,
+      ({ name, pii }) =>
+        names.has(name) || name === node.idField || name === node.timeField || pii === true,
     );
     return builder.add({ ...node, fields: kept });
   });
