@@ -4,24 +4,29 @@ import { type DecodedBatch, rawText } from '../operators/decoder.ts';
 import type { PartitionRows } from '../operators/partition-scan.ts';
 import type { SetAside } from './engine.ts';
 
-/** The rows of a batch that a scan has set aside, with their reasons as text. */
+/**
+ * The rows of a batch that a scan has set aside, with their reasons as text. Where a field of the stream is tagged `pii` the
+ * record itself is not kept: its place says where it is to be had.
+ */
 export function setAsideOf(
   plan: Plan,
   stream: number,
   batch: DecodedBatch,
   rows: PartitionRows,
 ): SetAside {
-  const { fields } = plan.scans[plan.streams[stream]!.scan]!;
+  const { scan, pii } = plan.streams[stream]!;
+  const { fields } = plan.scans[scan]!;
+  const raw = (row: number) => (pii === undefined ? rawText(batch, row) : null);
   return {
     late: rows.late.map(({ row, offset, time, watermark }) => ({
       offset,
       reason: `its time ${time} is before the watermark ${watermark}`,
-      raw: rawText(batch, row),
+      raw: raw(row),
     })),
     malformed: rows.malformed.map(({ row, offset, field, reason }) => ({
       offset,
       reason: reasonText(reason, field < 0 ? null : fields[field]!.name),
-      raw: rawText(batch, row),
+      raw: raw(row),
     })),
   };
 }
