@@ -35,6 +35,8 @@ export type DecodedBatch = {
   /** By scan field. */
   readonly columns: readonly DecodedColumn[];
   readonly bad: BadFields;
+  /** By row: 0, or the number of the erasure by which it is as if the record were not there (erasure.ts). Absent: all 0. */
+  readonly erased?: Uint16Array;
   /** Source of row i: rawBytes[rawStart[i] .. rawEnd[i]); rawStart -1 where it was not kept. */
   readonly rawBytes: Uint8Array;
   readonly rawStart: Int32Array;

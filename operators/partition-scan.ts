@@ -2,6 +2,7 @@
  * One partition of one stream: decides, row by row and from the partition's own prefix alone, what is malformed, what
  * is a duplicate, what is late, and at what time the rest is applied. In this order:
  *
+ *   0. erased: skipped, as if it were not there.
  *   1. malformed: one of the stream's fields is bad, or time or id is null. Touches nothing else.
  *   2. duplicate: an earlier row of the same id was accepted, with an own time of `max` minus the horizon or later.
  *   3. late (before the watermark): label-only if it is within the stream's `labels` lateness, else dropped.
@@ -27,6 +28,8 @@ export type ScanCounts = {
   /** Label-only: skipped by features, applied by labels. Counted in `accepted` too. */
   lateForFeatures: number;
   accepted: number;
+  /** Skipped, by erasure, in their order. Absent: none. */
+  erased?: readonly number[];
 };
 
 /** Everything of a scan that is not in its slab: plain JSON, exact at the batch boundary where it was taken. */
@@ -92,7 +95,7 @@ export class PartitionScan {
   #rows = new Int32Array(0);
   #step = new Float64Array(0);
   #labelOnly = new Uint8Array(0);
-  /** By row of the batch: 1 if malformed for this stream. */
+  /** By row of the batch: 1 if malformed for this stream, or erased. */
   #isBad = new Uint8Array(0);
 
   constructor(
@@ -145,6 +148,7 @@ export class PartitionScan {
       `stream ${this.#stream.name}: rows from ${batch.firstOffset}, expected ${this.#next}`,
     );
     this.#makeRoom(batch.n);
+    if (batch.erased !== undefined) this.#skip(batch.erased, batch.n);
     const malformed = this.#malformed(batch);
     const decided = this.#stream.timeField < 0 ? this.#decideStatic(batch) : this.#decide(batch);
     this.#next += batch.n;
@@ -202,6 +206,18 @@ export class PartitionScan {
       this.#isBad = new Uint8Array(n);
     }
     this.#isBad.fill(0, 0, n);
+  }
+
+  #skip(erased: Uint16Array, n: number): void {
+    const counts = [...(this.#counts.erased ?? [])];
+    for (let row = 0; row < n; row++) {
+      const number = erased[row]!;
+      if (number === 0) continue;
+      this.#isBad[row] = 1;
+      while (counts.length < number) counts.push(0);
+      counts[number - 1]!++;
+    }
+    this.#counts.erased = counts;
   }
 
   /** One entry a malformed row (its first reason), in row order; marks them in `#isBad`. */

@@ -1,6 +1,7 @@
 /** The command line: its words, and which command answers. Exit codes: 0 done, 1 the program, 2 the command line, 3 the world. */
 import { Command, CommanderError, Option } from 'commander';
 import { addAuthoring, PATHS, SCHEMA } from './cli-authoring.ts';
+import { addErase } from './cli-erase.ts';
 import { addExport } from './cli-export.ts';
 import { addModel } from './cli-model.ts';
 import { addQuarantine } from './cli-quarantine.ts';
@@ -90,6 +91,7 @@ function describe(out: Console, version: string, done: Done): Command {
   addExport(program, out, done);
   addQuarantine(program, out, done);
   addWhy(program, out, done);
+  addErase(program, out, done);
   addTrainer(program, out, done);
   addModel(program, out, done);
   addTopics(program, out, done);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { PROGRESS_SEGMENT_BYTES } from './config.ts';
 import { DecisionLog, type LotDecision } from './decisions.ts';
 import { EmbeddedLog } from './embedded-log.ts';
+import { Fault } from './fault.ts';
 import { disk, type Files } from './files.ts';
 import { FolderLock } from './folder-lock.ts';
 import { parseFormat } from './format-text.ts';
@@ -60,6 +61,8 @@ export async function withDecidedFolder<T>(
     const decisions = await DecisionLog.open(await log.open('decisions', 0));
     const settle = async () => {
       const progress = await readProgress(progressLog);
+      if (progress !== null && progress.erased < decisions.erasures.length)
+        throw unfinished(folder);
       if (progress?.done)
         await settleDone(
           { plan, folder, format, block, files },
@@ -113,6 +116,14 @@ export async function decisionsOf(
 async function readRun(folder: string, files: Files) {
   const { plan, identity } = await readRunFolder(folder, files);
   return { plan, ...parseFormat(identity.format) };
+}
+
+function unfinished(folder: string): Fault {
+  return new Fault(
+    'erasure_unfinished',
+    `an erasure in ${folder} was cut off: run the command again that made the folder.`,
+    { context: { path: folder } },
+  );
 }
 
 async function lotsOf(

@@ -8,12 +8,15 @@
  *   complete      the streams end where their files end, so every wait elapses
  *   verdict       a bucket of an example set was judged (operators/checks/gate.ts)
  *   release, drop a person let a lot of kept rows go, or gave it up, when everything emitted before `k` was out
+ *   erase         a person's events before `k` are as if they had never been written (erasure.ts): the run is made again, and
+ *                 verdicts, releases and drops before this entry are of rows that are no more
  *   idle          a live partition, read up to `end`, is silent: what comes later with a time below `floor` is late
  *   plan          the plan changes to `to` for anchors at or after event time `from`
  */
+import type { ErasedKey, Erasure } from '../operators/erasure.ts';
 import { LOG_READ_BYTES } from './config.ts';
 import { Fault } from './fault.ts';
-import type { JsonTime } from './json-time.ts';
+import { fromJsonTime, type JsonTime } from './json-time.ts';
 import type { LogPartition } from './log.ts';
 
 export const DECISIONS_VERSION = 1;
@@ -38,11 +41,19 @@ export type LotDecision = {
   readonly at: string;
 };
 
+export type EraseDecision = {
+  readonly kind: 'erase';
+  readonly keys: readonly ErasedKey[];
+  readonly k: JsonTime;
+  readonly at: string;
+};
+
 export type Decision =
   | { readonly kind: 'started'; readonly plan: string; readonly at: string }
   | { readonly kind: 'complete'; readonly at: string }
   | VerdictDecision
   | LotDecision
+  | EraseDecision
   | {
       readonly kind: 'idle';
       readonly topic: string;
@@ -64,16 +75,22 @@ const KINDS: ReadonlySet<string> = new Set<Decision['kind']>([
   'verdict',
   'release',
   'drop',
+  'erase',
   'idle',
   'plan',
 ]);
+
+export function erasureOf({ keys, k }: EraseDecision): Erasure {
+  return { keys, before: fromJsonTime(k) };
+}
 
 export class DecisionLog {
   readonly #log: LogPartition;
   readonly #taken: Decision[];
   /** Taken, and not in the log yet. */
   #pending: Decision[] = [];
-  readonly #lots: LotDecision[] = [];
+  #lots: LotDecision[] = [];
+  readonly #erasures: Erasure[] = [];
   readonly #verdicts = new Map<string, VerdictDecision>();
 
   private constructor(log: LogPartition, taken: Decision[]) {
@@ -101,6 +118,11 @@ export class DecisionLog {
   /** Releases and drops in their order. */
   get lots(): readonly LotDecision[] {
     return this.#lots;
+  }
+
+  /** In their order. */
+  get erasures(): readonly Erasure[] {
+    return this.#erasures;
   }
 
   has(kind: Decision['kind']): boolean {
@@ -141,6 +163,11 @@ export class DecisionLog {
     if (decision.kind === 'verdict')
       this.#verdicts.set(`${decision.set} ${decision.bucket}`, decision);
     else if (decision.kind === 'release' || decision.kind === 'drop') this.#lots.push(decision);
+    else if (decision.kind === 'erase') {
+      this.#erasures.push(erasureOf(decision));
+      this.#verdicts.clear();
+      this.#lots = [];
+    }
   }
 }
 

@@ -15,6 +15,8 @@ export type StreamCounts = {
   readonly late: number;
   readonly duplicate: number;
   readonly malformed: number;
+  /** Passed over, by erasure, in their order. Absent: none. */
+  readonly erased?: readonly number[];
 };
 
 /**

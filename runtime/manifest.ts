@@ -9,6 +9,8 @@ export type Manifest = {
   readonly plan: string;
   readonly complete: boolean;
   readonly format: OutputFormat;
+  /** How many people's erasures it was made with; absent: none. */
+  readonly erasures?: number;
   readonly inputs: readonly ManifestInput[];
   /** By stream. */
   readonly streams: Readonly<Record<string, StreamCounts>>;
@@ -47,6 +49,7 @@ export function makeManifest(
   more: {
     readonly complete: boolean;
     readonly format: OutputFormat;
+    readonly erasures: number;
     readonly inputs: readonly ManifestInput[];
     readonly sets: Readonly<Record<string, SetCounts>>;
     readonly warnings: readonly string[];
@@ -66,13 +69,14 @@ export function makeManifest(
       pending: pending[name] ?? {},
     };
   }
-  const sum = (key: keyof StreamCounts) =>
+  const sum = (key: 'late' | 'duplicate' | 'malformed') =>
     Object.values(streams).reduce((total, counts) => total + counts[key], 0);
   return {
     version: 1,
     plan: plan.digest,
     complete: more.complete,
     format,
+    ...(more.erasures === 0 ? {} : { erasures: more.erasures }),
     inputs: more.inputs,
     streams,
     read: more.inputs.reduce((count, input) => count + input.records, 0),

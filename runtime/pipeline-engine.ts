@@ -72,6 +72,7 @@ export class PipelineEngine implements LiveEngine {
 
   counts(stream: number): StreamCounts {
     const sum = { read: 0, accepted: 0, lateForFeatures: 0, late: 0, duplicate: 0, malformed: 0 };
+    const erased: number[] = [];
     for (const partition of this.#partitions[stream]!) {
       const counts = this.pipeline.scanCounts(stream, partition);
       sum.read += counts.rows;
@@ -80,12 +81,15 @@ export class PipelineEngine implements LiveEngine {
       sum.late += counts.late;
       sum.duplicate += counts.duplicate;
       sum.malformed += counts.malformed;
+      counts.erased?.forEach((rows, i) => {
+        erased[i] = (erased[i] ?? 0) + rows;
+      });
     }
     const copies = this.pipeline.copiesDropped(stream);
     sum.accepted -= copies.rows;
     sum.duplicate += copies.rows;
     sum.lateForFeatures -= copies.labelOnly;
-    return sum;
+    return erased.length === 0 ? sum : { ...sum, erased };
   }
 
   newest(stream: number, partition: number): number | null {

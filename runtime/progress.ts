@@ -25,11 +25,17 @@ export type Progress = {
   readonly sideRows: Readonly<Record<string, number>>;
   /** Releases and drops of the decision log (in its order) whose effect is in the outputs. */
   readonly decided: number;
+  /** Erasures of the decision log that what is out was made with. */
+  readonly erased: number;
   /** The run is over: every input was read to its end and the manifest is next. */
   readonly done: boolean;
 };
 
-type SavedProgress = Omit<Progress, 'k'> & { readonly version: number; readonly k: JsonTime };
+type SavedProgress = Omit<Progress, 'k' | 'erased'> & {
+  readonly version: number;
+  readonly k: JsonTime;
+  readonly erased?: number;
+};
 
 /** Reads the partition to its end; null when nothing was ever committed. */
 export async function readProgress(log: LogPartition): Promise<Progress | null> {
@@ -49,7 +55,9 @@ export async function readProgress(log: LogPartition): Promise<Progress | null> 
     );
   }
   const { outputs, sideRows, decided, done } = saved;
-  return { k: fromJsonTime(saved.k), outputs, sideRows, decided, done };
+  // Older records know of none.
+  const erased = saved.erased ?? 0;
+  return { k: fromJsonTime(saved.k), outputs, sideRows, decided, erased, done };
 }
 
 /** Makes a commit: durable on return. Older records may be dropped. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Plan } from '../compiler/plan.ts';
 import { hasErrors } from '../dsl/diagnostic.ts';
 import type { ColdCopies } from '../operators/cold-copies.ts';
+import type { ErasedKey } from '../operators/erasure.ts';
 import { StateBudget } from '../operators/state-budget.ts';
 import type { BlockOptions } from './block-writer.ts';
 import type { SlabSets } from './checkpoint.ts';
@@ -91,6 +92,8 @@ function isComplete({ kind }: Decision): boolean {
 export type RunHooks = {
   /** Decisions to obey. */
   readonly decided?: readonly Decision[] | undefined;
+  /** A person to be erased, and everything made again without them. */
+  readonly erase?: readonly ErasedKey[];
   readonly onCommit?: OnCommit;
   /** Records there are to read, for the progress display. */
   readonly eventsTotal?: number;
@@ -128,6 +131,7 @@ export async function runPlan(
       onBatch: (task) => meter.show(task),
       onCommit: hooks.onCommit,
       decided: hooks.decided,
+      erase: hooks.erase,
     });
     if (result.outcome === 'done') meter.finish();
     const state = stateLine(budget);

@@ -15,6 +15,17 @@ export const PLAN = 'plan.json';
 const ORIGIN = 'origin.json';
 /** Kept by --fresh: the lock is held while it works. */
 const LOCK = 'lock';
+/** Erasures of the folder, once more beside its decision log: they outlive a fresh start. */
+export const ERASED = 'erased.json';
+/** What an erasure leaves of what the engine keeps for itself: nothing that was derived from events. */
+export const KEPT_BY_ERASURE: ReadonlySet<string> = new Set([
+  LOCK,
+  IDENTITY,
+  PLAN,
+  ORIGIN,
+  ERASED,
+  'log',
+]);
 
 /**
  * Makes the folder ready for this run: checks that it belongs to it, or writes that it does. `outputs` are the files the
@@ -50,7 +61,7 @@ export async function claimFolder(
 
 /**
  * Deletes what an earlier run left: first what says whose the folder is, so that a crash in between leaves no folder that
- * could be gone on with, then state, logs and outputs. Files of others stay.
+ * could be gone on with, then state, logs and outputs. Files of others stay, and erasures: starting over is no way back.
  */
 export async function clearFolder(
   folder: string,
@@ -61,7 +72,7 @@ export async function clearFolder(
   await files.remove(join(own, IDENTITY));
   const known = new Set(outputs);
   for (const name of await files.list(own)) {
-    if (name !== LOCK) await files.remove(join(own, name));
+    if (name !== LOCK && name !== ERASED) await files.remove(join(own, name));
   }
   for (const name of known) await files.remove(join(folder, name));
 }

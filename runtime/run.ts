@@ -4,6 +4,7 @@ import type { Plan } from '../compiler/plan.ts';
 import { showDuration } from '../compiler/show-duration.ts';
 import type { BucketBounds } from '../operators/checks/buckets.ts';
 import { ColdCopies } from '../operators/cold-copies.ts';
+import { type ErasedKey, ErasedRows } from '../operators/erasure.ts';
 import { BLOCK_OPTIONS, type BlockOptions } from './block-writer.ts';
 import {
   type CheckpointMeta,
@@ -15,6 +16,7 @@ import { PROGRESS_SEGMENT_BYTES } from './config.ts';
 import { type Decision, DecisionLog } from './decisions.ts';
 import { EmbeddedLog } from './embedded-log.ts';
 import type { Engine } from './engine.ts';
+import { finishReceipts } from './erasure-receipt.ts';
 import { Fault } from './fault.ts';
 import { disk, type Files } from './files.ts';
 import { FolderLock } from './folder-lock.ts';
@@ -33,7 +35,9 @@ import { IDENTITY_VERSION, identifyFile } from './run-identity.ts';
 import type { RunOrigin } from './run-origin.ts';
 import { setCounts } from './set-counts.ts';
 import { settleDone } from './settle-done.ts';
+import { adoptErasures, decideErasure, settleErasures } from './settle-erasures.ts';
 import type { OutputFormat } from './sink.ts';
+import { startDecisions } from './start-decisions.ts';
 import type { StateStore } from './state-store.ts';
 import { type OnCommit, Task, type TaskOptions } from './task.ts';
 import { type SourceInput, TaskSource } from './task-source.ts';
@@ -54,6 +58,8 @@ export type RunRequest = {
   readonly state: 'rocksdb' | 'memory';
   /** Decisions of an earlier run of the same plan, which this one obeys; none: they are taken anew. */
   readonly decided?: readonly Decision[] | undefined;
+  /** A person to be erased: the run is made again without their events. */
+  readonly erase?: readonly ErasedKey[] | undefined;
   readonly commitEveryMs: number;
   readonly checkpointEveryMs: number;
   /** Set `requested` to stop at the next commit. */
@@ -92,8 +98,17 @@ export async function run(request: RunRequest): Promise<RunResult> {
     const log = openLog(request, own);
     closing.push(() => log.close());
     const progressLog = await openOwn(log, 'progress');
-    const progress = await readProgress(progressLog);
     const decisions = await DecisionLog.open(await openOwn(log, 'decisions'));
+    const inFolder = { folder: request.folder, files: request.files ?? disk };
+    const last = await readProgress(progressLog);
+    await adoptErasures(inFolder, decisions);
+    if (request.erase !== undefined) {
+      await decideErasure(inFolder, request.erase, { decisions, progress: last });
+    }
+    const progress = await settleErasures(
+      { ...inFolder, plan: request.plan },
+      { decisions, progress: last, progressLog },
+    );
     if (progress?.done) {
       await settleDone(request, { decisions, progress, log: progressLog });
       return { outcome: 'already_done', manifest: null };
@@ -101,7 +116,7 @@ export async function run(request: RunRequest): Promise<RunResult> {
     if (progress !== null && request.inputs.some(({ path }) => path === '-')) {
       request.say('going on: standard input must bring the same bytes again, from the first');
     }
-    await startDecisions(decisions, request);
+    await startDecisions(decisions, { ...request, files: inFolder.files });
 
     const store = await openStore(request, own);
     closing.push(() => store.close());
@@ -111,7 +126,9 @@ export async function run(request: RunRequest): Promise<RunResult> {
     const copies = store.cold && new ColdCopies(store.cold, checkpoint?.cold ?? null);
     const engine = request.makeEngine(request.plan, slabs, request.shards, copies ?? null);
     const outputs = await openOutputs(request, { progress, slabs, decisions }, closing);
-    const sources = await openSources(request, engine, checkpoint, closing);
+    const { erasures } = decisions;
+    const erased = erasures.length === 0 ? null : new ErasedRows(request.plan, erasures);
+    const sources = await openSources(request, { engine, checkpoint, erased }, closing);
     const task = new Task(
       {
         ...{ plan: request.plan, engine, sources, ...outputs, decisions, progress: progressLog },
@@ -136,6 +153,7 @@ async function finish(request: RunRequest, task: Task): Promise<Manifest> {
   const manifest = makeManifest(plan, engine, {
     complete,
     format,
+    erasures: decisions.erasures.length,
     inputs: sources.map((source) => ({
       topic: source.scan.topic,
       partition: source.input.partition,
@@ -148,6 +166,8 @@ async function finish(request: RunRequest, task: Task): Promise<Manifest> {
   const files = request.files ?? disk;
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   await files.replace(join(folder, 'manifest.json'), Buffer.from(text));
+  const outputs = await task.outputs();
+  await finishReceipts({ folder, plan, files }, decisions, { manifest, outputs });
   await task.commit(true);
   return manifest;
 }
@@ -255,8 +275,15 @@ function openStore(request: RunRequest, own: string): Promise<StateStore> {
 
 async function openSources(
   request: RunRequest,
-  engine: Engine,
-  checkpoint: CheckpointMeta | null,
+  {
+    engine,
+    checkpoint,
+    erased,
+  }: {
+    readonly engine: Engine;
+    readonly checkpoint: CheckpointMeta | null;
+    readonly erased: ErasedRows | null;
+  },
   closing: (() => Promise<void>)[],
 ): Promise<TaskSource[]> {
   const { plan } = request;
@@ -272,6 +299,7 @@ async function openSources(
       sides: streams.map((stream) => ({ stream: stream.name, partition, file: path })),
       isStatic: streams.every((stream) => stream.timeField < 0),
       at: at ?? null,
+      erased,
     });
     closing.push(() => source.close());
     sources.push(source);
@@ -283,25 +311,6 @@ function taskOptions(request: RunRequest): TaskOptions {
   const { commitEveryMs, checkpointEveryMs, complete, stop, onBatch, onCommit } = request;
   const now = request.now ?? (() => performance.now());
   return { commitEveryMs, checkpointEveryMs, complete, stop, onBatch, onCommit, now };
-}
-
-/** The first entries of the log: those of the run that is made again, or that this one began. */
-async function startDecisions(decisions: DecisionLog, request: RunRequest): Promise<void> {
-  const at = new Date().toISOString();
-  if (!decisions.has('started')) {
-    const decided = request.decided ?? [];
-    const began = decided.find((each) => each.kind === 'started');
-    if (began?.kind === 'started' && began.plan !== request.plan.digest) {
-      throw new Fault(
-        'decisions_of_other_plan',
-        `the decisions were taken for another program (plan ${began.plan.slice(0, 12)}, not ${request.plan.digest.slice(0, 12)}): buckets and lots of one are not those of the other. Leave --decisions out.`,
-      );
-    }
-    const started: Decision = { kind: 'started', plan: request.plan.digest, at };
-    await decisions.take(...(began === undefined ? [started, ...decided] : decided));
-  }
-  if (request.complete && !decisions.has('complete'))
-    await decisions.take({ kind: 'complete', at });
 }
 
 /** Alarms that keep nothing back. */

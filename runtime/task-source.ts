@@ -1,10 +1,11 @@
 import type { ScanPlan } from '../compiler/plan.ts';
+import type { ErasedRows } from '../operators/erasure.ts';
 import type { SourceSnapshot } from './checkpoint.ts';
 import { READ_ROWS } from './config.ts';
 import type { Engine, SetAside } from './engine.ts';
 import { Fault } from './fault.ts';
 import type { ReadPosition, RecordReader } from './record-reader.ts';
-import type { SideSource } from './side-records.ts';
+import type { SideRecord, SideSource } from './side-records.ts';
 import { Snapshots } from './snapshots.ts';
 
 /** One input: a partition of a topic, and how to open it at a place. */
@@ -31,6 +32,7 @@ export class TaskSource {
   readonly #engine: Engine;
   readonly #reader: RecordReader;
   readonly #snapshots: Snapshots;
+  readonly #erased: ErasedRows | null;
 
   private constructor(
     input: SourceInput,
@@ -41,6 +43,7 @@ export class TaskSource {
       snapshots: Snapshots;
       sides: SideSource[];
       isStatic: boolean;
+      erased: ErasedRows | null;
     },
   ) {
     this.input = input;
@@ -48,6 +51,7 @@ export class TaskSource {
     this.#engine = more.engine;
     this.#reader = more.reader;
     this.#snapshots = more.snapshots;
+    this.#erased = more.erased;
     this.sides = more.sides;
     this.isStatic = more.isStatic;
   }
@@ -56,7 +60,14 @@ export class TaskSource {
   static async open(
     input: SourceInput,
     scan: ScanPlan,
-    more: { engine: Engine; sides: SideSource[]; isStatic: boolean; at: SourceSnapshot | null },
+    more: {
+      engine: Engine;
+      sides: SideSource[];
+      isStatic: boolean;
+      at: SourceSnapshot | null;
+      /** Whose rows are as if they were not there; null: nobody's. */
+      erased: ErasedRows | null;
+    },
   ): Promise<TaskSource> {
     const { engine, at } = more;
     scan.streams.forEach((stream, i) => {
@@ -93,7 +104,11 @@ export class TaskSource {
       await this.#reader.close();
       return null;
     }
-    const aside = this.scan.streams.map((s) => this.#engine.accept(s, partition, batch));
+    const aside = this.scan.streams.map((s) => {
+      const kept = this.#erased === null ? batch : this.#erased.mark(s, batch);
+      const aside = this.#engine.accept(s, partition, kept);
+      return this.#erased === null ? aside : withoutText(aside);
+    });
     const scans = this.scan.streams.map((s) => this.#engine.scanState(s, partition));
     this.#snapshots.add({ ...this.#reader.position(), scans });
     return { firstOffset: batch.firstOffset, aside };
@@ -119,6 +134,12 @@ export class TaskSource {
   async close(): Promise<void> {
     if (!this.ended) await this.#reader.close();
   }
+}
+
+/** What cannot be read may be about anybody: after an erasure the place of a record is kept, not its text. */
+function withoutText({ late, malformed }: SetAside): SetAside {
+  const bare = (record: SideRecord) => ({ ...record, raw: null });
+  return { late: late.map(bare), malformed: malformed.map(bare) };
 }
 
 /** A stream may bound its share of malformed records (after MALFORMED_ROWS_MIN): the Fault of one that is above it, else null. */

@@ -161,6 +161,7 @@ export class Task {
       outputs,
       sideRows: this.#sideRows,
       decided: this.#decidedOut,
+      erased: this.parts.decisions.erasures.length,
       done,
     });
     this.#committedK = this.#k;

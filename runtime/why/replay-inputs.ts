@@ -1,10 +1,14 @@
 /** The inputs of a finished or stopped run, opened again: found where the run found them, and checked to be the same. */
 import type { Plan } from '../../compiler/plan.ts';
+import { ErasedRows } from '../../operators/erasure.ts';
+import { erasureOf } from '../decisions.ts';
 import { Fault } from '../fault.ts';
+import { disk } from '../files.ts';
 import { parseInputs } from '../inputs.ts';
 import { shownPath } from '../own-command.ts';
 import { differencesOf, identifyFile, type RunIdentity } from '../run-identity.ts';
 import { absoluteFroms, absoluteSchemas, type RunOrigin } from '../run-origin.ts';
+import { keptErasures } from '../settle-erasures.ts';
 import type { SourceInput } from '../task-source.ts';
 import { UsageError } from '../usage-error.ts';
 import { replayPlan } from './replay.ts';
@@ -15,6 +19,8 @@ export type ReplayInputs = {
   readonly replayed: Plan;
   readonly inputs: readonly SourceInput[];
   readonly sources: Sources;
+  /** Whom the run passed over. */
+  readonly erased: ErasedRows;
 };
 
 /** `from`, `schema`: instead of what the folder says; empty: as it says. */
@@ -46,7 +52,9 @@ export async function openInputs(
   }
   await checkInputs(folder, { plan, identity }, inputs);
   const named = inputs.map(({ path }) => shownPath(path));
-  return { replayed, inputs, sources: new Sources(replayed, inputs, named) };
+  const erasures = await keptErasures({ folder, files: disk });
+  const erased = new ErasedRows(replayed, erasures.map(erasureOf));
+  return { replayed, inputs, sources: new Sources(replayed, inputs, named), erased };
 }
 
 /** Other bytes would explain another run. What had no identity (standard input, a log) is taken as it is. */

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Plan, SlotPlan, StreamPlan } from '../../compiler/plan.ts';
 import { physical } from '../../dsl/types.ts';
 import type { DecodedBatch } from '../../operators/decoder.ts';
+import type { ErasedRows } from '../../operators/erasure.ts';
 import type { PartitionRows } from '../../operators/partition-scan.ts';
 import { type AppliedBatch, Pipeline } from '../../operators/pipeline.ts';
 import { SlabSet } from '../../operators/slab.ts';
@@ -76,6 +77,7 @@ export async function replay(
     readonly plan: Plan;
     readonly inputs: readonly SourceInput[];
     readonly complete: boolean;
+    readonly erased: ErasedRows;
   },
   watcher: Watcher,
 ): Promise<Reached> {
@@ -92,7 +94,7 @@ export async function replay(
   if (of.complete) pipeline.complete();
   const sources: Source[] = [];
   try {
-    for (const input of of.inputs) sources.push(await Source.open(of.plan, input, pipeline));
+    for (const input of of.inputs) sources.push(await Source.open(of, input, pipeline));
     for (let next = furthestBehind(sources); next !== null; next = furthestBehind(sources)) {
       await next.read(watcher);
       advance(pipeline, sources);
@@ -135,6 +137,8 @@ function reachedBy(plan: Plan, sources: readonly Source[], complete: boolean): R
   return { streams, all: Math.max(Number.NEGATIVE_INFINITY, ...streams) };
 }
 
+type Replayed = { readonly plan: Plan; readonly erased: ErasedRows };
+
 class Source {
   ended = false;
   readonly streams: readonly number[];
@@ -142,8 +146,14 @@ class Source {
   readonly #partition: number;
   readonly #pipeline: Pipeline;
   readonly #reader: RecordReader;
+  readonly #erased: ErasedRows;
 
-  private constructor(plan: Plan, input: SourceInput, reader: RecordReader, pipeline: Pipeline) {
+  private constructor(
+    { plan, erased }: Replayed,
+    input: SourceInput,
+    { reader, pipeline }: { readonly reader: RecordReader; readonly pipeline: Pipeline },
+  ) {
+    this.#erased = erased;
     this.streams = plan.scans[input.scan].streams;
     this.isStatic = this.streams.every((stream) => plan.streams[stream].timeField < 0);
     this.#partition = input.partition;
@@ -152,18 +162,19 @@ class Source {
     for (const stream of this.streams) pipeline.addPartition(stream, input.partition);
   }
 
-  static async open(plan: Plan, input: SourceInput, pipeline: Pipeline): Promise<Source> {
-    return new Source(plan, input, await input.open(null), pipeline);
+  static async open(of: Replayed, input: SourceInput, pipeline: Pipeline): Promise<Source> {
+    return new Source(of, input, { reader: await input.open(null), pipeline });
   }
 
   async read({ decided }: Watcher): Promise<void> {
-    const batch = await this.#reader.read(READ_ROWS);
-    if (batch === null) {
+    const read = await this.#reader.read(READ_ROWS);
+    if (read === null) {
       this.ended = true;
       for (const stream of this.streams) this.#pipeline.end(stream, this.#partition);
       return;
     }
     for (const stream of this.streams) {
+      const batch = this.#erased.mark(stream, read);
       const rows = this.#pipeline.accept(stream, this.#partition, batch);
       decided?.({ stream, partition: this.#partition, batch, rows });
     }

@@ -110,7 +110,8 @@ function asideOf(plan: Plan, { stream, batch, rows }: DecidedBatch): Aside[] {
   const aside: Aside[] = [];
   for (let row = 0; row < batch.n; row++) {
     const of = found[row] ?? { row, reason: 'duplicate', note: '' };
-    if (of !== 'applied') aside.push(of);
+    // Of the erased nothing is known.
+    if (of !== 'applied' && (batch.erased?.[row] ?? 0) === 0) aside.push(of);
   }
   return aside;
 }

@@ -2,6 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Plan } from '../../../compiler/plan.ts';
+import { ErasedRows } from '../../../operators/erasure.ts';
 import { main } from '../../../runtime/cli.ts';
 import { parseInputs } from '../../../runtime/inputs.ts';
 import { replayPlan } from '../../../runtime/why/replay.ts';
@@ -89,6 +90,7 @@ export async function openFiles(plan: Plan, froms: readonly string[]): Promise<R
       inputs,
       inputs.map(({ path }) => path),
     ),
+    erased: new ErasedRows(replayed, []),
   };
 }
 
