@@ -21,6 +21,8 @@ export type DeepTrainingOf = {
   readonly path: string;
   readonly set: ExamplePlan;
   readonly planDigest: string;
+  /** Erasures that the run's folder has seen; absent: none. */
+  readonly erasures?: number;
   readonly model: ModelPlan;
   readonly weighting: Readonly<Record<string, Weighting>>;
   readonly device: TensorDevice;
@@ -70,9 +72,9 @@ export class DeepTraining {
     resume: boolean,
     hooks: TrainingHooks = {},
   ): Promise<DeepTraining> {
-    const { model, set, device, planDigest, path, weighting, slices = [] } = of;
+    const { model, set, device, planDigest, path, erasures = 0, weighting, slices = [] } = of;
     const config = deepConfig(model, set, weighting);
-    const identity = { planDigest, set: set.name, file: basename(path), model, slices };
+    const identity = { planDigest, set: set.name, file: basename(path), erasures, model, slices };
     const { weightings } = config;
     const columns = set.features.map(({ name, input }) => ({ name, input }));
     const folder = await ModelFolder.open(

@@ -23,6 +23,8 @@ export type ExampleTraining = {
   /** Labels to train, in the set's order. */
   readonly labels: readonly string[];
   readonly snapshot: string;
+  /** Erasures that the run's folder has seen; absent: none. */
+  readonly erasures?: number;
   /** By label, what was asked for; the others: what their policy asks for, or the snapshot's when resumed. */
   readonly weighting: Readonly<Record<string, Weighting>>;
 };
@@ -32,6 +34,8 @@ type Offsets = OutputPosition & {
   readonly planDigest: string;
   readonly set: string;
   readonly file: string;
+  /** Absent: none. */
+  readonly erasures?: number;
   readonly more: unknown;
 };
 
@@ -97,14 +101,18 @@ export class ExampleTrainer {
 
   /** Writes the snapshot, atomically and durably; `more` comes back from the next `open`. */
   save(more: unknown = null): void {
-    const { planDigest, set, path, snapshot } = this.#of;
+    const { planDigest, set, path, snapshot, erasures = 0 } = this.#of;
     const offsets: Offsets = {
-      ...{ planDigest, set: set.name, file: basename(path), more },
+      ...{ planDigest, set: set.name, file: basename(path), erasures, more },
       ...this.at,
     };
     this.trainer.snapshot(snapshot, offsets);
   }
 }
+
+/** Of a model that is not gone on with. */
+export const ERASED_SINCE =
+  'people were erased from the examples since: it has learnt from rows that are no more';
 
 function checkSame(
   of: ExampleTraining,
@@ -114,6 +122,7 @@ function checkSame(
   const differences: string[] = [];
   if (saved.planDigest !== of.planDigest) differences.push('the program changed since');
   if (saved.set !== of.set.name) differences.push(`it is of ${saved.set}, not ${of.set.name}`);
+  if ((saved.erasures ?? 0) !== (of.erasures ?? 0)) differences.push(ERASED_SINCE);
   const file = basename(of.path);
   if (saved.file !== file) differences.push(`it was trained on ${saved.file}, not ${file}`);
   if (labels.join() !== of.labels.join()) {

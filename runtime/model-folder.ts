@@ -5,6 +5,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelPlan } from '../compiler/model-plan.ts';
+import { ERASED_SINCE } from './example-trainer.ts';
 import { Fault } from './fault.ts';
 import { disk } from './files.ts';
 import type { OutputPosition } from './progress.ts';
@@ -39,6 +40,8 @@ export type ModelIdentity = {
   readonly planDigest: string;
   readonly set: string;
   readonly file: string;
+  /** Erasures that those examples have seen; absent: none. */
+  readonly erasures?: number;
   readonly model: ModelPlan;
   readonly weightings: readonly string[];
   /** Columns by whose values it was measured. */
@@ -253,6 +256,7 @@ function checkIdentity(path: string, saved: ModelManifest, wanted: ModelIdentity
   if (saved.file !== wanted.file) {
     differences.push(`it was trained on ${saved.file}, not ${wanted.file}`);
   }
+  if ((saved.erasures ?? 0) !== (wanted.erasures ?? 0)) differences.push(ERASED_SINCE);
   if (JSON.stringify(saved.model) !== JSON.stringify(wanted.model)) {
     differences.push('the model block changed');
   }

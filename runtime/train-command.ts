@@ -131,12 +131,12 @@ async function trainDeep(
   on: { readonly model: ModelPlan; readonly device: TensorDevice; readonly flags: TrainFlags },
   out: Console,
 ): Promise<void> {
-  const { path, set, planDigest, weighting } = of;
+  const { path, set, planDigest, erasures = 0, weighting } = of;
   const { model, device, flags } = on;
   const folder = modelFolder(flags.from, set.name);
   const slices = flags.slices.filter((slice) => set.features.some(({ name }) => name === slice));
   const { keep } = flags;
-  const where = { path, set, planDigest, model, weighting, device, folder, slices, keep };
+  const where = { path, set, planDigest, erasures, model, weighting, device, folder, slices, keep };
   let held: GateVerdict | null = null;
   const training = await DeepTraining.open(where, flags.resume, {
     onPublish: (gate) => {
@@ -171,9 +171,10 @@ function trainingsOf(plan: Plan, manifest: Manifest, flags: TrainFlags): Example
     );
     if (labels.length === 0) return [];
     const path = join(flags.from, sinkName(set.name, manifest.format));
+    const { erasures = 0 } = manifest;
     const snapshot = flags.to ?? modelPath(flags.from, set.name);
     const weighting = weightingsOf(set, labels, asked);
-    return [{ path, set, labels, planDigest: plan.digest, snapshot, weighting }];
+    return [{ path, set, labels, planDigest: plan.digest, snapshot, erasures, weighting }];
   });
   if (flags.to !== null && trainings.length > 1) {
     const names = trainings.map(({ set }) => set.name).join(', ');

@@ -184,6 +184,8 @@ it('makes the folder as if the events had never been there, and so does a rerun 
   expect((await decisionsOf(at('out'))).filter(isErasure)).toHaveLength(1);
 
   // A second one is of whom it names, and obeys the first.
+  const model = ['train', '--from', at('out'), '--to', at('ctr.model')];
+  expect((await command(...model)).code).toBe(0);
   const second = await command('erase', at('out'), '--key', 'user_id=u3', '--quiet');
   expect(second).toMatchObject({ code: 0, text: expect.stringContaining('receipt: ') });
   await runOver('fewer', [], '-fewer');
@@ -191,6 +193,12 @@ it('makes the folder as if the events had never been there, and so does a rerun 
   const fewer: ErasureReceipt = JSON.parse(await readFile(at('out/erasures/2.json'), 'utf8'));
   const u3 = history().impressions.filter((line) => isWhole(line) && line.includes('"u3"'));
   expect(fewer.removed.events).toEqual({ impression: u3.length });
+
+  // What has learnt from the rows that are gone is not gone on with.
+  const resumed = await command(...model, '--resume');
+  expect(resumed).toMatchObject({ code: 3, errors: expect.stringContaining('were erased') });
+  expect((await command(...model)).code).toBe(0);
+  expect((await command(...model, '--resume')).code).toBe(0);
 
   // Whom nothing is known of changes nothing; and starting over is no way back.
   const nobody = await command('erase', at('out'), '--key', 'uid=nobody', '--quiet');
