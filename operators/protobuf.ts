@@ -2,10 +2,11 @@
 import protobuf from 'protobufjs';
 import 'protobufjs/ext/descriptor.js';
 import type { ScanField } from '../compiler/plan.ts';
+import { DecodeCells } from './decode-cells.ts';
 import { REASON } from './decode-reasons.ts';
-import { RowDecoder } from './decode-rows.ts';
 import type { DecodedBatch } from './decoder.ts';
 import { LINE_BYTES_MAX } from './decoder.ts';
+import { FORM, MessageReader, type MessageSlot } from './protobuf-message.ts';
 
 /** A schema as `.proto` text, or as an encoded FileDescriptorSet (`protoc --descriptor_set_out --include_imports`). */
 export type ProtobufSchema = {
@@ -21,44 +22,51 @@ export type ProtobufSchema = {
  */
 export class ProtobufDecoder {
   readonly #type: protobuf.Type;
-  readonly #fields: readonly (protobuf.Field | null)[];
-  readonly #rows: RowDecoder;
+  readonly #cells: DecodeCells;
+  readonly #reader: MessageReader;
 
   constructor(schema: ProtobufSchema, fields: readonly ScanField[]) {
     this.#type = messageType(schema);
-    this.#fields = fields.map((field) => this.#type.fields[field.name]?.resolve() ?? null);
-    this.#rows = new RowDecoder(fields);
+    this.#cells = new DecodeCells(fields);
+    const names = fields.map((field) => field.name);
+    this.#reader = new MessageReader(slotsOf(this.#type, names), this.#cells);
   }
 
   begin(rowsMax: number): void {
-    this.#rows.begin(rowsMax);
+    this.#cells.begin(rowsMax);
   }
 
   get rows(): number {
-    return this.#rows.rows;
+    return this.#cells.rows;
   }
 
-  /** A message's bytes; null for one that was too long to read. */
-  add(bytes: Uint8Array | null): void {
-    if (bytes === null || bytes.length > LINE_BYTES_MAX) {
-      this.#rows.badRow(REASON.tooLong, '');
+  /** The message in bytes [start, end); one that was too long to read has no bytes. */
+  add(bytes: Uint8Array | null, start = 0, end = bytes?.length ?? 0): void {
+    const cells = this.#cells;
+    if (bytes === null || end - start > LINE_BYTES_MAX) {
+      cells.bad(-1, REASON.tooLong);
+      cells.endRow('');
       return;
     }
-    let message: protobuf.Message;
-    try {
-      message = this.#type.decode(bytes);
-    } catch {
-      this.#rows.badRow(REASON.protobuf, Buffer.from(bytes).toString('base64'));
-      return;
-    }
-    const values = this.#fields.map((field) =>
-      field === null ? undefined : fieldValue(message, field),
-    );
-    this.#rows.row(values, () => JSON.stringify(this.#type.toObject(message, READABLE)));
+    const isMessage = this.#reader.read(bytes, start, end);
+    if (!isMessage) cells.bad(-1, REASON.protobuf);
+    cells.endRow(cells.good ? null : this.#source(bytes.subarray(start, end), isMessage));
   }
 
   finish(firstOffset: number): DecodedBatch {
-    return this.#rows.finish(firstOffset);
+    return this.#cells.finish(firstOffset);
+  }
+
+  /** JSON where the bytes are what the schema says, else base64 of them. */
+  #source(bytes: Uint8Array, isMessage: boolean): string {
+    if (isMessage && !this.#reader.wrongWire) {
+      try {
+        return JSON.stringify(this.#type.toObject(this.#type.decode(bytes), READABLE));
+      } catch {
+        // What the scan does not read may be broken.
+      }
+    }
+    return Buffer.from(bytes).toString('base64');
   }
 }
 
@@ -92,21 +100,59 @@ export function messageNames(source: ProtobufSchema['source']): string[] {
   return names.sort();
 }
 
-function fieldValue(message: protobuf.Message, field: protobuf.Field): unknown {
-  const present = Object.hasOwn(message, field.name);
-  if (!present && field.hasPresence) return undefined;
-  const value: unknown = Reflect.get(message, field.name);
-  if (field.repeated) return Array.isArray(value) ? value.map((item) => plain(item, field)) : [];
-  return plain(value, field);
+/** The fields named, and those that share a oneof with one of them. */
+function slotsOf(type: protobuf.Type, names: readonly string[]): MessageSlot[] {
+  return type.fieldsArray
+    .map((field) => field.resolve())
+    .map((field) => ({ field, siblings: siblingsOf(field, names) }))
+    .filter(({ field, siblings }) => names.includes(field.name) || siblings.length > 0)
+    .map(({ field, siblings }) => {
+      const values = field.resolvedType instanceof protobuf.Enum ? field.resolvedType : null;
+      return {
+        number: field.id,
+        field: names.indexOf(field.name),
+        form: formOf(field),
+        repeated: field.repeated,
+        presence: Boolean(field.hasPresence) || isMessage(field),
+        required: field.required,
+        names: new Map(
+          Object.entries(values?.valuesById ?? {}).map(([id, name]) => [Number(id), name]),
+        ),
+        closed: values !== null && isClosed(values),
+        first: values === null ? 0 : Number(field.typeDefault),
+        siblings,
+      };
+    });
 }
 
-function plain(value: unknown, field: protobuf.Field): unknown {
-  if (field.resolvedType instanceof protobuf.Enum) {
-    return field.resolvedType.valuesById[Number(value)] ?? String(value);
-  }
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
-  if ('low' in value && 'high' in value) return BigInt(String(value));
-  if (field.resolvedType?.fullName !== '.google.protobuf.Timestamp') return value;
-  const seconds = Number(String(Reflect.get(value, 'seconds') ?? 0));
-  return new Date(seconds * 1000 + Math.floor(Number(Reflect.get(value, 'nanos') ?? 0) / 1e6));
+function siblingsOf(field: protobuf.Field, names: readonly string[]): number[] {
+  const members = field.partOf?.fieldsArray ?? [];
+  return members
+    .filter((member) => member !== field && names.includes(member.name))
+    .map((member) => names.indexOf(member.name));
+}
+
+function formOf(field: protobuf.Field): number {
+  if (field.map) return FORM.other;
+  if (field.resolvedType instanceof protobuf.Enum) return FORM.enum;
+  if (field.type === 'string' || field.type === 'bytes') return FORM.text;
+  const isTime = field.resolvedType?.fullName === '.google.protobuf.Timestamp';
+  if (isTime && !field.delimited) return FORM.timestamp;
+  const form = Object.entries(FORM).find(([name]) => name === field.type);
+  return form?.[1] ?? FORM.other;
+}
+
+/** One message is there or not in every syntax. */
+function isMessage(field: protobuf.Field): boolean {
+  return field.resolvedType instanceof protobuf.Type && !field.repeated && !field.map;
+}
+
+/** The library resolves this feature of a file's syntax and does not type it. */
+function isClosed(values: protobuf.Enum): boolean {
+  const features: unknown = Reflect.get(values, '_features');
+  return (
+    typeof features === 'object' &&
+    features !== null &&
+    Reflect.get(features, 'enum_type') === 'CLOSED'
+  );
 }

@@ -25,10 +25,10 @@ export function valueDecoder(format: ValueFormat, fields: readonly ScanField[]):
     case 'json':
       return new JsonValues(fields);
     case 'protobuf':
-      return new EachValue(new ProtobufDecoder(format.schema, fields));
+      return new ProtobufValues(new ProtobufDecoder(format.schema, fields));
     case 'avro': {
       const values = new AvroValues(format.registry, fields);
-      return new EachValue(values, (all) => values.prepare(all));
+      return new AvroBatches(values);
     }
   }
 }
@@ -82,25 +82,43 @@ class JsonValues implements ValueDecoder {
   }
 }
 
-type RowDecoder = {
-  begin(rowsMax: number): void;
-  add(value: Uint8Array | null): void;
-  finish(firstOffset: number): DecodedBatch;
-};
+/** Messages read where they lie in what was fetched. */
+class ProtobufValues implements ValueDecoder {
+  readonly #decoder: ProtobufDecoder;
+  #records: Records | null = null;
+  #at = 0;
 
-/** Values one by one. */
-class EachValue implements ValueDecoder {
-  readonly #decoder: RowDecoder;
-  readonly #prepare: ((values: readonly (Uint8Array | null)[]) => Promise<void>) | null;
+  constructor(decoder: ProtobufDecoder) {
+    this.#decoder = decoder;
+  }
+
+  async load(records: Records): Promise<void> {
+    this.#records = records;
+    this.#at = 0;
+  }
+
+  decode(rowsMax: number, firstOffset: number): DecodedBatch {
+    const { n, bytes, valueStart, valueEnd } = this.#records!;
+    const end = this.#at + Math.min(rowsMax, BATCH_ROWS_MAX, n - this.#at);
+    this.#decoder.begin(end - this.#at);
+    for (; this.#at < end; this.#at++) {
+      const start = valueStart[this.#at]!;
+      // A null is no message.
+      if (start < 0) this.#decoder.add(NO_MESSAGE);
+      else this.#decoder.add(bytes, start, valueEnd[this.#at]!);
+    }
+    return this.#decoder.finish(firstOffset);
+  }
+}
+
+/** Avro values; their schemas are fetched before. */
+class AvroBatches implements ValueDecoder {
+  readonly #decoder: AvroValues;
   #values: readonly (Uint8Array | null)[] = [];
   #at = 0;
 
-  constructor(
-    decoder: RowDecoder,
-    prepare: ((values: readonly (Uint8Array | null)[]) => Promise<void>) | null = null,
-  ) {
+  constructor(decoder: AvroValues) {
     this.#decoder = decoder;
-    this.#prepare = prepare;
   }
 
   async load(records: Records): Promise<void> {
@@ -109,7 +127,7 @@ class EachValue implements ValueDecoder {
       valueStart[i]! < 0 ? null : bytes.subarray(valueStart[i], valueEnd[i]),
     );
     this.#at = 0;
-    await this.#prepare?.(this.#values);
+    await this.#decoder.prepare(this.#values);
   }
 
   decode(rowsMax: number, firstOffset: number): DecodedBatch {
