@@ -6,7 +6,7 @@
 import type { DecodeCells } from './decode-cells.ts';
 import { KIND } from './decode-field.ts';
 import { REASON } from './decode-reasons.ts';
-import { WIRE, WireReader } from './protobuf-wire.ts';
+import { ProtobufWire, WIRE } from './protobuf-wire.ts';
 
 /** How a value is written. `other` is what no column can hold: messages, groups and maps. */
 export const FORM = {
@@ -57,7 +57,7 @@ export class MessageReader {
   /** Whether the last message had a value of a wrong wire type. */
   wrongWire = false;
   readonly #cells: DecodeCells;
-  readonly #wire = new WireReader();
+  readonly #wire = new ProtobufWire();
   readonly #direct: (MessageSlot | undefined)[] = new Array(DIRECT_NUMBERS).fill(undefined);
   readonly #far = new Map<number, MessageSlot>();
   /** By scan field; null where the message has no such field. */

@@ -11,7 +11,7 @@ export const WIRE = {
 /** Groups within groups that are passed over; a message that nests deeper is malformed. */
 const GROUP_DEPTH_MAX = 100;
 
-export class WireReader {
+export class ProtobufWire {
   /** The value read last: its low and high 32 bits. */
   lo = 0;
   hi = 0;

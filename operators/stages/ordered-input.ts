@@ -19,17 +19,21 @@ export type HeldRows = {
   rows: ExchangeRows | null;
   handle: number;
   readonly bytes: number;
+  /** Rows to be released, in the order of their steps; the first `released` of them are gone. */
+  readonly order: Int32Array;
+  released: number;
+  /** Steps of every MARK_ROWS-th of them: they are asked for while the rows are in the spill. */
+  readonly marks: Float64Array;
   /** Of the rows still held. */
   minStep: number;
-  readonly maxStep: number;
-  /** Rows not released yet; null: all. */
-  pending: Int32Array | null;
-  pendingCount: number;
   /** Which link they came on, the number of the entry before them, and where in the exchange log they lie; -1: nowhere. */
   readonly link: number;
   readonly from: number;
   logOffset: number;
 };
+
+/** Rows between two marks: a release is cut that exactly. */
+const MARK_ROWS = 256;
 
 export class OrderedInput {
   readonly #channel: ChannelPlan;
@@ -48,7 +52,7 @@ export class OrderedInput {
   }
 
   get rows(): number {
-    return this.#held.reduce((sum, held) => sum + held.pendingCount, 0);
+    return this.#held.reduce((sum, held) => sum + held.order.length - held.released, 0);
   }
 
   /** What has come and has not been applied. */
@@ -64,20 +68,17 @@ export class OrderedInput {
   ): void {
     const kept = new Int32Array(rows.n);
     let n = 0;
-    let minStep = Number.POSITIVE_INFINITY;
-    let maxStep = Number.NEGATIVE_INFINITY;
-    for (let i = 0; i < rows.n; i++) {
-      const step = rows.step[i];
-      if (step < applied) continue;
-      kept[n++] = i;
-      if (step < minStep) minStep = step;
-      if (step > maxStep) maxStep = step;
-    }
+    for (let i = 0; i < rows.n; i++) if (rows.step[i] >= applied) kept[n++] = i;
     if (n === 0) return;
+    const steps = new Float64Array(n);
+    for (let i = 0; i < n; i++) steps[i] = rows.step[kept[i]];
+    const order = byStep(steps);
+    for (let i = 0; i < n; i++) order[i] = kept[order[i]];
+    const marks = new Float64Array(Math.ceil(n / MARK_ROWS));
+    for (let i = 0; i < marks.length; i++) marks[i] = rows.step[order[i * MARK_ROWS]];
     const bytes = exchangeBytes(rows);
-    const pending = n === rows.n ? null : kept.subarray(0, n);
     this.#held.push({
-      ...{ rows, handle: -1, bytes, minStep, maxStep, pending, pendingCount: n },
+      ...{ rows, handle: -1, bytes, order, released: 0, marks, minStep: marks[0] },
       ...at,
     });
     this.#bytes += bytes;
@@ -89,9 +90,16 @@ export class OrderedInput {
     return held.rows ?? this.#spill!.read(held.handle);
   }
 
-  /** Adds (smallest step, rows) of what is held to `into`: for cutting a large release. */
+  /** Adds (smallest step, rows) of every piece of what is held to `into`: for cutting a large release. */
   outline(into: { step: number; rows: number }[]): void {
-    for (const held of this.#held) into.push({ step: held.minStep, rows: held.pendingCount });
+    for (const { order, released, marks, minStep } of this.#held) {
+      const first = Math.floor(released / MARK_ROWS);
+      for (let mark = first; mark < marks.length; mark++) {
+        const from = Math.max(released, mark * MARK_ROWS);
+        const to = Math.min(order.length, (mark + 1) * MARK_ROWS);
+        into.push({ step: mark === first ? minStep : marks[mark], rows: to - from });
+      }
+    }
   }
 
   /** Sends what is due last to the spill until at most `bytesMax` stay in memory. */
@@ -111,46 +119,38 @@ export class OrderedInput {
   release(frontier: number): ExchangeRows | null {
     const due = this.#held.filter((held) => held.minStep < frontier);
     if (due.length === 0) return null;
-    let upTo = 0;
-    for (const held of due) upTo += held.pendingCount;
-    const pieces = new Int32Array(upTo);
-    const rows = new Int32Array(upTo);
+    const taken = due.map((held) => this.#take(held, frontier));
+    const size = taken.reduce((sum, rows) => sum + rows.length, 0);
+    const pieces = new Int32Array(size);
+    const rows = new Int32Array(size);
     let n = 0;
-    due.forEach((held, piece) => {
-      for (const row of this.#take(held, frontier)) {
-        pieces[n] = piece;
-        rows[n++] = row;
-      }
+    taken.forEach((of, piece) => {
+      pieces.fill(piece, n, n + of.length);
+      rows.set(of, n);
+      n += of.length;
     });
     const parts = due.map((held) => held.rows!);
-    const order = stepOrder(parts, pieces.subarray(0, n), rows.subarray(0, n));
-    const gone = new Set(due.filter((held) => held.pendingCount === 0));
+    const sorted = stepOrder(parts, pieces, rows);
+    const gone = new Set(due.filter(({ order, released }) => released === order.length));
     for (const held of gone) this.#bytes -= held.bytes;
     this.#held = this.#held.filter((held) => !gone.has(held));
-    return gatherExchange(parts, order.pieces, order.rows, this.#channel.physical);
+    return gatherExchange(parts, sorted.pieces, sorted.rows, this.#channel.physical);
   }
 
   #take(held: HeldRows, frontier: number): Int32Array {
     if (held.rows === null) this.#bringBack(held);
     const { step } = held.rows!;
-    const now = new Int32Array(held.pendingCount);
-    const later = new Int32Array(held.pendingCount);
-    let taken = 0;
-    let left = 0;
-    let minStep = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < held.pendingCount; i++) {
-      const row = held.pending === null ? i : held.pending[i];
-      if (step[row] < frontier) {
-        now[taken++] = row;
-      } else {
-        later[left++] = row;
-        if (step[row] < minStep) minStep = step[row];
-      }
+    const { order, released } = held;
+    let low = released;
+    let high = order.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (step[order[middle]] < frontier) low = middle + 1;
+      else high = middle;
     }
-    held.pending = later.subarray(0, left);
-    held.pendingCount = left;
-    held.minStep = minStep;
-    return now.subarray(0, taken);
+    held.released = low;
+    held.minStep = low < order.length ? step[order[low]] : Number.POSITIVE_INFINITY;
+    return order.subarray(released, low);
   }
 
   #bringBack(held: HeldRows): void {

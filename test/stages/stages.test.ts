@@ -149,6 +149,26 @@ describe('an inbox', () => {
     expect(() => open().receive(other, 0)).toThrow('of plan other');
   });
 
+  it('can be cut where two sections interleave', () => {
+    const inbox = open();
+    const n = 2_000;
+    const second = section(n, n);
+    const step = second.rows.step.map((at) => at - n + 0.5);
+    inbox.receive(parcel(0, section(0, n)), 0);
+    inbox.receive(parcel(0, { ...second, rows: { ...second.rows, step } }), 1);
+    const input = inbox.inputs[0];
+    input.release(1);
+    const outline: { step: number; rows: number }[] = [];
+    input.outline(outline);
+    outline.sort((a, b) => a.step - b.step);
+    expect(outline.reduce((sum, { rows }) => sum + rows, 0)).toBe(input.rows);
+    // Half of the pieces are about half of the rows, not those up to where the second section begins.
+    const half = input.release(outline[outline.length / 2].step)!;
+    expect(half.n).toBeGreaterThan(0.8 * n);
+    expect(half.n).toBeLessThan(1.2 * n);
+    expect(Array.from(half.step)).toEqual(Array.from({ length: half.n }, (_, i) => 1 + i / 2));
+  });
+
   it('reads on from the first entry that is not applied', () => {
     const inbox = open();
     inbox.receive(parcel(0, section(0, 3)), 0);
