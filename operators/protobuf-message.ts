@@ -105,10 +105,12 @@ export class MessageReader {
 
   #begin(): void {
     this.wrongWire = false;
-    this.#reasons.fill(ABSENT);
-    this.#seconds.fill(0);
-    this.#nanos.fill(0);
-    for (let f = 0; f < this.#isList.length; f++) if (this.#isList[f]) this.#cells.beginList(f);
+    for (let f = 0; f < this.#reasons.length; f++) {
+      this.#reasons[f] = ABSENT;
+      this.#seconds[f] = 0;
+      this.#nanos[f] = 0;
+      if (this.#isList[f]) this.#cells.beginList(f);
+    }
   }
 
   #end(): void {

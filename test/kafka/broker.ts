@@ -71,6 +71,11 @@ export class Broker {
     this.#process = null;
   }
 
+  /** Of the running process. */
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   /** SIGSTOP and SIGCONT: it is there and answers nothing. */
   pause(): void {
     this.#process?.kill('SIGSTOP');
