@@ -44,6 +44,7 @@ function inner(error: unknown): KafkaError {
 }
 
 function kindOf(error: KafkaError): string {
+  if (typeof error.code === 'string' && TLS_CODE.test(error.code)) return 'tls_failed';
   if (error.type !== undefined && error.type !== 'KAFKAJS_UNKNOWN_ERROR_CODE') {
     return error.type.toLowerCase();
   }
@@ -56,12 +57,16 @@ function effectOf(error: KafkaError, kind: string): FaultEffect {
   if (FENCED.has(kind)) return 'fenced';
   if (ABORTABLE.has(kind)) return 'abortable';
   if (RETRIABLE.has(kind)) return 'retriable';
+  if (kind === 'tls_failed') return 'fatal';
   // Of the protocol, and not said to pass.
   if (error.type !== undefined) return error.retriable === true ? 'retriable' : 'fatal';
   if (/SASL|UnsupportedMagicByte|NotImplemented/i.test(error.name)) return 'fatal';
   if (error.name.startsWith('KafkaJS')) return 'retriable';
   return typeof error.code === 'string' ? 'retriable' : 'fatal';
 }
+
+/** Of Node's TLS: certificates that do not verify, and peers that speak something else. */
+const TLS_CODE = /^(CERT_|ERR_TLS_|ERR_SSL_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_)/;
 
 /** Codes that Kafka has and this version of kafkajs does not know by name. */
 const LATER_CODES: Readonly<Record<number, string>> = {
@@ -103,6 +108,9 @@ const HINTS: Readonly<Record<string, string>> = {
   group_authorization_failed: 'The user lacks rights on the consumer group.',
   transactional_id_authorization_failed: 'The user lacks rights on the transactional id.',
   sasl_authentication_failed: 'User, password or mechanism is wrong.',
+  KafkaJSSASLAuthenticationError: 'saslUsername, the password or saslMechanism is wrong.',
+  tls_failed:
+    'tlsCaFile must hold the authority that signed the broker, and the certificate must name the host.',
   invalid_replication_factor: 'There are fewer brokers than copies: --replication N asks for N.',
   message_too_large: 'Raise max.message.bytes of the topic.',
 };

@@ -10,6 +10,7 @@ import { Fault } from '../fault.ts';
 import { codeOf, disk } from '../files.ts';
 import { FolderLock } from '../folder-lock.ts';
 import { KafkaCluster } from '../kafka/kafka-cluster.ts';
+import { reachKafka } from '../kafka/reach.ts';
 import { NoStore } from '../memory-store.ts';
 import { openStateStore } from '../open-store.ts';
 import { PipelineEngine } from '../pipeline-engine.ts';
@@ -81,6 +82,7 @@ export async function kafkaCommand(
   const { app, kafka, snapshots } = kafkaConfig(flags, process.env, (message) =>
     log('kafka', { message }),
   );
+  await reachKafka(kafka);
   await checkSnapshots(snapshots);
   const formats = formatsOf(plan, flags);
   const folder = join(flags.stateDir, app);

@@ -1,6 +1,7 @@
 /** `millrace topics plan|apply`: says what topics a program needs, and makes those that are missing. Never deletes or changes one. */
 import { hasErrors } from '../../dsl/diagnostic.ts';
 import { type Console, showDiagnostics } from '../console-output.ts';
+import { reachKafka } from '../kafka/reach.ts';
 import { Topics } from '../kafka/topics.ts';
 import { compileProgram, readProgram } from '../program-files.ts';
 import { type KafkaFlags, kafkaConfig } from './kafka-config.ts';
@@ -18,6 +19,7 @@ export async function topicsCommand(
   showDiagnostics(diagnostics, program.texts, out);
   if (plan === null || hasErrors(diagnostics)) return 1;
   const { app, kafka } = kafkaConfig(flags, process.env, (message) => out.error(message));
+  await reachKafka(kafka);
   const topics = new Topics(kafka);
   try {
     let isRight = true;

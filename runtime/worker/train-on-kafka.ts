@@ -8,6 +8,7 @@ import { type Console, showDiagnostics } from '../console-output.ts';
 import { Fault } from '../fault.ts';
 import { FolderLock } from '../folder-lock.ts';
 import { KafkaCluster } from '../kafka/kafka-cluster.ts';
+import { reachKafka } from '../kafka/reach.ts';
 import { LiveTraining } from '../live-training.ts';
 import { compileProgram, readProgram } from '../program-files.ts';
 import { safeName } from '../sink.ts';
@@ -65,6 +66,7 @@ export async function trainOnKafka(
   const log = (event: string, more: Readonly<Record<string, string | number>> = {}) =>
     out.error(JSON.stringify({ time: new Date().toISOString(), event, ...more }));
   const { app, kafka } = kafkaConfig(flags, process.env, (message) => log('kafka', { message }));
+  await reachKafka(kafka);
   const device = await chosenDevice(flags.device, out);
   if (device === null) throw new Fault('no_device', 'there is no device to train a model on');
   const models = flags.to ?? join(MODELS, app);

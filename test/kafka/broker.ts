@@ -10,6 +10,13 @@ import { kafkaJars } from './jars.ts';
 const READY_WITHIN_MS = 60_000;
 const JAVA = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
 
+export type BrokerOptions = {
+  /** More lines of server.properties; the last of a name counts. */
+  readonly lines?: (ports: { readonly broker: number; readonly controller: number }) => string[];
+  /** Users in StorageTool's words. */
+  readonly scram?: readonly string[];
+};
+
 export class Broker {
   readonly address: string;
   readonly #folder: string;
@@ -25,15 +32,17 @@ export class Broker {
   }
 
   /** Formats a folder, starts, and waits until it answers. */
-  static async start(): Promise<Broker> {
+  static async start(more: BrokerOptions = {}): Promise<Broker> {
     const jars = kafkaJars();
     const folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-'));
-    const port = await freePort();
-    const broker = new Broker(folder, port, jars);
-    writeFileSync(join(folder, 'server.properties'), properties(folder, port, await freePort()));
-    const id = randomBytes(16).toString('base64url');
-    const tool = ['kafka.tools.StorageTool', 'format', `--cluster-id=${id}`, '-c'];
+    const ports = { broker: await freePort(), controller: await freePort() };
+    const broker = new Broker(folder, ports.broker, jars);
     const config = join(folder, 'server.properties');
+    const lines = properties(folder, ports.broker, ports.controller);
+    writeFileSync(config, [lines, ...(more.lines?.(ports) ?? []), ''].join('\n'));
+    const id = randomBytes(16).toString('base64url');
+    const scram = (more.scram ?? []).map((user) => `--add-scram=${user}`);
+    const tool = ['kafka.tools.StorageTool', 'format', `--cluster-id=${id}`, ...scram, '-c'];
     execFileSync('java', ['-Xmx128m', ...JAVA, '-cp', `${jars}/*`, ...tool, config], {
       stdio: 'pipe',
     });
@@ -97,7 +106,7 @@ export class Broker {
   }
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
