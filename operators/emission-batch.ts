@@ -47,6 +47,12 @@ export type LabelColumns = {
   readonly audit: { readonly atWait: Uint8Array; readonly ever: Uint8Array } | null;
 };
 
+/** In the order of the set's columns. One may be made only when it is asked for: who needs no values of it asks for none. */
+export type FeatureColumns = {
+  readonly length: number;
+  at(index: number): Column | undefined;
+};
+
 /**
  * Sorted by (emitted, time, id bytes); rows equal in all three are by source position, then as in the emission table. Lent
  * until the pipeline's next step: its columns are written again then (column-pool.ts).
@@ -62,8 +68,7 @@ export type EmissionBatch = {
   readonly labels: readonly LabelColumns[];
   /** In (0, 1]. `shown` and `audit` rows: the audited share. */
   readonly sampleRate: Float64Array;
-  /** In the order of the set's columns. */
-  readonly features: readonly Column[];
+  readonly features: FeatureColumns;
 };
 
 /** A label's value in a row: 0, a positive's part of 1, or null. */

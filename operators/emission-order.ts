@@ -1,5 +1,6 @@
 /** Puts emitted rows into their order: (emitted, time, id bytes). */
 import type { TextColumn } from './column.ts';
+import { ColumnsOnDemand } from './columns-on-demand.ts';
 import type { EmissionBatch } from './emission-batch.ts';
 import { takeRows } from './gather-rows.ts';
 
@@ -32,7 +33,9 @@ export function takeEmissions(batch: EmissionBatch, rows: Int32Array): EmissionB
       audit: audit === null ? null : { atWait: bytes(audit.atWait), ever: bytes(audit.ever) },
     })),
     sampleRate: numbers(batch.sampleRate),
-    features: batch.features.map((column) => takeRows(column, rows)),
+    features: new ColumnsOnDemand(batch.features.length, (i) =>
+      takeRows(batch.features.at(i)!, rows),
+    ),
   };
 }
 

@@ -10,6 +10,7 @@ import type { ExamplePlan, Plan } from '../compiler/plan.ts';
 import { assert } from './assert.ts';
 import type { Outcomes } from './attribute-outcomes.ts';
 import type { Column } from './column.ts';
+import { ColumnsOnDemand } from './columns-on-demand.ts';
 import type { EmissionBatch } from './emission-batch.ts';
 import { sortEmissions, takeEmissions } from './emission-order.ts';
 import { EmissionRows } from './emission-rows.ts';
@@ -121,7 +122,9 @@ export class Emission {
       kind: new Uint8Array(n),
       labels: [],
       sampleRate: new Float64Array(n).fill(this.#sample.share),
-      features: this.#example.features.map((feature) => column(feature.slot)),
+      features: new ColumnsOnDemand(this.#example.features.length, (i) =>
+        column(this.#example.features[i].slot),
+      ),
     };
     return sortEmissions(kept === null ? batch : takeEmissions(batch, kept));
   }

@@ -3,7 +3,7 @@
  * set's columns: which are answered together, and which follow from others.
  */
 import { fieldNumber } from '../compiler/field-number.ts';
-import type { ExamplePlan, Expr, SlotPlan } from '../compiler/plan.ts';
+import type { ExamplePlan, Expr, Plan, SlotPlan } from '../compiler/plan.ts';
 import { type Physical, physical, showType, type Type } from '../dsl/types.ts';
 
 /** Fields of ExampleBlock. */
@@ -104,9 +104,16 @@ export type BlockColumn = {
   readonly isFloat: boolean;
   /** Columns of one group (0 and up) are answered by one key, so rows that share it share them all; -1: the row's own. */
   readonly group: number;
-  /** What its formula says it is: a writer must check it, for a rounding may differ. */
+  /** What its formula says it is. */
   readonly ratio: Ratio | null;
+  /** That it is so to the last bit; else a writer must check it, for a rounding may differ, or the sign of a zero. */
+  readonly isCertain: boolean;
 };
+
+/** What of a plan says where an example's columns come from. */
+export type Origins = Pick<Plan, 'anchors' | 'keyspaces'>;
+
+const NO_ORIGINS: Origins = { anchors: [], keyspaces: [] };
 
 export type BlockLayout = {
   readonly set: string;
@@ -114,8 +121,9 @@ export type BlockLayout = {
   readonly labels: readonly { readonly name: string; readonly field: number }[];
 };
 
-/** The layout of an example set. `slots`: those of its anchor in the plan; without them no column says where it is from. */
-export function blockLayout(set: ExamplePlan, slots: readonly SlotPlan[] = []): BlockLayout {
+/** The layout of an example set. `plan`: the whole one; without it no column says where it is from. */
+export function blockLayout(set: ExamplePlan, plan: Origins = NO_ORIGINS): BlockLayout {
+  const slots = plan.anchors[set.anchor]?.slots ?? [];
   const groups = new Map<string, number>();
   const at = new Map(set.features.map((feature, i) => [feature.slot, i]));
   const columns = set.features.map(({ name, slot, type }): BlockColumn => {
@@ -130,6 +138,7 @@ export function blockLayout(set: ExamplePlan, slots: readonly SlotPlan[] = []): 
       isFloat: isFloat(type),
       group: source === null ? -1 : groups.get(source)!,
       ratio: ratioOf(slots[slot], at),
+      isCertain: isOfCounters(slots[slot], plan, slots),
     };
   });
   const labels = set.labels.map(({ name }) => ({ name, field: fieldNumber(name, 'label') }));
@@ -191,6 +200,26 @@ function ratioOf(slot: SlotPlan | undefined, at: ReadonlyMap<number, number>): R
   const w = constant(weight!);
   if (p === null || w === null) return null;
   return { numerator, denominator, addNumerator: p * w, addDenominator: w, fill };
+}
+
+/** Whether it divides, and nothing more, counts and sums: never null, and no zero of theirs has a sign. */
+function isOfCounters(
+  slot: SlotPlan | undefined,
+  { keyspaces }: Origins,
+  slots: readonly SlotPlan[],
+): boolean {
+  if (slot?.op.kind !== 'expr') return false;
+  const { expr } = slot.op;
+  const inner = expr.op === 'call' && expr.fn === 'coalesce' ? expr.args[0] : expr;
+  return (
+    inner?.op === 'call' &&
+    inner.fn === 'div' &&
+    inner.args.every((arg) => {
+      const op = arg.op === 'slot' ? slots[arg.slot]?.op : undefined;
+      if (op?.kind !== 'view') return false;
+      return keyspaces[op.keyspace]?.probes[op.probe]?.views[op.view]?.kind === 'counter';
+    })
+  );
 }
 
 function constant(expr: Expr): number | null {

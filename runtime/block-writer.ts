@@ -3,6 +3,7 @@ import { deflateSync } from 'node:zlib';
 import type { Column } from '../operators/column.ts';
 import {
   type EmissionBatch,
+  type FeatureColumns,
   LABEL_ABSENT,
   type LabelColumns,
 } from '../operators/emission-batch.ts';
@@ -138,7 +139,7 @@ export class BlockWriter {
     const isKeyed = columns[written[0]!]!.group >= 0;
     const refs = isKeyed
       ? this.#matcher.match(
-          written.map((i) => batch.features[i]!),
+          written.map((i) => batch.features.at(i)!),
           rows,
         )
       : null;
@@ -155,7 +156,7 @@ export class BlockWriter {
     }
     this.#numberColumns(written, batch, kept, at);
     for (const i of written) {
-      const column = batch.features[i]!;
+      const column = batch.features.at(i)!;
       const { field } = columns[i]!;
       if (column.kind === 'text') this.#texts.write(this.#body, field, column, kept, at);
       else if (column.kind === 'list_f64' || column.kind === 'list_text') {
@@ -171,9 +172,9 @@ export class BlockWriter {
     rows: Int32Array,
     refs: number,
   ): void {
-    const numbers = group.filter((i) => isNumber(features[i]!));
+    const numbers = group.filter((i) => isNumber(features.at(i)!));
     const picked = numbers.map((i, at) => ({
-      values: this.#numberValues(features[i]!, rows, at),
+      values: this.#numberValues(features.at(i)!, rows, at),
       n: rows.length,
       nullable: this.#layout.columns[i]!.nullable,
     }));
@@ -223,18 +224,19 @@ export class BlockWriter {
   }
 
   /** Whether the column's formula gives every one of its values, to the last bit. */
-  #follows(features: readonly Column[], index: number, rows: Int32Array): boolean {
-    const { ratio } = this.#layout.columns[index]!;
-    const values = features[index]!;
-    if (ratio === null || values.kind !== 'f64') return false;
-    const a = features[ratio.numerator]!;
-    const b = features[ratio.denominator]!;
-    if (a.kind !== 'f64' || b.kind !== 'f64') return false;
+  #follows(features: FeatureColumns, index: number, rows: Int32Array): boolean {
+    const { ratio, isCertain } = this.#layout.columns[index]!;
+    if (ratio === null) return false;
     const isLossy = this.#options.floats.kind !== 'exact';
     const { columns } = this.#layout;
     if (isLossy && (columns[ratio.numerator]!.isFloat || columns[ratio.denominator]!.isFloat)) {
       return false;
     }
+    if (isCertain) return true;
+    const values = features.at(index)!;
+    const a = features.at(ratio.numerator)!;
+    const b = features.at(ratio.denominator)!;
+    if (values.kind !== 'f64' || a.kind !== 'f64' || b.kind !== 'f64') return false;
     const data = { numerator: a.data, denominator: b.data, values: values.data };
     return this.#ratios.holds(ratio, data, rows);
   }

@@ -27,7 +27,7 @@ function emissionRow(batch: EmissionBatch, row: number, set: ExamplePlan): Examp
     emitted: batch.emitted[row]!,
     ...(audited === null ? {} : { kind: audited }),
     labels: labelsOf(batch, row, set),
-    features: batch.features.map((column): Value => valueAt(column, row)),
+    features: set.features.map((_, i): Value => valueAt(batch.features.at(i)!, row)),
     sampleRate: batch.sampleRate[row]!,
   };
 }

@@ -112,7 +112,7 @@ export class NdjsonRows {
     const { features } = batch;
     for (let i = 0; i < features.length; i++) {
       out.literal(this.#featureKeys[i]!);
-      const column = features[i]!;
+      const column = features.at(i)!;
       if (column.kind === 'f64') {
         out.number(column.data[row]!);
       } else {

@@ -39,8 +39,7 @@ export async function openOutputs(
   const landings: Landing[] = [];
   for (const example of plan.examples) {
     const at = committed[sinkName(example.name, format)] ?? null;
-    const { slots } = plan.anchors[example.anchor]!;
-    const more = { files, plan: example, planDigest: plan.digest, at, slots, block };
+    const more = { files, plan: example, planDigest: plan.digest, at, origins: plan, block };
     const sink = await openSink(folder, format, more);
     closing.push(() => sink.close());
     const quarantine = await Quarantine.open(folder, example, { files, committed });

@@ -24,7 +24,7 @@ export class BlockSink implements Sink {
 
   static async open(folder: string, name: string, more: SinkParts): Promise<BlockSink> {
     const { block = BLOCK_OPTIONS } = more;
-    const layout = blockLayout(more.plan, more.slots);
+    const layout = blockLayout(more.plan, more.origins);
     const path = join(folder, name);
     const file = await OutputFile.open(more.files, path, more.at);
     const proto = join(dirname(path), `${safeName(more.plan.name)}.proto`);

@@ -1,5 +1,6 @@
-import type { ExamplePlan, SlotPlan } from '../compiler/plan.ts';
+import type { ExamplePlan } from '../compiler/plan.ts';
 import type { EmissionBatch } from '../operators/emission-batch.ts';
+import type { Origins } from './block-layout.ts';
 import type { BlockOptions } from './block-writer.ts';
 import type { Files } from './files.ts';
 import type { OutputPosition } from './progress.ts';
@@ -28,8 +29,8 @@ export type SinkParts = {
   readonly planDigest: string;
   /** The committed position; null: it starts empty. */
   readonly at: OutputPosition | null;
-  /** Those of the set's anchor, so that blocks know which columns go together; without them blocks are longer. */
-  readonly slots?: readonly SlotPlan[];
+  /** The whole plan, so that blocks know which columns go together; without it blocks are longer. */
+  readonly origins?: Origins;
   /** How blocks are written; by default exactly, and not packed. */
   readonly block?: BlockOptions;
 };

@@ -45,7 +45,7 @@ export class RowChecks {
     batch: EmissionBatch,
     row: number,
   ) {
-    const column = batch.features[check.column];
+    const column = batch.features.at(check.column)!;
     if (column.kind !== 'f64') return null;
     const value = column.data[row];
     // A null compares false with everything.

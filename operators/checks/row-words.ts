@@ -46,7 +46,7 @@ export class RowWords {
       { kind: 'bool', data: batch.kind },
       { kind: 'f64', data: batch.sampleRate },
       ...labels,
-      ...batch.features,
+      ...Array.from({ length: batch.features.length }, (_, i) => batch.features.at(i)!),
     ];
   }
 

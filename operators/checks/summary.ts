@@ -69,7 +69,7 @@ export class Summary {
       } else if (isExample) {
         if (check.kind === 'rate') this.#addRate(i, check.label, { batch, row, weight });
         else if (check.kind === 'missing')
-          addToShare(this.#shares[i], weight, isNull(batch.features[check.column], row));
+          addToShare(this.#shares[i], weight, isNull(batch.features.at(check.column)!, row));
         else this.#addBin(i, check.column, { batch, row, weight });
       }
     });
@@ -93,7 +93,7 @@ export class Summary {
 
   #addBin(check: number, column: number, { batch, row, weight }: At): void {
     const into = this.#bins[check];
-    const bin = binOf(batch.features[column], row, this.#plan.features[column].input);
+    const bin = binOf(batch.features.at(column)!, row, this.#plan.features[column].input);
     into.bins[bin] += weight;
     into.weight += weight;
     into.squares += weight * weight;

@@ -58,7 +58,7 @@ export class UnitOutputs {
     this.#parts = parts;
     const { plan } = parts;
     this.#writers = plan.examples.map(
-      (set) => new BlockWriter(blockLayout(set, plan.anchors[set.anchor]!.slots), plan.digest),
+      (set) => new BlockWriter(blockLayout(set, plan), plan.digest),
     );
     this.#rows = [...parts.rows];
     this.#checks = plan.examples.map((set) => new RowChecks(set));

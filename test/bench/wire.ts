@@ -97,7 +97,7 @@ async function run(program: string, from: readonly string[]): Promise<Data> {
   const rows = found.reduce((sum, block) => sum + block.rows, 0);
   const { cpuSeconds } = JSON.parse(readFileSync(report, 'utf8')) as { cpuSeconds: number };
   return {
-    layout: blockLayout(set, plan!.anchors[set.anchor]!.slots),
+    layout: blockLayout(set, plan!),
     blocks: found,
     engineNs: (cpuSeconds * 1e9) / rows,
   };

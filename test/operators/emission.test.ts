@@ -332,7 +332,7 @@ describe('a set without labels', () => {
       reached: 6,
       labelFrontier: () => 6,
     });
-    expect(batch.features[0]).toBe(columns[0]);
+    expect(batch.features.at(0)).toBe(columns[0]);
     expect(valueAt(batch.id, 0)).toBe('i9');
     expect([...slabs[0].all()]).toEqual([]);
   });

@@ -326,7 +326,9 @@ function readBatch(plan: Plan, batch: EmissionBatch, into: RunResult): void {
       rate: batch.sampleRate[i],
       labels,
     });
-    into.features.push(batch.features.map((column) => valueAt(column, i)));
+    into.features.push(
+      Array.from({ length: batch.features.length }, (_, f) => valueAt(batch.features.at(f)!, i)),
+    );
   }
 }
 

@@ -61,7 +61,7 @@ export function layoutOf(columns: readonly TestColumn[]): BlockLayout {
     labels: [],
     columns: columns.map(({ column, ...said }, i) => ({
       ...{ physical: column.kind, type: TYPES[column.kind], field: 1000 + i, isFloat: true },
-      ...{ group: -1, ratio: null, nullable: true },
+      ...{ group: -1, ratio: null, isCertain: false, nullable: true },
       ...said,
     })),
   };

@@ -131,6 +131,6 @@ export function randomBatch(random: Rng, n: number): EmissionBatch {
       text(0.3),
       lists(false),
       lists(true),
-    ],
+    ] satisfies Column[],
   };
 }

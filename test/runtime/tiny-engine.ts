@@ -2,8 +2,10 @@
  * A small engine for the tests of the runtime: counts events per key and emits the count of the earlier ones. It keeps
  * the promises a task relies on (state in slabs, order by (time, partition, offset), late by watermark), and nothing else.
  */
+
 import { type CheckPlan, PLAN_VERSION, type Plan } from '../../compiler/plan.ts';
 import { scalar } from '../../dsl/types.ts';
+import type { Column } from '../../operators/column.ts';
 import type { DecodedBatch } from '../../operators/decoder.ts';
 import type { EmissionBatch } from '../../operators/emission-batch.ts';
 import { PAGE_WORDS, ROOT_USER, type Slab } from '../../operators/slab.ts';
@@ -150,7 +152,7 @@ export class TinyEngine implements Engine {
       kind: new Uint8Array(n),
       labels: [],
       sampleRate: new Float64Array(n).fill(1),
-      features: [{ kind: 'f64', data: counts }],
+      features: [{ kind: 'f64', data: counts } satisfies Column],
     };
   }
 }

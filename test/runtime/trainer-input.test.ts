@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ExamplePlan } from '../../compiler/plan.ts';
 import { scalar } from '../../dsl/types.ts';
+import type { Column } from '../../operators/column.ts';
 import {
   type EmissionBatch,
   LABEL_ABSENT,
@@ -70,7 +71,7 @@ const batch: EmissionBatch = {
       end: Int32Array.of(4, 4, 4, 4),
     },
     { kind: 'f64', data: Float64Array.of(3, Number.NaN, 3, 3) },
-  ],
+  ] satisfies Column[],
 };
 
 test('rows of a batch say what its columns say', () => {

@@ -31,8 +31,8 @@ function randomChecks(random: Rng): CheckPlan[] {
 /** Rows of which some stretches are unlike the rest. */
 function unevenBatch(random: Rng): EmissionBatch {
   const batch = randomBatch(random, 1500);
-  const count = batch.features[0]!;
-  const rate = batch.features[1]!;
+  const count = batch.features.at(0)!;
+  const rate = batch.features.at(1)!;
   if (count.kind !== 'f64' || rate.kind !== 'f64') throw new Error('numbers');
   for (let stretch = 0; stretch < 6; stretch++) {
     const from = random.below(batch.n);
