@@ -58,10 +58,11 @@ class ClassicIndex implements PageIndex {
     }
   }
 
-  async write(entries: readonly IndexEntry[]): Promise<void> {
+  async write(entries: readonly IndexEntry[], gone: readonly Buffer[]): Promise<void> {
     try {
       const batch = this.#db.batch();
       for (const [key, value] of entries) batch.put(key, value);
+      for (const key of gone) batch.del(key);
       await batch.write({ sync: true });
     } catch (error) {
       throw storeFault('write', this.folder, error);

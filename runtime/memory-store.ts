@@ -8,9 +8,12 @@ export class MemoryStore implements StateStore {
   readonly cold = new MemoryColdStore();
   readonly #pages = new Map<string, Uint8Array>();
   #meta: Uint8Array | null = null;
+  #unwanted: string[] = [];
 
-  async load(page: (page: SavedPage) => void): Promise<Uint8Array | null> {
-    for (const [key, bytes] of this.#pages) page({ ...decodePageKey(Buffer.from(key)), bytes });
+  async load(page: (page: SavedPage) => boolean | undefined): Promise<Uint8Array | null> {
+    for (const [key, bytes] of this.#pages) {
+      if (page({ ...decodePageKey(Buffer.from(key)), bytes }) === false) this.#unwanted.push(key);
+    }
     return this.#meta;
   }
 
@@ -19,6 +22,8 @@ export class MemoryStore implements StateStore {
   }
 
   async write(pages: Iterable<SavedPage>, meta: Uint8Array): Promise<void> {
+    for (const key of this.#unwanted) this.#pages.delete(key);
+    this.#unwanted = [];
     for (const page of pages) this.#pages.set(encodePageKey(page).toString(), page.bytes.slice());
     this.#meta = meta.slice();
   }

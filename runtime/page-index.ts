@@ -12,8 +12,8 @@ export type PageIndex = {
   /** Every entry of a page. */
   places(): Promise<IndexEntry[]>;
   meta(): Promise<Uint8Array | null>;
-  /** Atomic, and durable on return. */
-  write(entries: readonly IndexEntry[]): Promise<void>;
+  /** Atomic, and durable on return. `gone`: keys to delete. */
+  write(entries: readonly IndexEntry[], gone: readonly Buffer[]): Promise<void>;
   readonly cold?: ColdStore;
   close(): Promise<void>;
 };

@@ -49,6 +49,8 @@ class PageStore implements StateStore {
   /** By page key (latin1); null: not read yet. */
   #places: Map<string, Place> | null = null;
   readonly #slots = new Slots();
+  /** Keys of pages that the next write deletes. */
+  #unwanted: string[] = [];
 
   constructor(index: PageIndex, file: PageFile) {
     this.kind = index.kind;
@@ -61,7 +63,7 @@ class PageStore implements StateStore {
     return this.#index.meta();
   }
 
-  async load(page: (page: SavedPage) => void): Promise<Uint8Array | null> {
+  async load(page: (page: SavedPage) => boolean | undefined): Promise<Uint8Array | null> {
     const places = [...(await this.#known())].sort((a, b) => a[1].slot - b[1].slot);
     for (let from = 0; from < places.length; ) {
       const first = places[from]![1].slot;
@@ -78,7 +80,8 @@ class PageStore implements StateStore {
         const one = bytes.subarray((i - from) * PAGE_BYTES, (i - from + 1) * PAGE_BYTES);
         if (one.length < PAGE_BYTES) throw this.#damaged('a page of it is missing');
         if (crc32(one) !== checksum) throw this.#damaged('the checksum of a page does not match');
-        page({ ...decodePageKey(Buffer.from(key, 'latin1')), bytes: one });
+        const wanted = page({ ...decodePageKey(Buffer.from(key, 'latin1')), bytes: one });
+        if (wanted === false) this.#unwanted.push(key);
       }
       from = to;
     }
@@ -99,7 +102,16 @@ class PageStore implements StateStore {
       entries.push([Buffer.from(key, 'latin1'), encodePlace(place)]);
     }
     // Where this fails nobody knows which of the two is on the disk: both keep their slots.
-    await this.#index.write(entries);
+    const unwanted = this.#unwanted.filter((key) => !written.has(key));
+    await this.#index.write(
+      entries,
+      unwanted.map((key) => Buffer.from(key, 'latin1')),
+    );
+    for (const key of unwanted) {
+      this.#slots.free(known.get(key)!.slot);
+      known.delete(key);
+    }
+    this.#unwanted = [];
     for (const [key, place] of written) {
       const before = known.get(key);
       if (before !== undefined) this.#slots.free(before.slot);

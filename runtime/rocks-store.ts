@@ -79,10 +79,11 @@ class RocksIndex implements PageIndex {
     }
   }
 
-  async write(entries: readonly IndexEntry[]): Promise<void> {
+  async write(entries: readonly IndexEntry[], gone: readonly Buffer[]): Promise<void> {
     const batch = this.#db.batch();
     try {
       for (const [key, value] of entries) batch.put(key, value);
+      for (const key of gone) batch.del(key);
       await batch.write({ sync: true });
     } catch (error) {
       throw storeFault('write', this.folder, error);

@@ -11,8 +11,11 @@ export type SavedPage = PageKey & { readonly bytes: Uint8Array };
  */
 export type StateStore = {
   readonly kind: 'rocksdb' | 'leveldb' | 'memory';
-  /** Hands out every saved page (bytes are lent until the callback returns) and gives the meta record; null: never written. */
-  load(page: (page: SavedPage) => void): Promise<Uint8Array | null>;
+  /**
+   * Hands out every saved page (bytes are lent until the callback returns) and gives the meta record; null: never written.
+   * Pages for which the callback says false are deleted with the next write.
+   */
+  load(page: (page: SavedPage) => boolean | undefined): Promise<Uint8Array | null>;
   /** Only the meta record. */
   meta(): Promise<Uint8Array | null>;
   write(pages: Iterable<SavedPage>, meta: Uint8Array): Promise<void>;

@@ -88,7 +88,7 @@ class FragileStore implements StateStore, ColdStore {
     this.#disk = disk;
   }
 
-  load(page: (page: SavedPage) => void): Promise<Uint8Array | null> {
+  load(page: (page: SavedPage) => boolean | undefined): Promise<Uint8Array | null> {
     return this.#inner.load(page);
   }
 

@@ -13,7 +13,7 @@ export class SlowStore implements StateStore {
     this.#process = process;
   }
 
-  async load(page: (page: SavedPage) => void): Promise<Uint8Array | null> {
+  async load(page: (page: SavedPage) => boolean | undefined): Promise<Uint8Array | null> {
     await this.#process.sleep(5);
     return this.#disk.load(page);
   }
