@@ -6,6 +6,7 @@ import type { FnName } from '../dsl/builtins.ts';
 import type { Credit } from '../dsl/credit.ts';
 import type { Physical, TimeFormat, Type } from '../dsl/types.ts';
 import type { ModelPlan } from './model-plan.ts';
+import type { TakenOver } from './taken-over.ts';
 
 export const PLAN_VERSION = 1;
 
@@ -28,6 +29,8 @@ export type Plan = {
   readonly examples: readonly ExamplePlan[];
   /** What to train on them; absent: nothing. Not in the digest: another model leaves a run as it is. */
   readonly models?: readonly ModelPlan[];
+  /** Absent: the plan is as compiled. Else it goes on with the state of another (operators/take-over). */
+  readonly takenOver?: TakenOver;
 };
 
 /** Hash (hex, 16 digits) of a normalised logical node and its operator's version: names state, whoever asks for it. */
@@ -128,6 +131,8 @@ export type Expr =
 
 export type EnrichPlan = {
   readonly state: StateId;
+  /** The step time from which on it has seen sources; absent: it has seen all. Part of its state's name. */
+  readonly since?: number;
   /** Events that gain fields, and their key (a hash slot). mask: a bool slot, null: all. */
   readonly stream: number;
   readonly mask: number | null;
@@ -142,6 +147,10 @@ export type EnrichPlan = {
 
 export type LabelPlan = {
   readonly state: StateId;
+  /** The step time from which on its rings have seen anchors; absent: all. Part of its state's name. */
+  readonly since?: number;
+  /** It makes events for features alone, beside the label of that state that example sets follow. */
+  readonly twin?: true;
   readonly name: string;
   readonly anchor: {
     readonly stream: number;
@@ -187,6 +196,8 @@ export type FeedPlan = {
   readonly stream: number;
   readonly delayMs: number;
   readonly headMs: number;
+  /** Number in the name of its state; absent: its index. */
+  readonly place?: number;
 };
 
 export type AnchorPlan = {
@@ -211,6 +222,12 @@ export type KeyspacePlan = {
   }[];
   readonly counters: readonly CounterGroup[];
   readonly values: readonly ValueStore[];
+  /** Number in the names of its slabs; absent: its index. */
+  readonly place?: number;
+  /** The step time from which on it has seen events; absent: it has seen all. */
+  readonly since?: number;
+  /** Views for which state is laid out though no probe may ask for them any more. */
+  readonly kept?: readonly ViewPlan[];
 };
 
 /** Invertible columns that share their windows, and so their slices: kept side by side in the key's record. */
@@ -231,6 +248,8 @@ export type CounterColumn = {
   readonly value: number | null;
   readonly scale: number;
   readonly square: boolean;
+  /** It keeps its words in records and adds nothing any more: delay and head of the feed it had. */
+  readonly retired?: { readonly delayMs: number; readonly headMs: number };
 };
 
 export type WindowPlan =
@@ -272,6 +291,8 @@ export type ValueStore = {
   readonly k: number;
   readonly scale: number;
   readonly halfLifeMs: number;
+  /** It keeps its words in records and takes nothing in any more. */
+  readonly retired?: true;
 };
 
 export type ViewPlan =
@@ -321,6 +342,10 @@ export type PolicyPlan =
 
 export type ExamplePlan = {
   readonly name: string;
+  /** The author's name of it, where `name` says which generation it is; absent: `name`. */
+  readonly set?: string;
+  /** It takes no anchors any more, and emits what those it has wait for. */
+  readonly closed?: true;
   readonly topic: string | null;
   readonly anchor: number;
   /** Anchor slots: the id as text, and as hash. */

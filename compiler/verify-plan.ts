@@ -282,7 +282,9 @@ function verifyKeyspace(plan: Plan, keyspace: KeyspacePlan, place: string): void
   for (const probe of keyspace.probes) {
     inRange(probe.anchor, plan.anchors, place);
     isKind(plan.anchors[probe.anchor]!.slots, probe.key, 'hash', `${place} probe`);
-    for (const view of probe.views) {
+  }
+  for (const views of [...keyspace.probes.map((probe) => probe.views), keyspace.kept ?? []]) {
+    for (const view of views) {
       if (view.kind === 'counter') {
         inRange(view.group, keyspace.counters, place);
         inRange(view.column, keyspace.counters[view.group]!.columns, place);
@@ -327,20 +329,21 @@ function verifyExample(plan: Plan, example: ExamplePlan, place: string): void {
   }
 }
 
-/** A state has one home. */
+/** A state has one home for each time since which it is kept. */
 function verifyStates(plan: Plan): void {
   const states = [
-    ...plan.enrichments.map(({ state }) => state),
-    ...plan.labels.map(({ state }) => state),
-    ...plan.keyspaces.flatMap(({ counters, values }) => [
-      ...counters.flatMap(({ columns }) => columns.map(({ state }) => state)),
-      ...values.map(({ state }) => state),
-    ]),
+    ...plan.enrichments,
+    ...plan.labels,
+    ...plan.keyspaces.flatMap(({ counters, values, since }) =>
+      [...counters.flatMap(({ columns }) => columns), ...values].flatMap(({ state, retired }) =>
+        retired ? [] : [{ state, since }],
+      ),
+    ),
   ];
   const seen = new Set<string>();
-  for (const state of states) {
+  for (const { state, since } of states) {
     that(/^[0-9a-f]{16}$/.test(state), `state ${state}`, 'its name is not 16 hex digits');
-    that(!seen.has(state), `state ${state}`, 'it is kept twice');
-    seen.add(state);
+    that(!seen.has(`${state} ${since}`), `state ${state}`, 'it is kept twice');
+    seen.add(`${state} ${since}`);
   }
 }

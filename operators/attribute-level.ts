@@ -16,6 +16,7 @@ import { Frame } from './frame.ts';
 import { takeRows } from './gather-rows.ts';
 import { grown, RowBuilder } from './row-builder.ts';
 import type { SlabSet } from './slab.ts';
+import { stateName } from './state-name.ts';
 
 /** Credited events: in order of their event's step, then of their candidate's. */
 export type Accepted = {
@@ -46,7 +47,7 @@ export class AttributionLevel {
     const latenessMs = plan.streams[label.event.stream].labelsLateMs ?? 0;
     this.#rings = label.routes.map(
       (route, r) =>
-        new RouteRing(slabs, `label/${label.state}/${r}`, {
+        new RouteRing(slabs, `label/${stateName(label)}/${r}`, {
           withinMs: Math.max(...labels.map(({ routes }) => routes[r].withinMs)),
           chained: route.of !== null,
           latenessMs,

@@ -29,6 +29,7 @@
  */
 import type { CounterColumn, CounterGroup, KeyspacePlan, Plan } from '../compiler/plan.ts';
 import { assert } from './assert.ts';
+import { viewsLaidOut } from './views-laid-out.ts';
 
 export type CounterLayout = {
   /** Words of all chains, and the offset in the record after them. */
@@ -141,9 +142,9 @@ type ChainDraft = {
 };
 
 function readsOf(keyspace: KeyspacePlan, group: number): Read[] {
-  return keyspace.probes
-    .flatMap((probe) => probe.views)
-    .flatMap((view) => (view.kind === 'counter' && view.group === group ? [view] : []));
+  return viewsLaidOut(keyspace).flatMap((view) =>
+    view.kind === 'counter' && view.group === group ? [view] : [],
+  );
 }
 
 function draftChains(
@@ -186,7 +187,7 @@ function byFeedClass(
 ): CounterColumn[][] {
   const classes = new Map<string, CounterColumn[]>();
   for (const column of columns) {
-    const feed = plan.feeds[keyspace.feeds[column.feed]!.feed]!;
+    const feed = column.retired ?? plan.feeds[keyspace.feeds[column.feed]!.feed]!;
     const name = `${feed.delayMs}/${feed.headMs}`;
     const members = classes.get(name);
     if (members === undefined) classes.set(name, [column]);

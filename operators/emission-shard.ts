@@ -86,8 +86,9 @@ export class EmissionShard {
     this.#codec = more.codec;
     this.#step = new EmissionStep(plan, more.rules);
     this.#reading = { rules: more.rules, step: this.#step, slab: this.#anchors.slab };
-    this.#negatives = new Sample(example.name, example.sampleNegatives);
-    this.#audit = new Sample(`audit${example.name}`, example.audit);
+    const set = example.set ?? example.name;
+    this.#negatives = new Sample(set, example.sampleNegatives);
+    this.#audit = new Sample(`audit${set}`, example.audit);
     this.#shard = more.shard;
     this.#heads = new Int32Array(more.rules.labels.length);
   }

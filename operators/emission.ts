@@ -43,7 +43,7 @@ export class Emission {
     this.#rules = rules;
     this.#codec = codec;
     this.#divides = rules.labels.slice(0, rules.emitted).map(({ divides }) => divides);
-    this.#sample = new Sample(example.name, example.sampleNegatives);
+    this.#sample = new Sample(example.set ?? example.name, example.sampleNegatives);
     this.#shards = (rules.emitted === 0 ? [] : slabs).map((set, s) => {
       const shard = { index: s, of: slabs.length };
       return new EmissionShard(plan, example, { rules, codec, slabs: set, shard });

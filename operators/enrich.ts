@@ -13,6 +13,7 @@ import { RowBuilder } from './row-builder.ts';
 import { RowCodec } from './row-codec.ts';
 import { SegmentRows } from './segment-rows.ts';
 import type { SlabSet } from './slab.ts';
+import { stateName } from './state-name.ts';
 
 /** The column of a slot of `plan.streams[stream]`, evaluated if need be. */
 export type ColumnOf = (stream: number, frame: Frame, slot: number) => Column;
@@ -30,7 +31,7 @@ export class Enrich {
     this.#plan = enrichment;
     this.#codec = new RowCodec(enrichment.fields.map((field) => source.slots[field.from].physical));
     this.#rows = slabs.map(
-      (set) => new SegmentRows(set, `enrich/${enrichment.state}`, retentionMs),
+      (set) => new SegmentRows(set, `enrich/${stateName(enrichment)}`, retentionMs),
     );
   }
 

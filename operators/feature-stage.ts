@@ -58,7 +58,11 @@ export class FeatureStage {
       const stream = plan.streams[feed.stream]!;
       const slots = this.#feedSlots[index]!;
       // Delayed rows are keyed by nothing and replayed by nobody: they wait in the first shard's slabs.
-      return new DelayLine(slabs[0]!.open(`delay/${index}`), { feed, slots, plans: stream.slots });
+      return new DelayLine(slabs[0]!.open(`delay/${feed.place ?? index}`), {
+        feed,
+        slots,
+        plans: stream.slots,
+      });
     });
   }
 
@@ -243,7 +247,7 @@ function withoutLabelOnly(frame: Frame, slots: readonly number[]): Frame | null 
 }
 
 /** Slots of a feed's stream that some keyspace reads through it. */
-function slotsReadOf(plan: Plan, feed: number): number[] {
+export function slotsReadOf(plan: Plan, feed: number): number[] {
   const slots = new Set<number>();
   for (const keyspace of plan.keyspaces) {
     for (const [index, writer] of keyspace.feeds.entries()) {

@@ -6,7 +6,7 @@
  * so passes do not see each other.
  *
  * A record, in words: 0 key hash (lo, hi); then the counters' chains; then the value stores' sections. Records never cross a page: page p >= 1 of their slab holds floor(PAGE_WORDS / words) of them.
- * Slabs of keyspace i: `k<i>.table`, `k<i>.records`, `k<i>.busy`, `k<i>.logs`, and `k<i>.v<j>…` for value store j.
+ * Slabs of the keyspace of place i: `k<i>.table`, `k<i>.records`, `k<i>.busy`, `k<i>.logs`, and `k<i>.v<j>…` for value store j.
  */
 import type { KeyspacePlan, Plan } from '../compiler/plan.ts';
 import type { Answers } from './answers.ts';
@@ -74,7 +74,8 @@ export class Keyspace {
     this.#plan = keyspace;
     this.#participants = participantsOf(plan, keyspace);
     const expected = options.expectedKeys ?? 0;
-    const open = (part: string) => slabs.open(`k${index}.${part}`);
+    const place = keyspace.place ?? index;
+    const open = (part: string) => slabs.open(`k${place}.${part}`);
     this.#records = open('records');
     this.#layout = counterLayout(plan, keyspace, RECORD_HEADER);
     this.#chains = new CounterChains(this.#layout, this.#records, open('busy'), open('logs'));
@@ -82,7 +83,7 @@ export class Keyspace {
     this.#stores = keyspace.values.map((store, j): PlacedStore => {
       const family = valueFamilies[store.family];
       assert(family !== undefined, `there is no value family ${store.family}`);
-      const name = `k${index}.v${j}`;
+      const name = `k${place}.v${j}`;
       const operator = family({ plan, keyspace, store, records: this.#records, slabs, name });
       const offset = words;
       words += operator.recordWords;
@@ -96,8 +97,8 @@ export class Keyspace {
     this.#kernel = this.#counterKernel(options.codegen);
     const budget = options.budget ?? null;
     this.#eviction =
-      budget === null ? null : new KeyEviction(this.#evictionParts(index, shard, slabs), budget);
-    this.#slabs = [...slabs.all()].filter((slab) => slab.name.startsWith(`k${index}.`));
+      budget === null ? null : new KeyEviction(this.#evictionParts(place, shard, slabs), budget);
+    this.#slabs = [...slabs.all()].filter((slab) => slab.name.startsWith(`k${place}.`));
   }
 
   /** Keys held in memory. */
@@ -182,10 +183,10 @@ export class Keyspace {
     }
   }
 
-  #evictionParts(index: number, shard: number, slabs: SlabSet): KeyEvictionParts {
+  #evictionParts(place: number, shard: number, slabs: SlabSet): KeyEvictionParts {
     return {
-      name: `k${index}`,
-      space: index * 2 ** 16 + shard,
+      name: `k${place}`,
+      space: place * 2 ** 16 + shard,
       participants: this.#participants,
       table: this.#table,
       records: this.#records,

@@ -7,6 +7,7 @@ import { BagAnswering } from './value-bag-answer.ts';
 import { BagCell } from './value-bag-cell.ts';
 import { type BagParts, BagSummaries, BagUnions } from './value-bag-summary.ts';
 import type { ValueStoreConstructor } from './value-store.ts';
+import { viewsLaidOut } from './views-laid-out.ts';
 
 export const bagStore: ValueStoreConstructor = (context) => {
   const { store, keyspace, slabs, name } = context;
@@ -39,8 +40,8 @@ function bagFamily(parts: BagParts, most: number): SketchFamily {
 
 function readsOf(keyspace: KeyspacePlan, store: ValueStore): readonly ReadOp[] {
   const index = keyspace.values.indexOf(store);
-  return keyspace.probes.flatMap(({ views }) =>
-    views.flatMap((view) => (view.kind === 'value' && view.store === index ? [view.read] : [])),
+  return viewsLaidOut(keyspace).flatMap((view) =>
+    view.kind === 'value' && view.store === index ? [view.read] : [],
   );
 }
 
