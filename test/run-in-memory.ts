@@ -9,6 +9,8 @@ import { NdjsonDecoder } from '../operators/ndjson.ts';
 import { SLACK_BYTES } from '../operators/ndjson-scanner.ts';
 import { Pipeline } from '../operators/pipeline.ts';
 import { PAGE_WORDS, type Slab, SlabSet } from '../operators/slab.ts';
+import { statesOf } from '../operators/take-over/state-names.ts';
+import { waitingIn } from '../operators/take-over/waiting.ts';
 import { JsonBytes } from '../runtime/json-bytes.ts';
 import { NdjsonRows } from '../runtime/ndjson-rows.ts';
 
@@ -27,6 +29,8 @@ export type RunOptions = {
   readonly batchRows?: () => number;
   /** Called between batches: true restarts the engine from its pages, as after a kill. */
   readonly restart?: () => boolean;
+  /** Called between batches: a plan to go on with, over the state that is its own, from step time `k` on; null: none. */
+  readonly change?: (k: number, waiting: (set: string) => number) => Plan | null;
 };
 
 export type RunResult = {
@@ -71,28 +75,24 @@ type Source = {
 };
 
 class MemoryRun {
-  readonly #plan: Plan;
+  #plan: Plan;
+  #k = Number.NEGATIVE_INFINITY;
+  readonly #input: readonly Partition[];
   readonly #options: RunOptions;
-  readonly #sources: Source[];
-  readonly #printers: NdjsonRows[];
-  readonly #lines: string[][];
+  #sources: Source[];
+  #printers: NdjsonRows[];
+  /** By example set. */
+  readonly #lines: Record<string, string[]> = {};
   #slabs: SlabSet[];
   #scanSlabs = new SlabSet();
   #pipeline: Pipeline;
 
   constructor(plan: Plan, input: readonly Partition[], options: RunOptions) {
     this.#plan = plan;
+    this.#input = input;
     this.#options = options;
-    this.#sources = input.map(({ stream, partition, rows }) => ({
-      stream: plan.streams.findIndex(({ name }) => name === stream),
-      partition,
-      lines: rows.map((row) => (typeof row === 'string' ? row : JSON.stringify(row))),
-      at: 0,
-      ended: false,
-    }));
-    this.#sources = this.#sources.filter(({ stream }) => stream >= 0);
-    this.#printers = plan.examples.map((example) => new NdjsonRows(example));
-    this.#lines = plan.examples.map(() => []);
+    this.#sources = sourcesOf(plan, input);
+    this.#printers = this.#newPrinters();
     this.#slabs = Array.from({ length: options.shards ?? 1 }, () => new SlabSet());
     this.#pipeline = this.#newPipeline();
     for (const { stream, partition } of this.#sources)
@@ -118,9 +118,12 @@ class MemoryRun {
       source.at += batch.n;
       this.#pipeline.accept(source.stream, source.partition, batch);
     }
-    const frontier = this.#pipeline.frontier();
+    // A stream that a change brought in is behind at first.
+    const frontier = Math.max(this.#k, this.#pipeline.frontier());
+    this.#k = frontier;
     if (Number.isFinite(frontier)) this.#advance(frontier);
     if (Number.isFinite(frontier) && this.#options.restart?.()) this.#restart(frontier);
+    if (Number.isFinite(frontier)) this.#change(frontier);
     return true;
   }
 
@@ -147,10 +150,7 @@ class MemoryRun {
       counts[name]!.duplicate += rows;
       counts[name]!.lateForFeatures -= labelOnly;
     });
-    const lines = Object.fromEntries(
-      this.#plan.examples.map((example, i) => [example.name, this.#lines[i]!]),
-    );
-    return { lines, counts, pending: this.#pipeline.pending() };
+    return { lines: this.#lines, counts, pending: this.#pipeline.pending() };
   }
 
   #advance(frontier: number): void {
@@ -160,7 +160,32 @@ class MemoryRun {
   }
 
   #print(example: number, batch: EmissionBatch): void {
-    this.#lines[example]!.push(...printLines(this.#printers[example]!, batch));
+    const { name } = this.#plan.examples[example]!;
+    this.#lines[name]!.push(...printLines(this.#printers[example]!, batch));
+  }
+
+  #newPrinters(): NdjsonRows[] {
+    for (const { name } of this.#plan.examples) this.#lines[name] ??= [];
+    return this.#plan.examples.map((example) => new NdjsonRows(example));
+  }
+
+  /** Another plan goes on where this one is, with the pages that are its own and scans of its own. */
+  #change(frontier: number): void {
+    const to = this.#options.change?.(frontier, waitingIn(this.#plan, this.#slabs));
+    if (!to) return;
+    const before = this.#sources;
+    const nameOf = ({ stream }: Source) => this.#plan.streams[stream]!.name;
+    const read = new Map(before.map((source) => [`${nameOf(source)} ${source.partition}`, source]));
+    this.#plan = to;
+    this.#sources = sourcesOf(to, this.#input);
+    for (const source of this.#sources) {
+      const was = read.get(`${nameOf(source)} ${source.partition}`);
+      if (was !== undefined) Object.assign(source, { at: was.at, ended: was.ended });
+    }
+    this.#printers = this.#newPrinters();
+    this.#slabs = this.#slabs.map((set) => copySlabs(set, statesOf(to)));
+    this.#scanSlabs = copySlabs(this.#scanSlabs, (name) => name.startsWith('global-ids/'));
+    this.#readAgain(frontier, null);
   }
 
   #newPipeline(): Pipeline {
@@ -177,11 +202,15 @@ class MemoryRun {
   #restart(frontier: number): void {
     const before = this.#pipeline;
     const states = this.#sources.map(({ stream, partition }) => ({
-      lowest: before.lowestUnapplied(stream, partition),
       state: before.scanState(stream, partition),
     }));
-    this.#slabs = this.#slabs.map(copySlabs);
+    this.#slabs = this.#slabs.map((set) => copySlabs(set));
     this.#scanSlabs = copySlabs(this.#scanSlabs);
+    this.#readAgain(frontier, states);
+  }
+
+  /** `states`: what the scans must have come to; null: they are others. */
+  #readAgain(frontier: number, states: readonly { readonly state: unknown }[] | null): void {
     this.#pipeline = this.#newPipeline();
     for (const [index, source] of this.#sources.entries()) {
       // The snapshot at hand is the one at the beginning: everything is read again, what is applied is left out.
@@ -197,7 +226,7 @@ class MemoryRun {
         this.#pipeline.accept(source.stream, source.partition, batch);
       }
       const again = JSON.stringify(this.#pipeline.scanState(source.stream, source.partition));
-      if (again !== JSON.stringify(states[index]!.state))
+      if (states !== null && again !== JSON.stringify(states[index]!.state))
         throw new Error(`a scan read again differs: ${again}`);
       if (wasEnded) {
         source.ended = true;
@@ -232,9 +261,20 @@ export function decode(
   return decoder.decode(rowsMax, source.at);
 }
 
-function copySlabs(set: SlabSet): SlabSet {
+function sourcesOf(plan: Plan, input: readonly Partition[]): Source[] {
+  const sources = input.map(({ stream, partition, rows }) => ({
+    stream: plan.streams.findIndex(({ name }) => name === stream),
+    partition,
+    lines: rows.map((row) => (typeof row === 'string' ? row : JSON.stringify(row))),
+    at: 0,
+    ended: false,
+  }));
+  return sources.filter(({ stream }) => stream >= 0);
+}
+
+function copySlabs(set: SlabSet, takes: (slab: string) => boolean = () => true): SlabSet {
   const copy = new SlabSet();
-  for (const slab of set.all()) copyPages(slab, copy.open(slab.name));
+  for (const slab of set.all()) if (takes(slab.name)) copyPages(slab, copy.open(slab.name));
   return copy;
 }
 

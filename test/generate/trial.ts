@@ -120,7 +120,8 @@ function* smallerCases({ seed, program, input }: Case): Generator<Case> {
   }
 }
 
-function compiledOf(text: string): { plan: Plan; program: LogicalProgram } {
+/** Throws where it does not compile. */
+export function compiledOf(text: string): { plan: Plan; program: LogicalProgram } {
   const parsed = parseFile('generated.feat', text);
   const compiled = hasErrors(parsed.diagnostics) ? null : compile([parsed.file]);
   if (compiled?.plan && compiled.program) return { plan: compiled.plan, program: compiled.program };
@@ -168,7 +169,8 @@ function referenceOf(
   return { lines, counts: found.counts, pending: found.pending };
 }
 
-function fieldsRead(plan: Plan, { scan, fields }: Plan['streams'][number]): Set<string> {
+/** The fields of a stream that a run of the plan reads. */
+export function fieldsRead(plan: Plan, { scan, fields }: Plan['streams'][number]): Set<string> {
   return new Set(fields.map((field) => plan.scans[scan].fields[field].name));
 }
 

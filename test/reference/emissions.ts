@@ -1,9 +1,8 @@
 /** The rows of an example set for each anchor: labels due together in one row, sampling, audit (S14). */
 import type { LogicalExamples } from '../../compiler/logical.ts';
-import type { Credit } from './attribution.ts';
 import type { StreamEvent } from './events.ts';
 import { passes } from './expression.ts';
-import { Features } from './features.ts';
+import { Features, type FeatureWorld } from './features.ts';
 import { eventScope, type History } from './history.ts';
 import { type Ends, firstDue, LabelCourse } from './label-course.ts';
 import { emissionsOf, type PolicyCourse } from './policy.ts';
@@ -42,11 +41,11 @@ type Course = PolicyCourse & {
 
 export function examplesOf(
   set: LogicalExamples,
-  history: History,
-  credits: ReadonlyMap<string, readonly Credit[]>,
+  world: FeatureWorld,
   ends: Ends,
 ): { rows: readonly ExampleRowJson[]; pending: Pending } {
-  const features = new Features(history, credits);
+  const { history, credits } = world;
+  const features = new Features(world);
   const rows: ExampleRowJson[] = [];
   const pending = { labels: set.labels.map(({ as }) => ({ name: as, anchors: 0 })), audit: 0 };
   const { idField } = history.program.streams.find(({ name }) => name === set.anchor.stream) ?? {};

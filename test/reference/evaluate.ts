@@ -23,6 +23,8 @@ export type ReferenceOptions = {
   readonly complete: boolean;
   /** The streams and fields that the run reads: others are not looked at. All, if left out. */
   readonly reads?: Reads;
+  /** By feature column: the event time before which its aggregate has seen nothing. */
+  readonly since?: ReadonlyMap<string, number>;
 };
 
 export function evaluate(
@@ -32,11 +34,12 @@ export function evaluate(
 ): ReferenceResult {
   const reads = options.reads ?? allOf(program);
   const history = readHistory(program, input, reads);
+  const since = options.since ?? new Map();
   const credits = attribute(history);
   const ends = endsOf(history.reached, options.complete);
   const found = program.examples.map((set) => ({
     name: set.name,
-    ...examplesOf(set, history, credits, ends),
+    ...examplesOf(set, { history, credits, since }, ends),
   }));
   return {
     examples: Object.fromEntries(found.map(({ name, rows }) => [name, rows])),

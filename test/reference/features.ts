@@ -8,23 +8,25 @@ import { eventScope, type History, tableValue } from './history.ts';
 import { sameKey, type Value } from './value.ts';
 import { inWindow, isVisible } from './window.ts';
 
-type World = {
+export type FeatureWorld = {
   readonly history: History;
   readonly credits: ReadonlyMap<string, readonly Credit[]>;
+  /** By column: the event time before which its aggregate has seen nothing. */
+  readonly since: ReadonlyMap<string, number>;
 };
 
 /** An event as an aggregate's expressions see it. */
 type FedEvent = { readonly event: StreamEvent; readonly scope: Scope };
 
 export class Features {
-  readonly #world: World;
+  readonly #world: FeatureWorld;
   readonly #columns: ReadonlyMap<string, FeatureColumn>;
   /** What sources hold, worked out once: anchors ask again and again. */
   readonly #fed = new Map<string, readonly FedEvent[]>();
 
-  constructor(history: History, credits: ReadonlyMap<string, readonly Credit[]>) {
-    this.#world = { history, credits };
-    this.#columns = new Map(history.program.columns.map((column) => [column.name, column]));
+  constructor(world: FeatureWorld) {
+    this.#world = world;
+    this.#columns = new Map(world.history.program.columns.map((column) => [column.name, column]));
   }
 
   /** The value of an example set's column at an anchor. */
@@ -48,16 +50,18 @@ export class Features {
     const def = this.#columns.get(name)?.def;
     if (def === undefined) throw new Error(`no column ${name}`);
     if (def.kind === 'expression') return this.at(anchor, def.expr);
-    return this.#aggregate(anchor, def) ?? def.fallback;
+    const since = this.#world.since.get(name) ?? Number.NEGATIVE_INFINITY;
+    return this.#aggregate(anchor, def, since) ?? def.fallback;
   }
 
-  #aggregate(anchor: StreamEvent, def: AggregateDef): Value {
+  #aggregate(anchor: StreamEvent, def: AggregateDef, since: number): Value {
     const key = def.by.map((part) => anchor.fields.get(part.anchor) ?? null);
     if (key.includes(null)) return null;
     const held = { delayMs: this.#delayOf(def.source), headMs: def.headMs };
     const seen = this.#eventsOf(def.source)
       .filter(
         ({ event, scope }) =>
+          event.time >= since &&
           isVisible(event.time, anchor.time, held) &&
           sameKey(
             key,
