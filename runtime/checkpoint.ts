@@ -39,6 +39,14 @@ export type CheckpointMeta = {
   readonly cold?: ColdMark;
 };
 
+/** State of another plan that one goes on with, as of a checkpoint of that plan at `k`. */
+export type StateTaken = {
+  readonly from: string;
+  readonly k: number;
+  readonly takes: (slab: string) => boolean;
+  readonly sources: (saved: readonly SourceSnapshot[]) => readonly SourceSnapshot[];
+};
+
 /** The slab set of all gates (operators/checks/gate.ts), beside those of shards and scans. */
 export const GATE_SLABS = 'checks';
 
@@ -68,23 +76,37 @@ export async function saveCheckpoint(
   return count.pages;
 }
 
-/** Loads the pages into the (fresh) sets; null when nothing was ever saved. A Fault when it is not this plan's state. */
+/**
+ * Loads the pages into the (fresh) sets; null when nothing was ever saved. A Fault when it is neither this plan's state nor
+ * `taken`, which it may take over: pages that it does not take are deleted by its first checkpoint.
+ */
 export async function restoreCheckpoint(
   store: Pick<StateStore, 'meta' | 'load'>,
   sets: SlabSets,
   planDigest: string,
+  taken: StateTaken | null = null,
 ): Promise<CheckpointMeta | null> {
   const saved = await store.meta();
   if (saved === null) return null;
-  const meta = readCheckpointMeta(saved, planDigest);
+  const found = decodeMeta(saved);
+  const isTaken = taken?.from === found.planDigest && taken.k === found.k;
+  const meta = isTaken ? found : readCheckpointMeta(saved, planDigest);
   await store.load(({ set, slab, page, bytes }) => {
+    if (isTaken && !taken.takes(slab)) return false;
     const into = sets.get(set);
     if (into === undefined) {
       throw new Fault('state_damaged', `the saved state has pages of an unknown shard ${set}`);
     }
     into.open(slab).load(page, bytes);
+    return true;
   });
-  return meta;
+  return isTaken ? { ...meta, planDigest, sources: taken.sources(meta.sources) } : meta;
+}
+
+/** What the last checkpoint says of itself; null when nothing was ever saved. */
+export async function savedMeta(store: StateStore): Promise<CheckpointMeta | null> {
+  const saved = await store.meta();
+  return saved === null ? null : decodeMeta(saved);
 }
 
 /** What a store's meta record says; a Fault when it is not this plan's state. */

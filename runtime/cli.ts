@@ -112,6 +112,7 @@ type RunOptions = KafkaOptions & {
   memory: number;
   stateMemory?: number;
   fresh?: boolean;
+  upgrade?: boolean;
   state: 'rocksdb' | 'memory';
   decisions?: string;
   quiet?: boolean;
@@ -177,6 +178,7 @@ function addRun(program: Command, out: Console, done: Done): void {
       megabytes,
     )
     .option('--fresh', 'delete what an earlier run left in the folder')
+    .option('--upgrade', 'go on with the state that another program left in the folder')
     .addOption(
       new Option('--state <store>', 'where checkpoints go; memory: nowhere')
         .choices(['rocksdb', 'memory'])
@@ -203,6 +205,7 @@ function addRun(program: Command, out: Console, done: Done): void {
         block: { floats: parseFloatForm(options.floats), compression: compress },
         complete: options.complete === true,
         fresh: options.fresh === true,
+        upgrade: options.upgrade === true,
         quiet: options.quiet === true,
         decisions: options.decisions ?? null,
         commitEveryMs: options.commitEvery,

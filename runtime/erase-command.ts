@@ -12,7 +12,7 @@ import { disk } from './files.ts';
 import { parseFormat } from './format-text.ts';
 import { parseInputs } from './inputs.ts';
 import { type RunFlags, runPlan } from './run-command.ts';
-import { PRIVATE, readRunFolder } from './run-folder.ts';
+import { PRIVATE, readRunFolder, refuseChanged } from './run-folder.ts';
 import type { RunOrigin } from './run-origin.ts';
 import { stateBytesDefault } from './state-memory.ts';
 import type { SourceInput } from './task-source.ts';
@@ -28,6 +28,7 @@ export async function eraseCommand(
   const folder = resolve(dir);
   if (await isWorkerState(folder)) throw notOnKafka(dir);
   const { plan, identity, origin } = await readRunFolder(dir, disk);
+  refuseChanged(dir, plan, 'erase');
   const keys = keyOptions.map((option) => parseKey(option, plan));
   if (origin === null) {
     throw new Fault(

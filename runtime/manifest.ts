@@ -1,5 +1,6 @@
 /** `manifest.json`: what a finished run read and wrote. It says nothing of clocks, so a rerun writes the same bytes. */
 import type { Plan } from '../compiler/plan.ts';
+import { coverageOf } from '../operators/take-over/coverage.ts';
 import type { Engine, StreamCounts } from './engine.ts';
 import type { SetCounts } from './set-counts.ts';
 import { type OutputFormat, safeName } from './sink.ts';
@@ -26,6 +27,8 @@ export type Manifest = {
   readonly dropped: number;
   /** What was odd about the inputs, one sentence each. */
   readonly warnings: readonly string[];
+  /** By example set and column: since when it has counted, where it is not as if from the beginning yet. */
+  readonly coverage?: Coverage;
   /** By example set. `pending`: labels that were not due when the inputs ended. */
   readonly examples: Readonly<
     Record<
@@ -34,6 +37,11 @@ export type Manifest = {
     >
   >;
 };
+
+/** `full`: when it will be as if from the beginning; null: never. */
+export type Coverage = Readonly<
+  Record<string, Readonly<Record<string, { readonly since: string; readonly full: string | null }>>>
+>;
 
 export type ManifestInput = {
   readonly topic: string;
@@ -53,6 +61,8 @@ export function makeManifest(
     readonly inputs: readonly ManifestInput[];
     readonly sets: Readonly<Record<string, SetCounts>>;
     readonly warnings: readonly string[];
+    /** The greatest event time read, ms. */
+    readonly newest: number;
   },
 ): Manifest {
   const { format, sets } = more;
@@ -69,6 +79,7 @@ export function makeManifest(
       pending: pending[name] ?? {},
     };
   }
+  const coverage = coverageText(plan, more.newest);
   const sum = (key: 'late' | 'duplicate' | 'malformed') =>
     Object.values(streams).reduce((total, counts) => total + counts[key], 0);
   return {
@@ -85,8 +96,20 @@ export function makeManifest(
     malformed: sum('malformed'),
     ...totals(sets),
     warnings: more.warnings,
+    ...(Object.keys(coverage).length === 0 ? {} : { coverage }),
     examples,
   };
+}
+
+function coverageText(plan: Plan, newest: number): Coverage {
+  const text = (time: number) => new Date(time).toISOString();
+  const sets: Record<string, Record<string, { since: string; full: string | null }>> = {};
+  for (const { set, column, since, full } of coverageOf(plan)) {
+    if (full !== null && full <= newest) continue;
+    sets[set] ??= {};
+    sets[set][column] = { since: text(since), full: full === null ? null : text(full) };
+  }
+  return sets;
 }
 
 /** The manifest of a finished run after rows of it were released or dropped. */

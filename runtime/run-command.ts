@@ -17,7 +17,7 @@ import { ownCommand, shownPath } from './own-command.ts';
 import { PipelineEngine } from './pipeline-engine.ts';
 import { compileProgram, readProgram } from './program-files.ts';
 import { type ProgressState, ProgressView } from './progress-view.ts';
-import { type RunResult, run } from './run.ts';
+import { type RunRequest, type RunResult, run } from './run.ts';
 import { PRIVATE } from './run-folder.ts';
 import { originOf } from './run-origin.ts';
 import type { OutputFormat } from './sink.ts';
@@ -43,6 +43,8 @@ export type RunFlags = {
   /** Bytes of state in memory; beyond it keys go to disk. */
   readonly stateBytes: number;
   readonly fresh: boolean;
+  /** Take over what another program left in the folder. */
+  readonly upgrade?: boolean;
   readonly state: 'rocksdb' | 'memory';
   /** Output folder whose decisions are obeyed; null or absent: they are taken anew. */
   readonly decisions?: string | null;
@@ -71,7 +73,10 @@ export async function runCommand(
     { plan, inputs },
     { ...flags, complete: flags.complete || decided?.some(isComplete) === true },
     out,
-    { decided },
+    {
+      decided,
+      ...(flags.upgrade ? { upgrade: (before: Plan) => inputsBefore(before, flags) } : {}),
+    },
   );
   if (outcome === 'already_done') {
     out.error(`${flags.to} is done already: nothing to do. (--fresh makes it again.)`);
@@ -82,6 +87,16 @@ export async function runCommand(
     for (const warning of manifest!.warnings) out.error(`warning: ${warning}`);
   }
   return code;
+}
+
+/** What the program before read, of the inputs that are given now. */
+function inputsBefore(before: Plan, { from, schema }: RunFlags): Promise<SourceInput[]> {
+  const names = new Set([
+    ...before.streams.map(({ name }) => name),
+    ...before.scans.map(({ topic }) => topic),
+  ]);
+  const isKnown = (option: string) => names.has(option.slice(0, option.indexOf('=')));
+  return parseInputs(before, from.filter(isKnown), schema?.filter(isKnown));
 }
 
 function isComplete({ kind }: Decision): boolean {
@@ -95,6 +110,7 @@ export type RunHooks = {
   /** A person to be erased, and everything made again without them. */
   readonly erase?: readonly ErasedKey[];
   readonly onCommit?: OnCommit;
+  readonly upgrade?: RunRequest['upgrade'];
   /** Records there are to read, for the progress display. */
   readonly eventsTotal?: number;
   /** One more line for the progress display. */
@@ -113,8 +129,9 @@ export async function runPlan(
   let spill: SpillFile | null = null;
   let budget: StateBudget | null = null;
   try {
+    const { upgrade: _, ...rest } = flags;
     const result = await run({
-      ...flags,
+      ...rest,
       ...of,
       folder: flags.to,
       origin: originOf(flags.from, flags.schema),
@@ -132,6 +149,7 @@ export async function runPlan(
       onCommit: hooks.onCommit,
       decided: hooks.decided,
       erase: hooks.erase,
+      upgrade: hooks.upgrade,
     });
     if (result.outcome === 'done') meter.finish();
     const state = stateLine(budget);

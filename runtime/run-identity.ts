@@ -80,14 +80,32 @@ export async function identifyFile(partition: string, path: string): Promise<Sou
 export function checkIdentity(folder: string, saved: RunIdentity, wanted: RunIdentity): void {
   const differences = differencesOf(saved, wanted);
   if (differences.length === 0) return;
+  const isProgram = differences.length === 1 && saved.planDigest !== wanted.planDigest;
   throw new Fault(
     'folder_of_other_run',
     [
       `${folder} holds the output of another run:`,
       ...differences.map((line) => `  - ${line}`),
-      'Give another folder with --to, or start over with --fresh (it deletes what this one holds).',
+      `Give another folder with --to, ${isProgram ? 'take over what it holds with --upgrade, ' : ''}or start over with --fresh (it deletes what this one holds).`,
     ].join('\n'),
     { context: { path: folder } },
+  );
+}
+
+/**
+ * What keeps another program from going on in the folder, a line each. Topics of one program alone may come and go: `before`
+ * and `now` are those of each.
+ */
+export function upgradeDifferences(
+  saved: RunIdentity,
+  wanted: RunIdentity,
+  topics: { readonly before: ReadonlySet<string>; readonly now: ReadonlySet<string> },
+): string[] {
+  const isIn = (of: ReadonlySet<string>) => (source: SourceIdentity) =>
+    of.has(source.partition.slice(0, source.partition.lastIndexOf('/')));
+  return differencesOf(
+    { ...saved, planDigest: '', sources: saved.sources.filter(isIn(topics.now)) },
+    { ...wanted, planDigest: '', sources: wanted.sources.filter(isIn(topics.before)) },
   );
 }
 

@@ -30,8 +30,8 @@ import { openOutputs } from './open-outputs.ts';
 import { folderNames, outputNames } from './open-sink.ts';
 import { openStateStore } from './open-store.ts';
 import { type Progress, readProgress } from './progress.ts';
-import { claimFolder, clearFolder, PRIVATE } from './run-folder.ts';
-import { IDENTITY_VERSION, identifyFile } from './run-identity.ts';
+import { claimFolder, clearFolder, findRunFolder, PRIVATE } from './run-folder.ts';
+import { IDENTITY_VERSION, identifyFile, type RunIdentity } from './run-identity.ts';
 import type { RunOrigin } from './run-origin.ts';
 import { setCounts } from './set-counts.ts';
 import { settleDone } from './settle-done.ts';
@@ -39,8 +39,10 @@ import { adoptErasures, decideErasure, settleErasures } from './settle-erasures.
 import type { OutputFormat } from './sink.ts';
 import { startDecisions } from './start-decisions.ts';
 import type { StateStore } from './state-store.ts';
+import { stateTaken } from './taken-state.ts';
 import { type OnCommit, Task, type TaskOptions } from './task.ts';
 import { type SourceInput, TaskSource } from './task-source.ts';
+import { folderNow, isOfProgram, type Upgrade, upgradeFolder } from './upgrade-folder.ts';
 
 export type RunRequest = {
   readonly plan: Plan;
@@ -55,6 +57,10 @@ export type RunRequest = {
   readonly shards: number;
   /** Delete what an earlier run left in the folder. */
   readonly fresh: boolean;
+  /** The inputs of the program before: `plan` may take over what that left in the folder. */
+  readonly upgrade?: ((before: Plan) => Promise<readonly SourceInput[]>) | undefined;
+  /** A stop waits until everything that is out is in the state, too. */
+  readonly settles?: boolean;
   readonly state: 'rocksdb' | 'memory';
   /** Decisions of an earlier run of the same plan, which this one obeys; none: they are taken anew. */
   readonly decided?: readonly Decision[] | undefined;
@@ -92,7 +98,44 @@ export type RunResult = {
 export async function run(request: RunRequest): Promise<RunResult> {
   const own = join(request.folder, PRIVATE);
   const lock = await FolderLock.take(own);
-  const closing: (() => Promise<void>)[] = [() => lock.release()];
+  try {
+    const files = request.files ?? disk;
+    const claimed = request.fresh ? null : await folderNow(request.folder, files);
+    if (claimed === null) return await runIn(request, own);
+    if (isOfProgram(claimed, request.plan))
+      return await runIn({ ...request, plan: claimed.plan }, own);
+    if (request.upgrade === undefined) return await runIn(request, own);
+    const plan = await upgradeFolder(claimed, await upgradeOf(request, own));
+    return await runIn({ ...request, plan }, own);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function upgradeOf(request: RunRequest, own: string): Promise<Upgrade> {
+  const { folder, plan: program, shards, say, upgrade, state } = request;
+  if (state === 'memory')
+    throw new Fault(
+      'no_saved_state',
+      '--upgrade goes on with saved state: --state memory has none',
+    );
+  const files = request.files ?? disk;
+  const catchUp = async (old: Plan) => {
+    const inputs = await upgrade!(old);
+    await runIn(
+      { ...request, plan: old, inputs, stop: { requested: true }, settles: true, fresh: false },
+      own,
+    );
+  };
+  const identity = await identityOf(request);
+  const open = () => openStore(request, own);
+  const origin = request.origin ?? null;
+  return { folder, files, program, identity, origin, shards, openStore: open, catchUp, say };
+}
+
+/** In a folder that is locked. */
+async function runIn(request: RunRequest, own: string): Promise<RunResult> {
+  const closing: (() => Promise<void>)[] = [];
   try {
     await prepareFolder(request);
     const log = openLog(request, own);
@@ -121,7 +164,12 @@ export async function run(request: RunRequest): Promise<RunResult> {
     const store = await openStore(request, own);
     closing.push(() => store.close());
     const slabs = newSlabSets(request.shards);
-    const checkpoint = await restoreCheckpoint(store, slabs, request.plan.digest);
+    const checkpoint = await restoreCheckpoint(
+      store,
+      slabs,
+      request.plan.digest,
+      stateTaken(request.plan),
+    );
     checkProgress(own, progress, checkpoint);
     const copies = store.cold && new ColdCopies(store.cold, checkpoint?.cold ?? null);
     const engine = request.makeEngine(request.plan, slabs, request.shards, copies ?? null);
@@ -162,6 +210,7 @@ async function finish(request: RunRequest, task: Task): Promise<Manifest> {
     })),
     sets: await setCounts(landings, decisions),
     warnings: await warningsOf(plan, task),
+    newest: newestOf(sources, engine),
   });
   const files = request.files ?? disk;
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
@@ -170,6 +219,16 @@ async function finish(request: RunRequest, task: Task): Promise<Manifest> {
   await finishReceipts({ folder, plan, files }, decisions, { manifest, outputs });
   await task.commit(true);
   return manifest;
+}
+
+/** The greatest event time of all inputs; -Infinity where none has three events. */
+function newestOf(sources: readonly TaskSource[], engine: Engine): number {
+  const times = sources.flatMap(({ scan, input }) =>
+    scan.streams.map(
+      (stream) => engine.newest(stream, input.partition) ?? Number.NEGATIVE_INFINITY,
+    ),
+  );
+  return Math.max(Number.NEGATIVE_INFINITY, ...times);
 }
 
 /** By stream, of what its inputs turned out to be. */
@@ -197,12 +256,27 @@ async function warningsOf(plan: Plan, task: Task): Promise<string[]> {
 }
 
 async function prepareFolder(request: RunRequest): Promise<void> {
-  const { plan, folder, shards, complete, block = BLOCK_OPTIONS } = request;
-  const format = formatText(request.format, block);
+  const { plan, folder } = request;
   const files = request.files ?? disk;
   const outputs = outputNames(plan);
   refuseOwnOutputs(request, folderNames(plan));
-  if (request.fresh) await clearFolder(folder, files, folderNames(plan));
+  if (request.fresh) {
+    const was = await plansOf(folder, files);
+    await clearFolder(folder, files, [plan, ...was].flatMap(folderNames));
+  }
+  const origin = request.origin ?? null;
+  await claimFolder(folder, await identityOf(request), { files, outputs, plan, origin });
+}
+
+/** Whoever made the folder may have files of other names in it. */
+async function plansOf(folder: string, files: Files): Promise<Plan[]> {
+  const claimed = await findRunFolder(folder, files).catch(() => null);
+  return claimed === null ? [] : [claimed.plan];
+}
+
+async function identityOf(request: RunRequest): Promise<RunIdentity> {
+  const { plan, shards, complete, block = BLOCK_OPTIONS } = request;
+  const format = formatText(request.format, block);
   const sources = await Promise.all(
     request.inputs.map(async ({ scan, partition, path, schema }) => ({
       ...(await identifyFile(`${plan.scans[scan]!.topic}/${partition}`, path)),
@@ -210,9 +284,7 @@ async function prepareFolder(request: RunRequest): Promise<void> {
     })),
   );
   const version = IDENTITY_VERSION;
-  const identity = { version, planDigest: plan.digest, shards, format, complete, sources };
-  const origin = request.origin ?? null;
-  await claimFolder(folder, identity, { files, outputs, plan, origin });
+  return { version, planDigest: plan.digest, shards, format, complete, sources };
 }
 
 /**
@@ -309,8 +381,9 @@ async function openSources(
 
 function taskOptions(request: RunRequest): TaskOptions {
   const { commitEveryMs, checkpointEveryMs, complete, stop, onBatch, onCommit } = request;
+  const { settles = false } = request;
   const now = request.now ?? (() => performance.now());
-  return { commitEveryMs, checkpointEveryMs, complete, stop, onBatch, onCommit, now };
+  return { commitEveryMs, checkpointEveryMs, complete, stop, settles, onBatch, onCommit, now };
 }
 
 /** Alarms that keep nothing back. */

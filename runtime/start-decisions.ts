@@ -21,6 +21,12 @@ export async function startDecisions(decisions: DecisionLog, of: Started): Promi
   const at = new Date().toISOString();
   const { plan, decided = [] } = of;
   if (!decisions.has('started')) {
+    if (decided.some(({ kind }) => kind === 'plan')) {
+      throw new Fault(
+        'decisions_of_other_plan',
+        'the decisions were taken in a folder whose program changed: they cannot be obeyed from the beginning. Leave --decisions out.',
+      );
+    }
     const began = decided.find((each) => each.kind === 'started');
     if (began?.kind === 'started' && began.plan !== plan.digest) {
       throw new Fault(

@@ -47,6 +47,8 @@ export type TaskOptions = {
   readonly complete: boolean;
   /** Set to stop at the next commit. */
   readonly stop: { requested: boolean };
+  /** A stop waits until the state is as far as what is out. */
+  readonly settles?: boolean;
   /** Wall clock, ms: paces only, never results. */
   readonly now: () => number;
   /** Told after every batch. */
@@ -103,7 +105,7 @@ export class Task {
 
   /** Runs to the end of every source, or to a commit after a stop was asked for. */
   async run(): Promise<'ended' | 'stopped'> {
-    const { now, commitEveryMs, checkpointEveryMs, stop } = this.#options;
+    const { now, commitEveryMs, checkpointEveryMs, stop, settles } = this.#options;
     // From the start: a stream that ends early must not hold labels until the others end.
     if (this.#options.complete) this.parts.engine.complete();
     await this.#decide();
@@ -113,15 +115,16 @@ export class Task {
       await this.#read(source);
       if (this.#rowsSinceAdvance >= ADVANCE_ROWS) await this.#advance();
       this.#options.onBatch(this);
-      if (stop.requested || now() - committedAt >= commitEveryMs) {
+      const stops = stop.requested && !(settles && this.isReplaying);
+      if (stops || now() - committedAt >= commitEveryMs) {
         await this.#advance();
         await this.commit();
         committedAt = now();
-        if (stop.requested || now() - checkpointedAt >= checkpointEveryMs) {
+        if (stops || now() - checkpointedAt >= checkpointEveryMs) {
           await this.checkpoint();
           checkpointedAt = now();
         }
-        if (stop.requested) return 'stopped';
+        if (stops) return 'stopped';
       }
     }
     await this.#advance();

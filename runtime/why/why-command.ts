@@ -12,7 +12,7 @@ import type { Console } from '../console-output.ts';
 import { Fault } from '../fault.ts';
 import { disk } from '../files.ts';
 import { parseFormat } from '../format-text.ts';
-import { readRunFolder } from '../run-folder.ts';
+import { readRunFolder, refuseChanged } from '../run-folder.ts';
 import { IDENTITY_VERSION } from '../run-identity.ts';
 import { UsageError } from '../usage-error.ts';
 import type { AnchorRow } from './anchor-row.ts';
@@ -64,6 +64,7 @@ export async function whyCommand(
   if (run.identity.version !== IDENTITY_VERSION) {
     throw new Fault('folder_version', `${folder} was made by another version of millrace`);
   }
+  refuseChanged(folder, run.plan, 'why');
   const sets = setsAsked(run.plan, column, flags.set);
   const { format, block } = parseFormat(run.identity.format);
   const emitted = await readEmitted(folder, { format, sets }, id);

@@ -20,7 +20,7 @@ function times(random: Rng, n: number): number[] {
 }
 
 /** A store whose writes take part in the disk's crashes: all of a batch is there or none. */
-class CrashingStore implements StateStore {
+export class CrashingStore implements StateStore {
   readonly kind = 'memory';
   readonly #inner: MemoryStore;
   readonly #disk: SimulatedDisk;
@@ -30,7 +30,7 @@ class CrashingStore implements StateStore {
     this.#disk = disk;
   }
 
-  load(page: (page: SavedPage) => void): Promise<Uint8Array | null> {
+  load(page: (page: SavedPage) => boolean | undefined): Promise<Uint8Array | null> {
     return this.#inner.load(page);
   }
 
