@@ -45,11 +45,16 @@ export function checkRetain(
   base: string,
   { what, streams, report }: Reach,
 ): void {
-  const stream = streams.bases.get(base);
-  const retainMs = stream?.options.retainMs ?? null;
-  if (stream === undefined || retainMs === null || reach.ms <= retainMs) return;
-  const written = stream.decl.options.find((o) => o.name.text === 'retain')?.duration?.text ?? '';
-  report.add(sayStreams.longerThanRetain(reach.span, `${what} of ${reach.text}`, base, written));
+  const retain = retainOf(base, streams);
+  if (retain === null || reach.ms <= retain.ms) return;
+  report.add(sayStreams.longerThanRetain(reach.span, `${what} of ${reach.text}`, retain));
+}
+
+/** What a base stream says of how long its events are kept; null: nothing. */
+export function retainOf(base: string, streams: Streams): sayStreams.Retain | null {
+  const options = streams.bases.get(base)?.decl.options ?? [];
+  const said = options.find(({ name }) => name.text === 'retain')?.duration ?? null;
+  return said === null ? null : { stream: base, text: said.text, ms: said.ms };
 }
 
 /** Reports windows that are longer than the stream's `retain`, or that its `delay` or the head makes empty. */
@@ -65,6 +70,11 @@ export function checkReach(
   }
   if (node.over.kind === 'session') {
     checkRetain(node.over.gap, base, { what: 'a session gap', streams, report });
+  }
+  // What decays is let go of little by little.
+  if (['all', 'rows'].includes(node.over.kind) && !node.fn.text.startsWith('decayed_')) {
+    const retain = retainOf(base, streams);
+    if (retain !== null) report.add(sayStreams.endlessWindow(node.over.span, retain));
   }
   if (stream === undefined || node.over.kind !== 'time') return;
   const { delayMs } = stream.options;

@@ -2,7 +2,9 @@
 import type { LabelDecl, Name } from '../dsl/ast.ts';
 import * as say from '../dsl/messages-labels.ts';
 import * as sayNames from '../dsl/messages-names.ts';
+import * as sayStreams from '../dsl/messages-streams.ts';
 import { checkLabelEvents } from './check-label.ts';
+import { retainOf } from './check-window.ts';
 import { orderByDependency } from './cycles.ts';
 import type { EventView } from './event-scope.ts';
 import type { FieldEntry } from './fields.ts';
@@ -10,6 +12,7 @@ import { type LabelAnchors, labelAnchors, parentsOf } from './label-anchors.ts';
 import { resolveLabel } from './label-routes.ts';
 import type { LogicalLabel } from './logical.ts';
 import type { Report } from './report.ts';
+import { showDuration } from './show-duration.ts';
 import type { Streams } from './streams.ts';
 import type { Symbols } from './symbols.ts';
 
@@ -48,6 +51,13 @@ export function resolveLabels(streams: Streams, symbols: Symbols, report: Report
   }
   const forAnchor = (label: string, anchor: string) =>
     found.get(labelName(label, anchor, anchors)) ?? null;
+  for (const label of found.values()) {
+    const retain = retainOf(label.anchor.stream, streams);
+    const ms = horizonMs(label, found) + (label.unless?.withinMs ?? 0);
+    if (retain === null || ms <= retain.ms) continue;
+    const what = `\`${label.name.split('@')[0]}\` is settled after ${showDuration(ms)}, which`;
+    report.add(sayStreams.longerThanRetain(label.span, what, retain));
+  }
   return {
     logical: sortLabels(found),
     forAnchor,

@@ -68,7 +68,25 @@ export function streamOptions(decl: StreamDecl | TableDecl, report: Report): Str
   if (labels && found.labelsLateMs !== null && found.labelsLateMs <= found.lateMs) {
     report.add(say.labelsBelowLate(labels));
   }
+  checkRetained(decl, found, report);
   return found;
+}
+
+/** What is remembered of events for longer than they are kept themselves. */
+function checkRetained(
+  decl: StreamDecl | TableDecl,
+  { retainMs }: StreamOptions,
+  report: Report,
+): void {
+  const retain = decl.options.find(({ name }) => name.text === 'retain')?.duration;
+  if (retainMs === null || !retain) return;
+  for (const option of decl.options) {
+    const { name, duration } = option;
+    if (!['late', 'labels', 'dedup'].includes(name.text) || (duration?.ms ?? 0) <= retainMs)
+      continue;
+    const kept = { stream: decl.name.text, text: retain.text, ms: retainMs };
+    report.add(say.longerThanRetain(option.span, `\`${name.text} ${duration!.text}\``, kept));
+  }
 }
 
 function isMeaningful(decl: StreamDecl | TableDecl, name: string): boolean {

@@ -160,16 +160,27 @@ export function notPositive(span: Span, what: string): Diagnostic {
   return error('not-positive', span, `${what} must be longer than 0`, null);
 }
 
-export function longerThanRetain(
-  span: Span,
-  what: string,
-  stream: string,
-  retain: string,
-): Diagnostic {
+/** `retain 30d` of a stream. */
+export type Retain = { readonly stream: string; readonly text: string; readonly ms: number };
+
+export function longerThanRetain(span: Span, what: string, retain: Retain): Diagnostic {
   return error(
     'longer-than-retain',
     span,
-    `${what} is longer than \`${stream}\` keeps its events (\`retain ${retain}\`)`,
+    `${what} is longer than ${keeps(retain)}`,
     'a backfill could not fill it: shorten it, or raise `retain`',
   );
+}
+
+export function endlessWindow(span: Span, retain: Retain): Diagnostic {
+  return error(
+    'longer-than-retain',
+    span,
+    `a window without an end reaches further back than ${keeps(retain)}`,
+    `a backfill could not fill it: end it in time, as in \`over ${retain.text}\` or \`over ${retain.text} at most 10 rows\``,
+  );
+}
+
+function keeps({ stream, text }: Retain): string {
+  return `\`${stream}\` keeps its events (\`retain ${text}\`)`;
 }

@@ -37,9 +37,11 @@ export function neededTopics(plan: Plan, app: string, sizes: TopicSizes): Needed
     isExact: purpose === 'progress' || purpose === 'decisions' || purpose === 'exchange',
   });
   return [
-    ...plan.scans.map(({ topic }) => need(topic, 'source', sizes.sourcePartitions, {})),
+    ...plan.scans.map(({ topic, streams }) =>
+      need(topic, 'source', sizes.sourcePartitions, kept(plan, streams, Math.max)),
+    ),
     ...topics.examples.map((topic) => need(topic, 'examples', sizes.examplePartitions, {})),
-    need(topics.dead, 'dead letters', 1, {}),
+    need(topics.dead, 'dead letters', 1, kept(plan, [...plan.streams.keys()], Math.min)),
     need(topics.progress, 'progress', units, {
       'cleanup.policy': 'compact',
       'retention.ms': FOR_EVER,
@@ -49,6 +51,17 @@ export function neededTopics(plan: Plan, app: string, sizes: TopicSizes): Needed
       ? []
       : [need(topics.exchange, 'exchange', units, { 'retention.ms': FOR_EVER })]),
   ];
+}
+
+/** As long as the streams say, where they do: a source keeps what any of them needs, dead letters what all of them allow. */
+function kept(
+  plan: Plan,
+  streams: readonly number[],
+  of: (...ms: number[]) => number,
+): Readonly<Record<string, string>> {
+  const said = streams.flatMap((stream) => plan.streams[stream]!.retainMs ?? []);
+  const isEnough = said.length > 0 && (of === Math.min || said.length === streams.length);
+  return isEnough ? { 'retention.ms': String(of(...said)) } : {};
 }
 
 export type TopicFinding = {
@@ -70,6 +83,12 @@ export function judgeTopic(topic: NeededTopic, found: TopicFacts | null): TopicF
     const is = found.config[name] ?? 'unknown';
     if (is === wanted) continue;
     const remark = `${name} is ${is}, not ${wanted}`;
+    if (name === 'retention.ms' && wanted !== FOR_EVER) {
+      const isLonger = Number(is) < 0 || Number(is) > Number(wanted);
+      if (topic.purpose === 'source') differs.push(`${remark} as \`retain\` says`);
+      else if (isLonger) wrong.push(`${remark}: longer than a stream's \`retain\``);
+      continue;
+    }
     // What is lost there is lost for good.
     if (name !== 'min.insync.replicas') wrong.push(remark);
     else if (Number(is) < Number(wanted)) differs.push(remark);

@@ -47,6 +47,29 @@ describe('topics that a program needs', () => {
     expect(finding.remarks.join()).toContain(remark);
   });
 
+  it('keep source records as long as `retain` says, and dead letters no longer', () => {
+    const plan = smallPlan();
+    const streams = plan.streams.map((stream) =>
+      stream.name === 'imp' ? { ...stream, retainMs: 86_400_000 } : stream,
+    );
+    const kept = neededTopics({ ...plan, streams }, 'ads', sizes);
+    const judged = (name: string, ms: string) => {
+      const topic = kept.find((each) => each.name === name)!;
+      expect(topic.config['retention.ms']).toBe('86400000');
+      const config = { 'min.insync.replicas': '2', 'retention.ms': ms };
+      return judgeTopic(topic, { partitions: 64, replication: 3, config }).state;
+    };
+    const weeks = ['3600000', '86400000', '604800000', '-1'];
+    expect(weeks.map((ms) => judged('imps', ms))).toEqual([
+      'differs',
+      'right',
+      'differs',
+      'differs',
+    ]);
+    expect(weeks.map((ms) => judged('ads.dead', ms))).toEqual(['right', 'right', 'wrong', 'wrong']);
+    expect(kept.find(({ name }) => name === 'clks')!.config['retention.ms']).toBeUndefined();
+  });
+
   it('leave a source topic as large as it is', () => {
     const found = { partitions: 64, replication: 3, config: { 'min.insync.replicas': '2' } };
     expect(judgeTopic(named('imps'), found).state).toBe('right');
