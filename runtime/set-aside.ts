@@ -5,8 +5,8 @@ import type { PartitionRows } from '../operators/partition-scan.ts';
 import type { SetAside } from './engine.ts';
 
 /**
- * The rows of a batch that a scan has set aside, with their reasons as text. Where a field of the stream is tagged `pii` the
- * record itself is not kept: its place says where it is to be had.
+ * The rows of a batch that a scan has set aside, with their reasons as text; the record itself where it may be kept: else its
+ * place says where it is to be had.
  */
 export function setAsideOf(
   plan: Plan,
@@ -14,9 +14,9 @@ export function setAsideOf(
   batch: DecodedBatch,
   rows: PartitionRows,
 ): SetAside {
-  const { scan, pii } = plan.streams[stream]!;
+  const { scan } = plan.streams[stream]!;
   const { fields } = plan.scans[scan]!;
-  const raw = (row: number) => (pii === undefined ? rawText(batch, row) : null);
+  const raw = (row: number) => (keepsRecords(plan, scan) ? rawText(batch, row) : null);
   return {
     late: rows.late.map(({ row, offset, time, watermark }) => ({
       offset,
@@ -29,4 +29,10 @@ export function setAsideOf(
       raw: raw(row),
     })),
   };
+}
+
+/** A record with personal fields, or one that is kept for a time only, does not lie about elsewhere. */
+function keepsRecords(plan: Plan, scan: number): boolean {
+  const streams = plan.scans[scan]!.streams.map((stream) => plan.streams[stream]!);
+  return streams.every(({ pii, retainMs }) => pii === undefined && retainMs === undefined);
 }

@@ -341,7 +341,7 @@ function takesNulls(window: WindowPlan): boolean {
 }
 
 /** Slots that an expression reads, each once, in the order of its text. */
-function leavesOf(expr: Expr): number[] {
+export function leavesOf(expr: Expr): number[] {
   return [...new Set(leafKinds(expr).map(([slot]) => slot))];
 }
 

@@ -19,6 +19,7 @@ import type { AnchorRow } from './anchor-row.ts';
 import { type EmittedRows, readEmitted } from './emitted-rows.ts';
 import { ColumnQuestion, type Explained } from './explain-column.ts';
 import { type Asked, ambiguous, findAnchor, gather } from './find-anchor.ts';
+import { maskPersonal } from './mask-personal.ts';
 import { renderFeature, renderRows } from './render-why.ts';
 import { openInputs } from './replay-inputs.ts';
 import { isSameValue } from './row-values.ts';
@@ -99,7 +100,8 @@ export async function whyCommand(
   await gather(at, question.questions);
   const isRounded = block.floats.kind !== 'exact' && feature.type.kind !== 'list';
   const why = featureWhy({ of, anchor, column, isRounded }, question.explain(feature.slot));
-  out.print(flags.json ? json(why) : renderFeature(why));
+  const shown = { ...why, explained: maskPersonal(why.explained, run.plan) };
+  out.print(flags.json ? json(shown) : renderFeature(shown));
   if (why.agrees !== false) return 0;
   out.error(disagreement(why));
   return DISAGREES;

@@ -64,19 +64,30 @@ export class SetAsideRecords {
     const { records, firstRecord, firstRow } = read;
     const at = firstRecord + (record.offset - firstRow);
     const { bytes, keyStart, keyEnd, valueStart, valueEnd, offset, headers } = records;
+    const place = {
+      'millrace.stream': name,
+      'millrace.topic': source.of.topic,
+      'millrace.partition': `${source.of.partition}`,
+      'millrace.offset': `${offset[at]!}`,
+    };
+    // Where there are personal fields the place must do, for as long as the source keeps the record.
+    if (source.scan.streams.some((stream) => this.#plan.streams[stream]!.pii !== undefined)) {
+      await this.#outputs.dead({
+        kind,
+        reason: record.reason,
+        key: null,
+        value: null,
+        headers: place,
+      });
+      return;
+    }
     const own = headers(at).map(([header, value]) => [header, Buffer.from(value ?? []).toString()]);
     await this.#outputs.dead({
       kind,
       reason: record.reason,
       key: keyStart[at]! < 0 ? null : bytes.slice(keyStart[at], keyEnd[at]),
       value: valueStart[at]! < 0 ? null : bytes.slice(valueStart[at], valueEnd[at]),
-      headers: {
-        ...Object.fromEntries(own),
-        'millrace.stream': name,
-        'millrace.topic': source.of.topic,
-        'millrace.partition': `${source.of.partition}`,
-        'millrace.offset': `${offset[at]!}`,
-      },
+      headers: { ...Object.fromEntries(own), ...place },
     });
   }
 }
