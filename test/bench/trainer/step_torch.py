@@ -1,4 +1,4 @@
-"""The step of bench:train in PyTorch: CPU-ms a step on standard output. Arguments: ids.bin rows fields dim ids steps."""
+"""The step of bench:trainer in PyTorch: CPU-ms a step on standard output. Arguments: ids.bin rows fields dim ids steps."""
 import resource
 import sys
 
