@@ -23,6 +23,8 @@ const ASIDE_MAX = 5;
 
 export class AnchorSearch implements Watcher {
   anchor: AnchorRow | null = null;
+  /** Whether another anchor has the same id and time (in another partition): rows do not tell which of them they are of. */
+  hasTwin = false;
   readonly aside: string[] = [];
   readonly #id: string;
   readonly #stream: number;
@@ -65,7 +67,7 @@ export class AnchorSearch implements Watcher {
 
   applied({ frames, column }: AppliedBatch): void {
     const frame = frames[this.#stream];
-    if (frame === null || this.anchor !== null) return;
+    if (frame === null) return;
     hashText(this.#id);
     const key = { lo: lanes[0], hi: lanes[1] };
     const ids = column(this.#stream, frame, this.#idSlot) as HashColumn;
@@ -79,7 +81,9 @@ export class AnchorSearch implements Watcher {
       else if (passes !== 1) this.#say(at, 'is no anchor: the filter of the set leaves it out');
       else if (this.#time !== null && time !== this.#time) {
         this.#say(at, `is another event of the same id, at ${timeText(time)}`);
-      } else if (this.anchor === null) {
+      } else if (this.anchor !== null) {
+        this.hasTwin ||= time === this.anchor.time;
+      } else {
         const { length } = this.#sources.slotsOf(this.#stream);
         this.anchor = {
           ...{ stream: this.#stream, ...at, time, id: this.#id },

@@ -96,7 +96,7 @@ export class ColumnQuestion {
     return [...this.#lookUps.values()].map(({ events }) => events);
   }
 
-  /** The column in anchor slot `slot`. */
+  /** The column in anchor slot `slot`; once everything has been shown. */
   explain(slot: number): Explained {
     const { op } = this.#slots[slot];
     const name = this.#nameOf(slot);
@@ -248,6 +248,7 @@ export class ColumnQuestion {
 
   #lookUp(of: string, name: string): ExplainedLookUp {
     const { events, key, isCount, derive, isSketched } = this.#lookUps.get(of)!;
+    events.settle();
     const { question, count } = events;
     const { feed, mask, valueSlot, window } = question;
     const { slots } = this.#replayed.streams[feed.stream];

@@ -1,12 +1,12 @@
 /** The inputs are read twice for an answer: until the anchor is found, and to their ends for what concerns it. */
 import type { ExamplePlan, Plan } from '../../compiler/plan.ts';
+import type { AppliedBatch } from '../../operators/pipeline.ts';
 import { UsageError } from '../usage-error.ts';
 import { type AnchorRow, AnchorSearch } from './anchor-row.ts';
 import type { EmittedRows } from './emitted-rows.ts';
 import { type Reached, replay } from './replay.ts';
 import type { ReplayInputs } from './replay-inputs.ts';
-import { SetAsideRows } from './set-aside-rows.ts';
-import type { WindowEvents } from './window-events.ts';
+import { type SetAsideRow, SetAsideRows } from './set-aside-rows.ts';
 
 /** A run that is asked about. */
 export type Asked = ReplayInputs & {
@@ -59,28 +59,44 @@ export async function search(at: Asked, searches: readonly AnchorSearch[]): Prom
   );
 }
 
+/** What is shown everything that is applied, and what was set aside of one stream. */
+export type Gathering = {
+  /** The stream; absent: nothing that was set aside is of interest. */
+  readonly stream?: number;
+  readonly applied: (batch: AppliedBatch) => void;
+  readonly setAside?: (row: SetAsideRow) => void;
+};
+
 /** Shows the questions everything that the inputs hold. */
-export async function gather(
-  at: Asked,
-  questions: readonly WindowEvents[],
-): Promise<Reached | null> {
-  if (questions.length === 0) return null;
+export async function gather(at: Asked, questions: readonly Gathering[]): Promise<Reached> {
   const setAside = new SetAsideRows(at.replayed);
-  const reached = await replay(
+  return replay(
     { ...at, plan: at.replayed },
     {
       decided: (batch) => {
-        const asked = questions.filter(({ question }) => question.feed.stream === batch.stream);
+        const asked = questions.filter(({ stream }) => stream === batch.stream);
         if (asked.length === 0) return;
-        for (const row of setAside.of(batch)) for (const question of asked) question.setAside(row);
+        for (const row of setAside.of(batch)) for (const each of asked) each.setAside?.(row);
       },
       applied: (batch) => {
         for (const question of questions) question.applied(batch);
       },
     },
   );
-  for (const question of questions) question.settle();
-  return reached;
+}
+
+/** What is said where that is so. */
+export const TWINS = 'several anchors have this id and time: which rows are whose cannot be told';
+
+/** Whether an anchor of the same id and time makes its rows one too many. */
+export async function hasTwin(
+  at: Asked,
+  set: ExamplePlan,
+  { id, time }: AnchorRow,
+): Promise<boolean> {
+  const again = new AnchorSearch(at, { set, id, time });
+  await gather(at, [{ applied: (batch) => again.applied(batch) }]);
+  return again.hasTwin;
 }
 
 export function ambiguous(id: string, sets: readonly ExamplePlan[]): UsageError {

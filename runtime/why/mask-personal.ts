@@ -3,14 +3,20 @@
  * would be shown on the way to a value. The value itself is in the output, where the compiler lets nobody show.
  */
 import type { Plan, SlotOp, StreamPlan } from '../../compiler/plan.ts';
-
 import { type Explained, leavesOf } from './explain-column.ts';
-
-export const MASKED = '(pii)';
+import type { ExplainedLabel } from './explain-label.ts';
+import { MASKED } from './sources.ts';
+import type { WhyLabel } from './why-label.ts';
 
 export function maskPersonal(explained: Explained, plan: Plan): Explained {
   const mask = new Mask(plan);
   return mask.isNeeded ? { ...mask.explained(explained), value: explained.value } : explained;
+}
+
+/** Of a label the keys that events are found by, and the ids of events. */
+export function maskPersonalLabel(why: WhyLabel, plan: Plan): WhyLabel {
+  const mask = new Mask(plan);
+  return mask.isNeeded ? { ...why, explained: mask.label(why.explained) } : why;
 }
 
 class Mask {
@@ -58,6 +64,21 @@ class Mask {
         };
       }
     }
+  }
+
+  /** Ids of events that became events are masked where they are read (`Sources`). */
+  label(of: ExplainedLabel): ExplainedLabel {
+    return {
+      ...of,
+      routes: of.routes.map((route) => ({
+        ...route,
+        keys: route.keys.map((parts) => parts.map((part) => this.#named(part))),
+      })),
+      near: of.near.map((miss) => ({
+        ...{ ...miss, events: miss.events.map((event) => this.#placed(event)) },
+      })),
+      parents: of.parents.map((parent) => this.label(parent)),
+    };
   }
 
   #named<T extends { readonly name: string }>(part: T): T {

@@ -1,5 +1,6 @@
 /** Events that one would have expected to count and that did not: how many for each reason, and the nearest of them. */
 
+/** Why an event of a feature's key does not count. */
 export type NearReason =
   | 'the anchor itself'
   | 'same time'
@@ -34,8 +35,8 @@ export type NearEvent = {
   readonly note?: string;
 };
 
-export type NearMiss = {
-  readonly reason: NearReason;
+export type NearMiss<R extends string = NearReason> = {
+  readonly reason: R;
   /** What the reason means here, for people. */
   readonly text: string;
   readonly count: number;
@@ -46,11 +47,11 @@ export type NearMiss = {
 /** Events kept a reason. */
 export const NEAR_SHOWN = 3;
 
-export class NearMisses {
-  readonly #found = new Map<NearReason, { count: number; readonly events: NearEvent[] }>();
+export class NearMisses<R extends string = NearReason> {
+  readonly #found = new Map<R, { count: number; readonly events: NearEvent[] }>();
 
   /** In the order in which they come: the last ones stay. */
-  add(reason: NearReason, event: () => NearEvent): void {
+  add(reason: R, event: () => NearEvent): void {
     const found = this.#found.get(reason) ?? { count: 0, events: [] };
     this.#found.set(reason, found);
     found.count++;
@@ -59,8 +60,8 @@ export class NearMisses {
   }
 
   /** `texts`: the reasons in the order in which they are told. */
-  told(texts: Readonly<Record<NearReason, string>>): NearMiss[] {
-    return (Object.keys(texts) as NearReason[]).flatMap((reason) => {
+  told(texts: Readonly<Record<R, string>>): NearMiss<R>[] {
+    return (Object.keys(texts) as R[]).flatMap((reason) => {
       const found = this.#found.get(reason);
       return found === undefined ? [] : [{ reason, text: texts[reason], ...found }];
     });

@@ -2,11 +2,12 @@
 import type { Value } from '../../operators/column.ts';
 import { ownCommand, shownPath } from '../own-command.ts';
 import type { EmittedRows } from './emitted-rows.ts';
+import { indented, nearLines, placeCells, placeText, table } from './event-lines.ts';
 import type { Explained, ExplainedLookUp } from './explain-column.ts';
-import type { NearMiss, Place } from './near-misses.ts';
+import type { Place } from './near-misses.ts';
 import type { ShownEvent } from './shown-events.ts';
-import { awayText, timeText } from './time-text.ts';
-import type { WhyFeature } from './why-command.ts';
+import { timeText } from './time-text.ts';
+import type { WhyFeature } from './why-feature.ts';
 
 /** An example's rows; `place`: its anchor's, where it was looked for among the inputs. */
 export function renderRows(
@@ -102,43 +103,6 @@ function creditText({ creditedTo }: ShownEvent): string {
   return `credited to the anchor of ${timeText(creditedTo.time)}, offset ${creditedTo.offset}`;
 }
 
-function nearLines({ text, count, events }: NearMiss, t: number): string[] {
-  const shown = count > events.length ? `, the last ${events.length} of them` : '';
-  const cells = events.map((event) => [...placeCells(event, t), event.note ?? '']);
-  return [`${count} not counted, ${text}${shown}:`, ...indented(table(cells))];
-}
-
-function placeCells(
-  event: { readonly time: number | null; readonly id: string | null; readonly place: Place },
-  t: number,
-): string[] {
-  const { time, id, place } = event;
-  const when = time === null ? ['no time', ''] : [timeText(time), awayText(time, t)];
-  return [...when, id ?? '', placeText(place)];
-}
-
-function placeText({ file, stream, partition, offset }: Place): string {
-  return file === undefined
-    ? `${stream} partition ${partition} offset ${offset}`
-    : `${file} offset ${offset}`;
-}
-
 function valueText(value: Value | undefined): string {
   return value === undefined ? 'unknown' : JSON.stringify(value);
-}
-
-/** Cells to the left, columns as wide as their widest; empty columns are left out. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i]))
-      .filter((_, i) => widths[i] > 0)
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
-function indented(lines: readonly string[]): string[] {
-  return lines.map((line) => (line === '' ? '' : `  ${line}`));
 }

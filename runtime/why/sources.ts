@@ -7,6 +7,9 @@ import type { SourceInput } from '../task-source.ts';
 import type { Place } from './near-misses.ts';
 import { fieldSlot } from './replay.ts';
 
+/** Stands for a value that nobody may see. */
+export const MASKED = '(pii)';
+
 export class Sources {
   readonly #plan: Plan;
   readonly #files: ReadonlyMap<string, string>;
@@ -43,8 +46,11 @@ export class Sources {
     return op.kind === 'hash_of' ? this.readable(stream, op.slot) : slot;
   }
 
+  /** Masked where the id is tagged `pii`. */
   idAt(stream: number, frame: Frame, row: number, column: AppliedBatch['column']): string | null {
     const slot = this.#idSlots[stream];
+    const { pii, idField } = this.#plan.streams[stream];
+    if (slot >= 0 && pii?.includes(idField)) return MASKED;
     return slot < 0 ? null : textOf(valueAt(column(stream, frame, slot), row));
   }
 

@@ -3,11 +3,10 @@
  *
  *   1. the rows of the example are read from the output
  *   2. the inputs are replayed until the anchor is found
- *   3. and once more to their ends, to gather what the column's look-ups are about
+ *   3. and once more to their ends, as often as it takes, to gather what the column is about
  */
 import type { ExamplePlan, Plan } from '../../compiler/plan.ts';
 import { didYouMean } from '../../dsl/suggest.ts';
-import type { Value } from '../../operators/column.ts';
 import type { Console } from '../console-output.ts';
 import { Fault } from '../fault.ts';
 import { disk } from '../files.ts';
@@ -15,14 +14,14 @@ import { parseFormat } from '../format-text.ts';
 import { readRunFolder, refuseChanged } from '../run-folder.ts';
 import { IDENTITY_VERSION } from '../run-identity.ts';
 import { UsageError } from '../usage-error.ts';
-import type { AnchorRow } from './anchor-row.ts';
-import { type EmittedRows, readEmitted } from './emitted-rows.ts';
-import { ColumnQuestion, type Explained } from './explain-column.ts';
-import { type Asked, ambiguous, findAnchor, gather } from './find-anchor.ts';
-import { maskPersonal } from './mask-personal.ts';
+import { readEmitted } from './emitted-rows.ts';
+import { type Asked, ambiguous, findAnchor } from './find-anchor.ts';
+import { maskPersonal, maskPersonalLabel } from './mask-personal.ts';
+import { renderLabel } from './render-label.ts';
 import { renderFeature, renderRows } from './render-why.ts';
 import { openInputs } from './replay-inputs.ts';
-import { isSameValue } from './row-values.ts';
+import { type WhyFeature, whyFeature } from './why-feature.ts';
+import { type WhyLabel, whyLabel } from './why-label.ts';
 
 export type WhyFlags = {
   readonly set: string | null;
@@ -33,22 +32,7 @@ export type WhyFlags = {
   readonly schema: readonly string[];
 };
 
-/** What `--json` prints of a feature. */
-export type WhyFeature = {
-  readonly set: string;
-  readonly id: string;
-  readonly time: number;
-  readonly place: AnchorRow['place'];
-  readonly column: string;
-  readonly explained: Explained;
-  /** The value in the output; absent: the example has no row in it. */
-  readonly emitted?: Value;
-  /** Whether both are the same; null: that cannot be told, `note` says why. */
-  readonly agrees: boolean | null;
-  readonly note: string | null;
-};
-
-/** Events shown of a look-up, and of a label's candidates. */
+/** Events shown of a look-up, and candidates of an event. */
 const SHOWN = 20;
 
 /** A value that cannot be explained is a mistake of ours (sysexits' EX_SOFTWARE), and the exit code says so. */
@@ -84,27 +68,53 @@ export async function whyCommand(
   const candidates = found.length === 1 ? found : emitted.sets;
   const { anchor, of } = await findAnchor(at, candidates, { id, near: emitted.near });
   if (column === null) {
-    out.print(flags.json ? json({ ...of, anchor }) : renderRows(id, of, folder, anchor.place));
+    out.print(
+      flags.json ? json({ ...of, place: anchor.place }) : renderRows(id, of, folder, anchor.place),
+    );
     return 0;
   }
-  const feature = of.set.features.find(({ name }) => name === column);
-  if (feature === undefined)
-    throw new UsageError(
-      `${column} is a label, and so far only features are explained; without it the command shows what was emitted of the label`,
-    );
-  const question = new ColumnQuestion(
-    at,
-    { set: of.set, slot: feature.slot, anchor },
-    flags.all ? Number.POSITIVE_INFINITY : SHOWN,
-  );
-  await gather(at, question.questions);
-  const isRounded = block.floats.kind !== 'exact' && feature.type.kind !== 'list';
-  const why = featureWhy({ of, anchor, column, isRounded }, question.explain(feature.slot));
-  const shown = { ...why, explained: maskPersonal(why.explained, run.plan) };
-  out.print(flags.json ? json(shown) : renderFeature(shown));
+  const shown = flags.all ? Number.POSITIVE_INFINITY : SHOWN;
+  const isRounded = block.floats.kind !== 'exact';
+  const asking = { emitted: of, anchor, isOutUntil: emitted.k };
+  const why = masked(await whyColumn(at, asking, column, { shown, isRounded }), run.plan);
+  out.print(flags.json ? json(why) : isOfLabel(why) ? renderLabel(why, shown) : renderFeature(why));
   if (why.agrees !== false) return 0;
   out.error(disagreement(why));
   return DISAGREES;
+}
+
+type Why = WhyFeature | WhyLabel;
+
+function whyColumn(
+  at: Asked,
+  of: Parameters<typeof whyLabel>[1],
+  column: string,
+  how: { readonly shown: number; readonly isRounded: boolean },
+): Promise<Why> {
+  const { features, labels } = of.emitted.set;
+  const feature = features.find(({ name }) => name === column);
+  if (feature !== undefined) return whyFeature(at, of, feature, how);
+  return whyLabel(at, of, labels.find(({ name }) => name === column)!);
+}
+
+function isOfLabel(why: Why): why is WhyLabel {
+  return 'policy' in why;
+}
+
+function masked(why: Why, plan: Plan): Why {
+  return isOfLabel(why)
+    ? maskPersonalLabel(why, plan)
+    : { ...why, explained: maskPersonal(why.explained, plan) };
+}
+
+function disagreement(why: Why): string {
+  const what = isOfLabel(why)
+    ? 'the output says something else than the events listed make'
+    : `${JSON.stringify(why.emitted)} was emitted, and the events listed make ${JSON.stringify(why.explained.value)}`;
+  return [
+    `millrace: ${why.column} of ${why.id} DISAGREES: ${what}.`,
+    'The inputs are those of the run, so this is a mistake of millrace itself, not of yours; please report it.',
+  ].join('\n');
 }
 
 function setsAsked(plan: Plan, column: string | null, wanted: string | null): ExamplePlan[] {
@@ -142,56 +152,6 @@ function columnsOf({ features, labels }: ExamplePlan): string[] {
 function unknown(what: string, name: string, known: readonly string[]): string {
   const near = didYouMean(name, known);
   return `there is no ${what} ${name}; ${near === null ? `there are ${known.join(', ')}` : `did you mean ${near}?`}`;
-}
-
-function featureWhy(
-  asked: {
-    readonly of: EmittedRows;
-    readonly anchor: AnchorRow;
-    readonly column: string;
-    readonly isRounded: boolean;
-  },
-  explained: Explained,
-): WhyFeature {
-  const { of, anchor, column, isRounded } = asked;
-  const { id, time, place } = anchor;
-  const index = of.set.features.findIndex(({ name }) => name === column);
-  const emitted = of.rows?.[0]?.features[index];
-  const note = noteOf(of, explained, isRounded);
-  const agrees = note === null ? isSameValue(explained.value ?? null, emitted ?? null) : null;
-  return {
-    ...{ set: of.set.name, id, time, place, column, explained },
-    ...(emitted === undefined ? {} : { emitted }),
-    ...{ agrees, note },
-  };
-}
-
-/** Why it cannot be told whether the value is the emitted one; null: it can. */
-function noteOf({ rows, aside }: EmittedRows, explained: Explained, isRounded: boolean) {
-  if (rows === null) return 'Parquet is not read back: nothing to compare the value with';
-  if (rows.length === 0) {
-    const lots = aside.map(({ lot, reason }) => `lot ${lot}: ${reason}`).join('; ');
-    return aside.length > 0
-      ? `its rows are quarantined (${lots})`
-      : 'no row of it is in the output: it is not due yet, or sampling leaves it out';
-  }
-  if (has(explained, 'cut')) return 'too many events to work the value out again';
-  if (has(explained, 'approximate')) {
-    return 'a sketch answered the run: the value worked out here is exact, the emitted one near it';
-  }
-  return isRounded ? 'the output keeps float features rounded' : null;
-}
-
-function has(explained: Explained, how: 'cut' | 'approximate'): boolean {
-  if (explained.kind === 'look-up') return explained.how === how;
-  return explained.kind === 'expression' && explained.operands.some((each) => has(each, how));
-}
-
-function disagreement({ column, emitted, explained, id }: WhyFeature): string {
-  return [
-    `millrace: ${column} of ${id} DISAGREES: ${JSON.stringify(emitted)} was emitted, and the events listed make ${JSON.stringify(explained.value)}.`,
-    'The inputs are those of the run, so this is a mistake of millrace itself, not of yours; please report it.',
-  ].join('\n');
 }
 
 function json(value: unknown): string {

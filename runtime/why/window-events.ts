@@ -83,6 +83,10 @@ export class WindowEvents {
         : Number.NEGATIVE_INFINITY;
   }
 
+  get stream(): number {
+    return this.question.feed.stream;
+  }
+
   /** How many events count. */
   get count(): number {
     return this.#events.length + this.#forgotten;

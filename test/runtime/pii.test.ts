@@ -29,8 +29,10 @@ feature users  = last(impression.user_id, 3) by ad_id over 1h
 feature seen   = size(users) + count_of(users, "x")
 feature views  = count(view) by ad_id over 1h
 feature visits = count(visit) by user_id over 1h
+label visited  = visit on user_id within 1h of impression
 examples ctr for impression {
   features imps, seen, views, visits, impression.ad_id
+  label visited wait horizon
   check range(imps) in 0 .. 3
 }
 `;
@@ -52,10 +54,11 @@ beforeAll(async () => {
   const bad = [row(12, { bid: 'high' }), row(13, { ts: START - 60_000 }), row(14).slice(0, -1)];
   await writeFile(at('i.ndjson'), [...rows, ...bad, row(15)].join('\n'));
   const visit = { visit_id: `${WHO}-visit`, ts: START, user_id: `${WHO}1` };
+  const next = { ...visit, visit_id: `${WHO}-next`, ts: START + 20_000 };
   const old = { ...visit, ts: START - 60_000, user_id: 'u' };
   await writeFile(
     at('v.ndjson'),
-    [visit, visit, visit, { ...visit, ts: 'soon' }, old]
+    [visit, visit, visit, { ...visit, ts: 'soon' }, old, next]
       .map((each) => JSON.stringify(each))
       .join('\n'),
   );
@@ -83,7 +86,7 @@ it('is so of run, check, quarantine, why and what they write', async () => {
   ];
   const lot = /ctr\s+(\w+)/.exec(texts[2]!)![1]!;
   texts.push(await said('quarantine', 'show', at('out'), 'ctr', lot));
-  for (const asked of [['seen'], ['visits', '--json']]) {
+  for (const asked of [['seen'], ['visits', '--json'], ['visited'], ['visited', '--json']]) {
     const why = await said('why', at('out'), 'i5', ...asked);
     expect(why).toContain('(pii)');
     texts.push(why);

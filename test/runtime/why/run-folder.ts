@@ -63,7 +63,7 @@ export async function writeInput(
   plan: Plan,
   input: readonly InputPartition[],
 ): Promise<string[]> {
-  await mkdir(folder);
+  await mkdir(folder, { recursive: true });
   const froms: string[] = [];
   for (const topic of new Set(plan.scans.map((scan) => scan.topic))) {
     const files: string[] = [];
