@@ -1,4 +1,4 @@
-/** The formats that bench:wire compares: each takes decoded blocks and gives bytes, and reads its bytes again. */
+/** The formats that bench:blocks compares: each takes decoded blocks and gives bytes, and reads its bytes again. */
 import { readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { gunzipSync, gzipSync } from 'node:zlib';

@@ -1,5 +1,5 @@
 /**
- * npm run bench:wire: example blocks beside Parquet with zstd, NDJSON and TFRecord with gzip and protobuf row by row: bytes
+ * npm run bench:blocks: example blocks beside Parquet with zstd, NDJSON and TFRecord with gzip and protobuf row by row: bytes
  * an example, and CPU time to write and read one. The same rows, the same process, rounds interleaved, the least of each.
  *
  *   --events N   impressions of ads-60 (default 200,000)   --rounds N   (default 3)
@@ -16,7 +16,7 @@ import { readBlocks } from '../../runtime/block-reader.ts';
 import { compileProgram, readProgram } from '../../runtime/program-files.ts';
 import { textTable } from '../../runtime/text-table.ts';
 import { ads60Program, writeAds60 } from './ads60-data.ts';
-import { type Format, formats } from './wire-formats.ts';
+import { type Format, formats } from './block-formats.ts';
 
 type Cost = { bytes: number; encodeNs: number; decodeNs: number };
 
@@ -27,7 +27,7 @@ const { values } = parseArgs({
   },
 });
 const root = path.resolve(import.meta.dirname, '../..');
-const folder = path.join(os.tmpdir(), 'millrace-bench-wire');
+const folder = path.join(os.tmpdir(), 'millrace-bench-blocks');
 const main = path.join(root, 'dist/runtime/main.js');
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
@@ -40,11 +40,11 @@ else await compare('JD', jd);
 
 const [blocks, parquet] = [adsCosts.get('blocks')!, adsCosts.get('Parquet, zstd')!];
 const engine = ads.engineNs === null ? null : blocks.encodeNs / ads.engineNs;
-if (engine !== null) console.log(`wire_encode_share_of_engine: ${engine.toFixed(3)}`);
+if (engine !== null) console.log(`block_encode_share_of_engine: ${engine.toFixed(3)}`);
 rmSync(folder, { recursive: true, force: true });
-console.log(`wire_bytes_vs_parquet: ${(blocks.bytes / parquet.bytes).toFixed(2)}`);
-console.log(`wire_encode_vs_parquet: ${(parquet.encodeNs / blocks.encodeNs).toFixed(2)}`);
-console.log(`wire_decode_examples_per_second: ${Math.round(1e9 / blocks.decodeNs)}`);
+console.log(`block_bytes_vs_parquet_zstd: ${(blocks.bytes / parquet.bytes).toFixed(2)}`);
+console.log(`block_encode_speed_vs_parquet: ${(parquet.encodeNs / blocks.encodeNs).toFixed(2)}`);
+console.log(`block_decode_examples_per_second: ${Math.round(1e9 / blocks.decodeNs)}`);
 
 type Data = {
   readonly layout: BlockLayout;
