@@ -2,11 +2,11 @@ import type { Command } from './cli.ts';
 import type { Console } from './console-output.ts';
 import { UsageError } from './usage-error.ts';
 
-/** `millrace quarantine list|show|release|drop`. */
+/** `millrace quarantine list|show|release|drop|expire`. */
 export function addQuarantine(program: Command, out: Console, done: (code: number) => void): void {
   const quarantine = program
     .command('quarantine')
-    .description('rows that checks kept aside: list, show, release or drop them');
+    .description('rows that checks kept aside: list, show, release, drop or expire them');
   quarantine
     .command('list')
     .argument('<dir>', 'output folder of a run')
@@ -45,4 +45,17 @@ export function addQuarantine(program: Command, out: Console, done: (code: numbe
         done(await decideLots(dir, { kind, set, lots }, out));
       });
   }
+  quarantine
+    .command('expire')
+    .argument('<dir>', 'output folder of a run')
+    .option('--as-of <time>', 'ages are told by this time, as ISO 8601 (default: now)')
+    .description('give up and blank rows whose anchors are older than the `retain` of their stream')
+    .action(async (dir: string, { asOf }: { asOf?: string }) => {
+      const now = asOf === undefined ? Date.now() : Date.parse(asOf);
+      if (Number.isNaN(now)) {
+        throw new UsageError(`--as-of ${asOf}: write a time as in 2025-01-31T00:00:00Z`);
+      }
+      const { expireLots } = await import('./expire-command.ts');
+      done(await expireLots(dir, now, out));
+    });
 }

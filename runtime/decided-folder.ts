@@ -3,6 +3,7 @@
  * locked meanwhile, so no run is at work in it.
  */
 import { join } from 'node:path';
+import type { Plan } from '../compiler/plan.ts';
 import { PROGRESS_SEGMENT_BYTES } from './config.ts';
 import { DecisionLog, type LotDecision } from './decisions.ts';
 import { EmbeddedLog } from './embedded-log.ts';
@@ -30,6 +31,7 @@ export type Lot = {
 };
 
 export type DecidedFolder = {
+  readonly plan: Plan;
   readonly lots: readonly Lot[];
   /** By example set. */
   readonly quarantines: ReadonlyMap<string, Quarantine>;
@@ -80,6 +82,7 @@ export async function withDecidedFolder<T>(
       quarantines.set(example.name, quarantine);
     }
     return await use({
+      plan,
       lots: await lotsOf(quarantines, decisions),
       quarantines,
       isDone: progress?.done === true,

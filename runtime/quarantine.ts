@@ -3,7 +3,8 @@
  * reason. `.millrace/quarantine/<set>.rows` holds the same rows so that a lot can be released into any output format.
  *
  * Row file: records one after another, all numbers little-endian: u32 words, u16 bytes of the lot, the lot, then the words
- * (operators/checks/row-words.ts). Both files only grow; what became of a lot is in the decision log.
+ * (operators/checks/row-words.ts). Both files only grow, and rows that expire are blanked where they lie; what became of a lot is in the
+ * decision log.
  */
 import { join } from 'node:path';
 import type { ExamplePlan } from '../compiler/plan.ts';
@@ -11,6 +12,7 @@ import type { Aside } from '../operators/checks/gate.ts';
 import { RowWords } from '../operators/checks/row-words.ts';
 import type { EmissionBatch } from '../operators/emission-batch.ts';
 import { ROOT_WORDS, Slab } from '../operators/slab.ts';
+import { type ByteRange, blankRanges } from './blank-ranges.ts';
 import { Fault } from './fault.ts';
 import type { Files } from './files.ts';
 import { JsonBytes } from './json-bytes.ts';
@@ -88,40 +90,36 @@ export class Quarantine {
 
   /** The rows of a lot, in their order; none: there is no such lot. */
   async lot(wanted: string): Promise<EmissionBatch> {
-    await this.#rows.commit();
     const slab = new Slab('lot');
     const places: number[] = [];
-    const window = new FileWindow(this.#rows);
-    for (let at = 0; at < this.#rows.length; ) {
-      const head = await this.#read(window, at, HEAD_BYTES);
-      const words = head.readUInt32LE(0);
-      const nameBytes = head.readUInt16LE(4);
-      const row = await this.#read(window, at + HEAD_BYTES, nameBytes + words * 8);
-      if (row.toString('utf8', 0, nameBytes) === wanted) {
-        const place = slab.bump(words);
-        slab.u8.set(row.subarray(nameBytes), place * 8);
-        places.push(place);
-      }
-      at += HEAD_BYTES + row.length;
+    for await (const { lot, words } of this.#records()) {
+      if (lot !== wanted) continue;
+      const place = slab.bump(words.length / 8);
+      slab.u8.set(words, place * 8);
+      places.push(place);
     }
     return this.#words.batch(slab, places);
   }
 
   /** Every line of the file for people, parsed. */
   async *lines(): AsyncGenerator<QuarantineLine> {
-    await this.#lines.commit();
-    let rest = Buffer.alloc(0);
-    for (let at = 0; at < this.#lines.length; ) {
-      const bytes = await this.#lines.readAt(at, READ_BYTES);
-      at += bytes.length;
-      const text = Buffer.concat([rest, bytes]);
-      let from = 0;
-      for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, from)) {
-        yield JSON.parse(text.toString('utf8', from, end));
-        from = end + 1;
-      }
-      rest = text.subarray(from);
+    for await (const { text } of this.#texts()) yield JSON.parse(text);
+  }
+
+  /** Makes rows of lots unreadable: blanks in the file for people, zeros in the other. What is open here shows the old ones. */
+  async blank(lots: ReadonlySet<string>, files: Files): Promise<void> {
+    const rows: ByteRange[] = [];
+    for await (const { lot, words, to } of this.#records()) {
+      if (lots.has(lot)) rows.push({ from: to - words.length, to });
     }
+    const lines: ByteRange[] = [];
+    for await (const { text, from, to } of this.#texts()) {
+      const { lot }: QuarantineLine = JSON.parse(text);
+      if (lots.has(lot)) lines.push({ from, to });
+    }
+    // Lines last: they are what says that there is something to blank.
+    await blankRanges(files, this.#rows, { ranges: rows, byte: 0 });
+    await blankRanges(files, this.#lines, { ranges: lines, byte: BLANK });
   }
 
   /** The position of each file; everything written is on the disk. */
@@ -135,6 +133,39 @@ export class Quarantine {
   async close(): Promise<void> {
     await this.#lines.close();
     await this.#rows.close();
+  }
+
+  /** Lines that are not blank. */
+  async *#texts(): AsyncGenerator<ByteRange & { readonly text: string }> {
+    await this.#lines.commit();
+    let rest = Buffer.alloc(0);
+    for (let at = 0; at < this.#lines.length; ) {
+      const bytes = await this.#lines.readAt(at, READ_BYTES);
+      const text = Buffer.concat([rest, bytes]);
+      const start = at - rest.length;
+      at += bytes.length;
+      let from = 0;
+      for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, from)) {
+        if (text[from] !== BLANK) {
+          yield { text: text.toString('utf8', from, end), from: start + from, to: start + end };
+        }
+        from = end + 1;
+      }
+      rest = text.subarray(from);
+    }
+  }
+
+  /** Records of the row file; `words`: the bytes of the row, which end at byte `to`. */
+  async *#records(): AsyncGenerator<{ readonly lot: string; readonly words: Buffer; to: number }> {
+    await this.#rows.commit();
+    const window = new FileWindow(this.#rows);
+    for (let at = 0; at < this.#rows.length; ) {
+      const head = await this.#read(window, at, HEAD_BYTES);
+      const nameBytes = head.readUInt16LE(4);
+      const row = await this.#read(window, at + HEAD_BYTES, nameBytes + head.readUInt32LE(0) * 8);
+      at += HEAD_BYTES + row.length;
+      yield { lot: row.toString('utf8', 0, nameBytes), words: row.subarray(nameBytes), to: at };
+    }
   }
 
   async #read(window: FileWindow, at: number, bytes: number): Promise<Buffer> {
@@ -180,6 +211,7 @@ export class Quarantine {
 
 const TAIL = Buffer.from('}\n');
 const NEWLINE = 0x0a;
+const BLANK = 0x20;
 
 /** A file read front to back in pieces of READ_BYTES. */
 class FileWindow {

@@ -125,6 +125,45 @@ describe('millrace quarantine', () => {
     }
   });
 
+  it('gives up what is older than its stream keeps it, and leaves nothing of it to read', async () => {
+    const kept = program('check missing(bid) <= 20%').replace('float?', 'float?\n  retain 1d');
+    await writeFile(at('kept.feat'), kept);
+    const from = ['--from', `impression=${at('bad.ndjson')}`];
+    const run = await command('run', at('kept.feat'), ...from, '--to', at('kept'), '--quiet');
+    expect(run.code).toBe(0);
+    const lots = async (): Promise<{ lot: string; rows: number; from: number }[]> => {
+      const { text } = await command('quarantine', 'list', at('kept'), '--json');
+      return text.split('\n').map((line) => JSON.parse(line));
+    };
+    const [old, young] = await lots();
+    const shown = await command('quarantine', 'show', at('kept'), 'ctr', young!.lot);
+    const names = ['quarantine/ctr.ndjson', '.millrace/quarantine/ctr.rows'];
+    const files = () =>
+      Promise.all(names.map((name) => readFile(join(at('kept'), name), 'latin1')));
+    const before = await files();
+    const { row } = JSON.parse(before[0]!.split('\n')[0]!);
+    expect(before.every((text) => text.includes(row.id))).toBe(true);
+
+    const expire = async (ms: number) => {
+      const asOf = new Date(ms + 86_400_000).toISOString();
+      return command('quarantine', 'expire', at('kept'), '--as-of', asOf);
+    };
+    expect((await expire(old!.from)).text).toMatch(/^ctr: nothing is of anchors before/);
+    expect(await files()).toEqual(before);
+    const said = await expire(old!.from + 1);
+    expect(said.text).toContain(`ctr: ${old!.rows} rows of anchors before`);
+    const after = await files();
+    expect(after.map(({ length }) => length)).toEqual(before.map(({ length }) => length));
+    expect(after.some((text) => text.includes(row.id))).toBe(false);
+    expect((await lots()).map(({ lot }) => lot)).not.toContain(old!.lot);
+    expect(await command('quarantine', 'show', at('kept'), 'ctr', young!.lot)).toEqual(shown);
+
+    // The others are as they were, and the counts still add up.
+    expect((await command('quarantine', 'release', at('kept'), 'ctr', young!.lot)).code).toBe(0);
+    const manifest = JSON.parse(await readFile(join(at('kept'), 'manifest.json'), 'utf8'));
+    expect(manifest).toMatchObject({ dropped: old!.rows, released: young!.rows });
+  });
+
   it('says what is wrong with what was asked', async () => {
     const cases: [string[], RegExp][] = [
       [['list', at('nowhere')], /nowhere is not the output folder of a run/],
@@ -135,6 +174,8 @@ describe('millrace quarantine', () => {
       ],
       [['drop', at('out'), 'ctr'], /name the lots to drop, or say --all/],
       [['show', at('out'), 'ctr', 'x'], /no lot x/],
+      [['expire', at('out')], /no example set is about a stream that says `retain`/],
+      [['expire', at('out'), '--as-of', 'soon'], /--as-of soon: write a time/],
     ];
     for (const [args, message] of cases) {
       const { code, errors } = await command('quarantine', ...args);
