@@ -1,6 +1,5 @@
 /** `millrace erase DIR --key FIELD=VALUE`: a person's events are taken out of everything that a run derived from them. */
-import { readdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { chdir } from 'node:process';
 import type { Plan } from '../compiler/plan.ts';
 import { type ErasedKey, erasableFields, erasedKey } from '../operators/erasure.ts';
@@ -12,11 +11,12 @@ import { disk } from './files.ts';
 import { parseFormat } from './format-text.ts';
 import { parseInputs } from './inputs.ts';
 import { type RunFlags, runPlan } from './run-command.ts';
-import { PRIVATE, readRunFolder, refuseChanged } from './run-folder.ts';
+import { readRunFolder, refuseChanged } from './run-folder.ts';
 import type { RunOrigin } from './run-origin.ts';
 import { stateBytesDefault } from './state-memory.ts';
 import type { SourceInput } from './task-source.ts';
 import { UsageError } from './usage-error.ts';
+import { isWorkerState } from './worker-state.ts';
 
 /** Gives the exit code; throws UsageError, Fault. The keys' values are hashed here and kept nowhere. */
 export async function eraseCommand(
@@ -75,15 +75,6 @@ export function notOnKafka(what: string): UsageError {
       '  3. when it has caught up, delete the topics, the --state-dir and the --snapshots of the old one, and train models anew.',
     ].join('\n'),
   );
-}
-
-/** A --state-dir, or an application's folder in one. */
-async function isWorkerState(folder: string): Promise<boolean> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  if (names.includes(PRIVATE)) return false;
-  const below = await Promise.all(names.map((name) => disk.list(join(folder, name))));
-  return [...names, ...below.flat()].some((name) => /^unit-\d+$/.test(name));
 }
 
 function parseKey(option: string, plan: Plan): ErasedKey {

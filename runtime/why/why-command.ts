@@ -14,6 +14,7 @@ import { parseFormat } from '../format-text.ts';
 import { readRunFolder, refuseChanged } from '../run-folder.ts';
 import { IDENTITY_VERSION } from '../run-identity.ts';
 import { UsageError } from '../usage-error.ts';
+import { isWorkerState } from '../worker-state.ts';
 import { readEmitted } from './emitted-rows.ts';
 import { type Asked, ambiguous, findAnchor } from './find-anchor.ts';
 import { maskPersonal, maskPersonalLabel } from './mask-personal.ts';
@@ -45,6 +46,7 @@ export async function whyCommand(
   out: Console,
 ): Promise<number> {
   const { folder, id, column } = asked;
+  if (await isWorkerState(folder)) throw notOnKafka(folder);
   const run = await readRunFolder(folder, disk);
   if (run.identity.version !== IDENTITY_VERSION) {
     throw new Fault('folder_version', `${folder} was made by another version of millrace`);
@@ -81,6 +83,17 @@ export async function whyCommand(
   if (why.agrees !== false) return 0;
   out.error(disagreement(why));
   return DISAGREES;
+}
+
+/** What cannot be asked of an application on Kafka, and where to ask it instead. */
+export function notOnKafka(what: string): UsageError {
+  return new UsageError(
+    [
+      `why reads the inputs of a run over files again. ${what} is of an application on Kafka, which keeps no list of what it read.`,
+      'A run over files of the same partitions gives the same rows: write the records of the source topics that matter to files, one a partition,',
+      'then `millrace run … --from STREAM=FILES --to DIR`, and ask there.',
+    ].join('\n'),
+  );
 }
 
 type Why = WhyFeature | WhyLabel;

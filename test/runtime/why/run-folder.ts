@@ -94,7 +94,8 @@ export async function openFiles(plan: Plan, froms: readonly string[]): Promise<R
   };
 }
 
-async function command(...args: string[]): Promise<Said> {
+/** A command line in this process. */
+export async function command(...args: string[]): Promise<Said> {
   const printed: string[] = [];
   const errors: string[] = [];
   const out = {

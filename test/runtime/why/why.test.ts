@@ -3,7 +3,7 @@
  * what arrives, then `why` and its arguments, a line a question), and as laws about random programs over random rows, in which there are
  * ties, nulls, late, repeated and broken records: what is listed makes what the engine emitted.
  */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -22,7 +22,7 @@ import { programText } from '../../generate/program-text.ts';
 import { generateCase } from '../../generate/trial.ts';
 import { rng } from '../../random.ts';
 import { planOf, runInMemory } from '../../run-in-memory.ts';
-import { openFiles, runFolder, writeInput } from './run-folder.ts';
+import { command, openFiles, runFolder, writeInput } from './run-folder.ts';
 
 const SEEDS = 12;
 /** In which every kind of emission occurs; something is taken back in one of thirty only. */
@@ -66,6 +66,19 @@ async function answers(text: string, name: string): Promise<string> {
   }
   return said.join('\n\n');
 }
+
+it('says where to ask about an application on Kafka, by its name or by the state of a worker', async () => {
+  await mkdir(join(folder, 'state', 'ads', 'unit-0'), { recursive: true });
+  const state = join(folder, 'state');
+  for (const args of [
+    ['--kafka', 'localhost:9092', '--app', 'ads'],
+    [state, 'i1', 'clicks'],
+  ]) {
+    const { code, err } = await command('why', ...args);
+    expect(code).toBe(2);
+    expect(err).toContain('is of an application on Kafka');
+  }
+});
 
 it('a feature is what its events make, in random programs', { timeout: 60_000 }, async () => {
   let listed = 0;
