@@ -1,6 +1,6 @@
 /**
  * The ads-60 workload: one day of impressions and their clicks, seeded. 100 k users, 10 k ads, 1,000 campaigns,
- * 100 advertisers by Zipf 1.05; bids are multiples of 1/256, so every sum is exact.
+ * 100 advertisers by Zipf 1.05; bids are multiples of 1/256, so every sum is exact. And what may be different.
  */
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -17,28 +17,47 @@ const PLACEMENT_SHARE = [0.35, 0.25, 0.15, 0.1, 0.06, 0.04, 0.05];
 export type Ads60Files = {
   readonly impressions: string;
   readonly clicks: string;
+  readonly conversions: string;
   readonly events: number;
 };
 
-/** Writes impressions.ndjson and clicks.ndjson, in time order. */
+export type Ads60Shape = {
+  readonly days: number;
+  /** This many users, each as often; null: 100 k by Zipf. */
+  readonly evenUsers: number | null;
+  /** Share of the events that one user has besides. */
+  readonly hotUser: number;
+  /** Conversions a click, each up to two weeks after it. */
+  readonly conversions: number;
+};
+
+const ADS60: Ads60Shape = { days: 1, evenUsers: null, hotUser: 0, conversions: 0 };
+
+/** Writes impressions.ndjson, clicks.ndjson and, where there are some, conversions.ndjson, in time order. */
 export async function writeAds60(
   folder: string,
   impressions: number,
-  seed = 1,
+  shape: Partial<Ads60Shape> = {},
 ): Promise<Ads60Files> {
   await mkdir(folder, { recursive: true });
   const files = {
     impressions: path.join(folder, 'impressions.ndjson'),
     clicks: path.join(folder, 'clicks.ndjson'),
+    conversions: path.join(folder, 'conversions.ndjson'),
   };
-  const random = rng(seed);
-  const draw = { user: zipf(100_000, random), ad: zipf(10_000, random) };
+  const { days, evenUsers, hotUser, conversions } = { ...ADS60, ...shape };
+  const random = rng(1);
+  const anyUser = evenUsers === null ? zipf(100_000, random) : () => random.below(evenUsers);
+  const draw = {
+    user: () => (hotUser > 0 && random.chance(hotUser) ? 0 : anyUser()),
+    ad: zipf(10_000, random),
+  };
   const rate = Array.from({ length: 10_000 }, () => 0.04 * random.next());
   const clicks: { time: number; line: string }[] = [];
   const out = createWriteStream(files.impressions, { highWaterMark: 1 << 20 });
   let buffered = '';
   for (let i = 0; i < impressions; i++) {
-    const time = DAY_START + Math.floor(((i + random.next()) * DAY_MS) / impressions);
+    const time = DAY_START + Math.floor(((i + random.next()) * days * DAY_MS) / impressions);
     const ad = draw.ad();
     const campaign = ad % 1000;
     const event = {
@@ -62,10 +81,27 @@ export async function writeAds60(
   out.end(buffered);
   await finished(out);
   clicks.sort((a, b) => a.time - b.time);
-  const clickOut = createWriteStream(files.clicks);
-  clickOut.end(clicks.map(({ line }) => `${line}\n`).join(''));
-  await finished(clickOut);
-  return { ...files, events: impressions + clicks.length };
+  await writeLines(files.clicks, clicks);
+  const bought = clicks.filter(() => conversions > 0 && random.chance(conversions));
+  const later = bought.map((click, i) => conversionOf(click, i, random));
+  later.sort((a, b) => a.time - b.time);
+  await writeLines(files.conversions, later);
+  return { ...files, events: impressions + clicks.length + later.length };
+}
+
+type Line = { readonly time: number; readonly line: string };
+
+async function writeLines(file: string, lines: readonly Line[]): Promise<void> {
+  const out = createWriteStream(file);
+  out.end(lines.map(({ line }) => `${line}\n`).join(''));
+  await finished(out);
+}
+
+/** Half of them within a day, and one in six after the week that counts. */
+function conversionOf(click: Line, index: number, random: Rng): Line {
+  const time = click.time + 1000 + Math.floor(14 * DAY_MS * random.next() ** 4);
+  const { impression_id } = JSON.parse(click.line) as { impression_id: string };
+  return { time, line: JSON.stringify({ order_id: `o${index}`, ts: time, impression_id }) };
 }
 
 type Impression = {

@@ -62,7 +62,7 @@ console.log(
   `one merged plan   ${merged.cpuSeconds.toFixed(1)} s CPU  ${merged.maxRssMb.toFixed(0)} MB`,
 );
 console.log(`a job each        ${separate.toFixed(1)} s CPU in ${each.length} processes`);
-console.log(`authors_merged_gain: ${(separate / merged.cpuSeconds).toFixed(2)}`);
+console.log(`merged_vs_separate: ${(separate / merged.cpuSeconds).toFixed(2)}`);
 
 /** A file a team: a draw of the shared features, the rest with a filter nobody else has. */
 function writeTeams(random: Rng): string[] {
