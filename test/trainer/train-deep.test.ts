@@ -114,6 +114,15 @@ describe('train with a model block', () => {
     const again = await cli(...args, '--resume');
     expect(again.err).toMatch(/going on after row/);
     expect((await newest('run')).bytes.equals(bytes)).toBe(true);
+
+    // As if somebody had been erased from the examples since.
+    const made = at('run', 'manifest.json');
+    const before = await readFile(made, 'utf8');
+    await writeFile(made, JSON.stringify({ ...JSON.parse(before), erasures: 1 }));
+    const refused = await cli(...args, '--resume');
+    await writeFile(made, before);
+    expect(refused.code).toBe(3);
+    expect(refused.err).toMatch(/ctr\.deep cannot be gone on with: people were erased/);
   });
 
   it('killed at any moment and started again, it writes the same snapshot', async () => {
