@@ -5,13 +5,20 @@
  *   for await (const example of readExamplesOf('out')) … // plain objects
  */
 import { type Column, type Value, valueAt } from '../operators/column.ts';
-import { LABEL_ABSENT, LABEL_KINDS, labelValue, ROW_KINDS } from '../operators/emission-batch.ts';
+import {
+  LABEL_ABSENT,
+  LABEL_KINDS,
+  labelValue,
+  ROW_EXAMPLE,
+  ROW_KINDS,
+} from '../operators/emission-batch.ts';
 import { decodeBlock, type ExampleBlock } from './block-decode.ts';
 import { blockFiles } from './block-files.ts';
 import { readBlocks } from './block-reader.ts';
 import { wasOf } from './emission-row.ts';
 import type { LabelKind } from './example-row.ts';
 import { Fault } from './fault.ts';
+import { labelSteps } from './trainer/label-weights.ts';
 
 export type { Column, Value } from '../operators/column.ts';
 export { textAt, valueAt } from '../operators/column.ts';
@@ -46,7 +53,7 @@ export type Example = {
   readonly time: number;
   /** When it was emitted, ms. */
   readonly emitted: number;
-  /** `shown` and `audit` rows are for measuring, and `shown` ones have no labels. */
+  /** `shown` and `audit` rows are for measuring: their labels are masked, and `shown` ones have none. */
   readonly kind: 'example' | 'shown' | 'audit';
   /** What a loss multiplies it by: one over the share of such rows that were kept. */
   readonly weight: number;
@@ -58,7 +65,7 @@ export type Example = {
 export type ExampleLabel = {
   /** 0 or 1, or between them where credit is divided; null where it is not due in this row, or unknown. */
   readonly value: number | null;
-  /** 1 where there is a value to learn from, else 0. */
+  /** 1 where there is a value to learn from, else 0: in `shown` and `audit` rows, where it is not due, or unknown. */
   readonly mask: 0 | 1;
   /** How the value came to be. */
   readonly kind: LabelKind;
@@ -87,7 +94,7 @@ function exampleAt(block: ExampleBlock, row: number): Example {
     const isDue = kind[row] !== LABEL_ABSENT;
     const known = isDue ? labelValue(label, row) : null;
     labels[name] = {
-      ...{ value: known, mask: known === null ? 0 : 1 },
+      ...{ value: known, mask: known === null || block.kind[row] !== ROW_EXAMPLE ? 0 : 1 },
       kind: LABEL_KINDS[kind[row]!]!,
       ...wasOf(label, row),
       age: isDue ? elapsed[row]! : null,
@@ -112,21 +119,56 @@ export function feature(block: ExampleBlock, name: string): Column {
   throw new Fault('no_such_feature', `${block.set} has no feature ${name}; it has ${names}`);
 }
 
-/** A label's values (0 where masked), masks and ages (ms), by row. A Fault `no_such_label`. */
+/** A label's values (0 where masked), masks (as in `ExampleLabel`) and ages (ms), by row. A Fault `no_such_label`. */
 export function label(
   block: ExampleBlock,
   name: string,
 ): { readonly value: Float32Array; readonly mask: Float32Array; readonly age: Float64Array } {
-  const found = block.labels.find((each) => each.name === name);
-  if (found === undefined) {
-    const names = block.labels.map((each) => each.name).join(', ');
-    throw new Fault('no_such_label', `${block.set} has no label ${name}; it has ${names}`);
-  }
+  const found = labelOf(block, name);
   const mask = Float32Array.from(found.kind, (kind, row) =>
-    kind !== LABEL_ABSENT && found.value[row]! < 2 ? 1 : 0,
+    block.kind[row] === ROW_EXAMPLE && kind !== LABEL_ABSENT && found.value[row]! < 2 ? 1 : 0,
   );
   const value = Float32Array.from(mask, (known, row) => known * (labelValue(found, row) ?? 0));
   return { value, mask, age: found.elapsed };
+}
+
+/**
+ * What a log loss multiplies the positive and the negative term of each row by, 1 / sample rate included, so that its sums over all rows
+ * are those of the final labels: a late positive takes the negative of its wait back, a cancelled one its positive.
+ * `isAgain`: of a label that waits `then everything`, whose rows come a second time at the deadline.
+ */
+export function lossWeights(
+  block: ExampleBlock,
+  name: string,
+  isAgain = false,
+): { readonly positive: Float64Array; readonly negative: Float64Array } {
+  const found = labelOf(block, name);
+  const positive = new Float64Array(block.rows);
+  const negative = new Float64Array(block.rows);
+  for (let row = 0; row < block.rows; row++) {
+    if (block.kind[row] !== ROW_EXAMPLE || found.kind[row] === LABEL_ABSENT) continue;
+    const label = {
+      ...{ value: labelValue(found, row), kind: LABEL_KINDS[found.kind[row]!]! },
+      ...{ deadline: found.deadline[row]!, elapsed: found.elapsed[row]!, ...wasOf(found, row) },
+    };
+    for (const { value, weight } of labelSteps(
+      label,
+      isAgain ? 'take_back_again' : 'take_back',
+      AS_IS,
+    )) {
+      (value === 1 ? positive : negative)[row]! += weight / block.sampleRate[row]!;
+    }
+  }
+  return { positive, negative };
+}
+
+const AS_IS = { positive: 1, negative: 1 };
+
+function labelOf(block: ExampleBlock, name: string): ExampleBlock['labels'][number] {
+  const found = block.labels.find((each) => each.name === name);
+  if (found !== undefined) return found;
+  const names = block.labels.map((each) => each.name).join(', ');
+  throw new Fault('no_such_label', `${block.set} has no label ${name}; it has ${names}`);
 }
 
 /** What a loss multiplies each row by. */

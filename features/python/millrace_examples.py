@@ -7,6 +7,9 @@
         x = block.feature("ad_ctr")               # float64, NaN where null
         value, mask, age = block.label("clicked")  # what to learn, where, and how old it is (ms)
         loss = (block.weight * mask * cross_entropy(value, model(x))).sum()
+        # or, where labels come late or are cancelled, with the sums of the final ones:
+        positive, negative = block.loss_weights("clicked")
+        loss = -(positive * np.log(model(x)) + negative * np.log(1 - model(x))).sum()
 
 Records of a topic go through reader.block(record.value). Run as a program it prints a file as NDJSON.
 A copy of this file is all that is needed; there is no package to install.
@@ -23,6 +26,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 KINDS = ["example", "shown", "audit"]
 LABEL_KINDS = ["absent", "observed", "late_positive", "matured", "confirmed_negative", "cancelled", "unknown", "audit"]
 CANCELLED = LABEL_KINDS.index("cancelled")
+LATE_POSITIVE = LABEL_KINDS.index("late_positive")
+LEARNT = [LABEL_KINDS.index(kind) for kind in ("observed", "matured", "confirmed_negative")]
 
 
 class Damaged(Exception):
@@ -104,10 +109,26 @@ class Block:
         return self._texts(column, self.rows, self._refs) if kind == "TextColumn" else self._lists(column)
 
     def label(self, name):
-        """(value, mask, age): 0 or 1, or between them where credit is divided; 1 where there is a value; emission less anchor time, ms (NaN where not due)."""
+        """(value, mask, age): 0 or 1, or between them where credit is divided; 1 where there is a value to learn from (in no shown or audit row); emission less anchor time, ms (NaN where not due)."""
         label = self.label_columns(name)
-        mask = (label["kind"] != 0) & ~np.isnan(label["value"])
+        mask = (self.kind == 0) & (label["kind"] != 0) & ~np.isnan(label["value"])
         return np.where(mask, label["value"], 0), mask, label["elapsed"]
+
+    def loss_weights(self, name, again=False):
+        """(positive, negative): what a log loss multiplies the two terms of each row by, so that its sums are those of the final labels.
+
+        A late positive takes the negative of its wait back, a cancelled one its positive. `again`: the label waits
+        `then everything`, and its rows come a second time at the deadline.
+        """
+        label = self.label_columns(name)
+        value, mask, _ = self.label(name)
+        kind, passes = label["kind"], 2 if again else 1
+        was = np.ones(self.rows) if label["was"] is None else np.nan_to_num(label["was"], nan=1)
+        late, cancelled = kind == LATE_POSITIVE, kind == CANCELLED
+        learnt = np.isin(kind, LEARNT)
+        positive = np.select([cancelled, late, learnt], [-was, passes * value, value])
+        negative = np.select([cancelled, late, learnt], [was, passes * (1 - value) - 1, 1 - value])
+        return positive * mask * self.weight, negative * mask * self.weight
 
     def label_columns(self, name):
         label = getattr(self._columns, self._fields[f"label {name}"].name)

@@ -4,13 +4,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LABEL_KINDS, ROW_AUDIT, ROW_EXAMPLE } from '../../operators/emission-batch.ts';
+import { decodeBlock } from '../../runtime/block-decode.ts';
 import { blockLayout } from '../../runtime/block-layout.ts';
 import { BlockWriter } from '../../runtime/block-writer.ts';
 import { emissionRows } from '../../runtime/emission-row.ts';
+import type { LabelKind } from '../../runtime/example-row.ts';
 import {
   type Example,
   feature,
   label,
+  lossWeights,
   readBlocksOf,
   readExamplesOf,
   weights,
@@ -20,6 +24,9 @@ import { openSink } from '../../runtime/open-sink.ts';
 import { rng } from '../random.ts';
 import { allRows } from './block-world.ts';
 import { EVERYTHING, randomBatch } from './random-batch.ts';
+
+/** What an audit row says is not learnt from. */
+const AUDITED = ['audit', 1] as const;
 
 let folder = '';
 const batch = randomBatch(rng(3), 800);
@@ -59,11 +66,91 @@ describe('millrace/examples', () => {
         const due = row.labels[name];
         const value = due?.value ?? null;
         expect(example.labels[name]).toEqual({
-          ...{ value, mask: value === null ? 0 : 1, kind: due?.kind ?? 'absent' },
+          ...{ value, mask: value === null || row.kind !== undefined ? 0 : 1 },
+          kind: due?.kind ?? 'absent',
           ...(due?.was === undefined ? {} : { was: due.was }),
           ...{ age: due?.elapsed ?? null, deadline: due?.deadline ?? null },
         });
       }
+    }
+  });
+
+  it('gives weights whose sums are those of the final labels', () => {
+    /** Rows of one anchor by kind and value, and what they come to: of positives, of negatives. */
+    const anchors: readonly [readonly [LabelKind, number][], boolean, number, number][] = [
+      [[['observed', 1]], false, 1, 0],
+      [
+        [
+          ['observed', 0],
+          ['late_positive', 1],
+        ],
+        false,
+        1,
+        0,
+      ],
+      [
+        [
+          ['observed', 1],
+          ['cancelled', 0],
+        ],
+        false,
+        0,
+        1,
+      ],
+      [
+        [
+          ['observed', 0],
+          ['late_positive', 1],
+          ['cancelled', 0],
+        ],
+        false,
+        0,
+        1,
+      ],
+      [
+        [
+          ['observed', 0],
+          ['confirmed_negative', 0],
+        ],
+        true,
+        0,
+        2,
+      ],
+      [
+        [
+          ['observed', 0],
+          ['late_positive', 1],
+        ],
+        true,
+        2,
+        0,
+      ],
+      [[['unknown', 2]], false, 0, 0],
+    ];
+    const { labels, ...more } = randomBatch(rng(3), 4);
+    for (const [emissions, isAgain, positives, negatives] of anchors) {
+      const all = [...emissions, ...Array.from({ length: 4 - emissions.length }, () => AUDITED)];
+      const clicked = {
+        ...labels[0]!,
+        kind: Uint8Array.from(all, ([kind]) => LABEL_KINDS.indexOf(kind)),
+        value: Uint8Array.from(all, ([, value]) => value),
+      };
+      const bytes = new BlockWriter(blockLayout(EVERYTHING), 'd').encode(
+        {
+          ...more,
+          kind: Uint8Array.from(all, (each) => (each === AUDITED ? ROW_AUDIT : ROW_EXAMPLE)),
+          labels: [clicked, labels[1]!],
+          sampleRate: new Float64Array(4).fill(0.5),
+        },
+        allRows(4),
+        0,
+      );
+      const { positive, negative } = lossWeights(decodeBlock(bytes), 'clicked', isAgain);
+      const sum = (of: Float64Array) => of.reduce((total, each) => total + each, 0) / 2;
+      expect([sum(positive), sum(negative)], JSON.stringify(emissions)).toEqual([
+        positives,
+        negatives,
+      ]);
     }
   });
 
@@ -77,8 +164,9 @@ describe('millrace/examples', () => {
         const count = feature(block, 'count[5m]');
         for (let row = 0; row < block.rows; row++, at++) {
           const due = rows[at]!.labels.bought;
-          expect(mask[row]).toBe(due === undefined || due.value === null ? 0 : 1);
-          expect(value[row]).toBe(Math.fround(due?.value ?? 0));
+          const isLearnt = rows[at]!.kind === undefined && (due?.value ?? null) !== null;
+          expect(mask[row]).toBe(isLearnt ? 1 : 0);
+          expect(value[row]).toBe(Math.fround(isLearnt ? due!.value! : 0));
           if (due !== undefined) expect(age[row]).toBe(due.elapsed);
           expect(count.kind === 'f64' && count.data[row]).toBe(rows[at]!.features[0]);
           expect(weights(block)[row]).toBe(Math.fround(1 / rows[at]!.sampleRate));

@@ -6,12 +6,13 @@ import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeBlock } from '../../runtime/block-decode.ts';
 import { type BlockLayout, blockLayout } from '../../runtime/block-layout.ts';
 import { protoText } from '../../runtime/block-proto.ts';
 import { BLOCK_OPTIONS, type BlockOptions, BlockWriter } from '../../runtime/block-writer.ts';
+import { label, lossWeights } from '../../runtime/examples.ts';
 import { JsonBytes } from '../../runtime/json-bytes.ts';
 import { NdjsonRows } from '../../runtime/ndjson-rows.ts';
 import { WireWriter } from '../../runtime/wire.ts';
@@ -162,5 +163,38 @@ describe.runIf(missing === null)('the Python reader', () => {
     const { status, stdout, stderr } = await pythonReads(protoText(layout), [bytes]);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/Damaged: .*checksum/);
+  });
+
+  it('learns from the same rows with the same weights', async () => {
+    const layout = blockLayout(EVERYTHING);
+    const batch = randomBatch(rng(4), 300);
+    const bytes = new BlockWriter(layout, 'd').encode(batch, allRows(300), 0).slice();
+    await pythonReads(protoText(layout), [bytes]);
+    const script = `
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from millrace_examples import Reader
+block = next(Reader(sys.argv[2]).blocks(sys.argv[3]))
+arrays = lambda name: [block.label(name)[1], *block.loss_weights(name), *block.loss_weights(name, True)]
+print(json.dumps([[array.astype(float).tolist() for array in arrays(name)] for name in ("clicked", "bought")]))`;
+    const args = [dirname(READER), join(folder, 'x.proto'), join(folder, 'x.block')];
+    const { stdout, stderr } = spawnSync(PYTHON, ['-c', script, ...args], { encoding: 'utf8' });
+    expect(stderr).toBe('');
+    const found: number[][][] = JSON.parse(stdout);
+    const block = decodeBlock(bytes);
+    for (const [i, name] of ['clicked', 'bought'].entries()) {
+      const [once, twice] = [lossWeights(block, name), lossWeights(block, name, true)];
+      const expected = [
+        ...[label(block, name).mask, once.positive, once.negative],
+        ...[twice.positive, twice.negative],
+      ];
+      for (const [k, array] of expected.entries()) {
+        const far = [...array].filter(
+          (value, row) => !(Math.abs(value - found[i]![k]![row]!) < 1e-9),
+        );
+        expect(far, `${name} ${k}`).toEqual([]);
+        expect(array.some((value) => value !== 0)).toBe(true);
+      }
+    }
   });
 });
