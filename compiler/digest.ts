@@ -79,6 +79,8 @@ function essence(node: Node, of: Of): unknown {
       return ['enriched', of(node.enrich), of(node.input)];
     case 'label_field':
       return ['label_field', of(node.frame), node.from, maybe(node.parent), of(node.input)];
+    case 'label_credit':
+      return ['label_credit', of(node.frame)];
     case 'anchor_field':
       return ['anchor_field', of(node.frame), of(node.input)];
     case 'const':

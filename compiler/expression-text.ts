@@ -1,5 +1,6 @@
 /** Expressions as people read them: names of slots, and the lines of `explain`. Nothing is looked up by these texts. */
 
+import { CREDIT_FIELD } from '../dsl/credit.ts';
 import { durationText } from './duration-text.ts';
 import type { Node, NodeId, Tree, ViewNode } from './ir.ts';
 import type { WindowPlan } from './plan.ts';
@@ -42,6 +43,8 @@ function nodeText(nodes: readonly Node[], id: NodeId, depth: number): string {
     case 'anchor_field':
     case 'label_field':
       return nodeText(nodes, node.input, depth);
+    case 'label_credit':
+      return CREDIT_FIELD;
     case 'const':
       return JSON.stringify(node.value);
     case 'list':

@@ -105,6 +105,7 @@ function mapInputs(node: Node, rename: Rename): Node {
     case 'list':
       return node;
     case 'field':
+    case 'label_credit':
       return { ...node, frame: rename(node.frame) };
     case 'enriched':
       return {

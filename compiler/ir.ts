@@ -112,6 +112,8 @@ export type ExprNode =
       readonly input: NodeId;
       readonly type: Type;
     }
+  /** On accepted events of a label: the share that the anchor has of the event. */
+  | { readonly kind: 'label_credit'; readonly frame: NodeId; readonly type: Type }
   /** On anchors: an expression of the anchor's stream. */
   | {
       readonly kind: 'anchor_field';

@@ -1,8 +1,10 @@
 /** Labels, resolved for each kind of anchor they are used with. */
 import type { LabelDecl, Name } from '../dsl/ast.ts';
+import { CREDIT_FIELD } from '../dsl/credit.ts';
 import * as say from '../dsl/messages-labels.ts';
 import * as sayNames from '../dsl/messages-names.ts';
 import * as sayStreams from '../dsl/messages-streams.ts';
+import { scalar } from '../dsl/types.ts';
 import { checkLabelEvents } from './check-label.ts';
 import { retainOf } from './check-window.ts';
 import { orderByDependency } from './cycles.ts';
@@ -138,7 +140,18 @@ function attributedView(
   for (const [field, entry] of streams.bases.get(label.anchor.stream)!.fields) {
     if (!fields.has(field)) fields.set(field, entry);
   }
+  if (!fields.has(CREDIT_FIELD)) fields.set(CREDIT_FIELD, creditEntry(label));
   return { name, qualifiers: [name], fields, broken: false };
+}
+
+/** The share of an event that the anchor has; every label's events have it. */
+function creditEntry({ name, span }: LogicalLabel): FieldEntry {
+  const type = scalar('float');
+  return {
+    field: { name: CREDIT_FIELD, type, timeFormat: null, pii: false, enriched: null },
+    name: { text: name, span },
+    clash: null,
+  };
 }
 
 function asNullable(entry: FieldEntry): FieldEntry {

@@ -1,4 +1,5 @@
 /** Where events come from: scans, their fields (decoded or enriched), filters, and labels as sources of accepted events. */
+import { CREDIT_FIELD } from '../dsl/credit.ts';
 import { scalar, type Type } from '../dsl/types.ts';
 import type { NodeId } from './ir.ts';
 import type { EventSource, LabelRoute, LExpr, LogicalLabel } from './logical.ts';
@@ -193,6 +194,10 @@ function unlessOf(lowering: Lowering, label: LogicalLabel) {
 function attributedField(lowering: Lowering, label: LogicalLabel, name: string): NodeId {
   const fromEvents = eventField(lowering, label, name);
   const anchored = fieldType(lowering, label.anchor.stream, name) !== null;
+  if (name === CREDIT_FIELD && fromEvents === null && !anchored) {
+    const frame = attributeOf(lowering, label.name);
+    return lowering.builder.add({ kind: 'label_credit', frame, type: scalar('float') });
+  }
   if (fromEvents === null || (anchored && lacksParent(lowering, label, name))) {
     const fromAnchor = labelField(lowering, label, { name, from: 'anchor' });
     if (fromEvents === null) return fromAnchor;

@@ -131,6 +131,8 @@ export class Slots {
         return this.enriched(node, (source) => this.value(source, node.input));
       case 'label_field':
         return this.labelField(node, (source) => this.value(source, node.input));
+      case 'label_credit':
+        return { kind: 'credit' };
       case 'anchor_field':
         return {
           kind: 'stream',

@@ -101,6 +101,8 @@ export type SlotOp =
   | { readonly kind: 'event'; readonly slot: number }
   | { readonly kind: 'parent'; readonly label: number; readonly slot: number }
   | { readonly kind: 'anchor'; readonly slot: number }
+  /** Label streams: the share that the anchor has of the event, of 1. */
+  | { readonly kind: 'credit' }
   /** Anchor frames: a slot of the anchor's stream, or what a look-up answers. */
   | { readonly kind: 'stream'; readonly slot: number }
   | {

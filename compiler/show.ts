@@ -32,6 +32,8 @@ function showNode(node: Node): string {
       return `enriched %${node.frame}.${node.name} by %${node.enrich} from %${node.input} : ${showType(node.type)}`;
     case 'label_field':
       return `label_field %${node.frame} ${node.from} ${node.parent === null ? '' : `of %${node.parent} `}%${node.input} : ${showType(node.type)}`;
+    case 'label_credit':
+      return `label_credit %${node.frame} : ${showType(node.type)}`;
     case 'anchor_field':
       return `anchor_field %${node.frame} %${node.input} : ${showType(node.type)}`;
     case 'const':

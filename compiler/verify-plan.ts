@@ -115,6 +115,9 @@ function verifyStreamOp(plan: Plan, { stream, slot, index }: Placed, place: stri
       that(label !== undefined, place, 'only label streams read an anchor');
       same(plan.streams[label!.anchor.stream]!.slots);
       return;
+    case 'credit':
+      that(label !== undefined, place, 'only label streams read a share');
+      return;
     case 'parent': {
       const parent = plan.labels[op.label];
       that(

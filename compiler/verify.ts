@@ -159,6 +159,9 @@ function checkExpression(check: Check, node: ExprNode): void {
       );
       check.on(node.input, labelFrame(check, node));
       return;
+    case 'label_credit':
+      check.is(node.frame, 'attribute');
+      return;
     case 'anchor_field': {
       const anchor = check.node(node.frame);
       check.is(node.frame, 'anchor');

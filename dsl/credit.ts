@@ -4,6 +4,9 @@
 export const WHOLE_CREDIT = 1_000_000;
 
 /** `linear` and what follows divide a credit of 1 over all touches. */
+/** What a label's events know it by: `sum(purchased.credit)`. A field of that name comes first. */
+export const CREDIT_FIELD = 'credit';
+
 export type Credit =
   | { readonly kind: 'last' | 'first' | 'every' | 'linear' }
   /** Millionths of the oldest touch and of the newest; those between share the rest. */

@@ -107,7 +107,7 @@ export class AttributionLevel {
       labelOnly: labelOnly === null ? null : Uint8Array.from(eventRow, (row) => labelOnly[row]),
       partition: Int32Array.from(eventRow, (row) => event.partition[row]),
       offset: Float64Array.from(eventRow, (row) => event.offset[row]),
-      columns: this.#columns(label, event, { eventRow, carried, parents }, column),
+      columns: this.#columns(label, event, { eventRow, share, carried, parents }, column),
     });
     return { ...accepted, frame };
   }
@@ -117,6 +117,7 @@ export class AttributionLevel {
     event: Frame,
     rows: {
       eventRow: Int32Array;
+      share: Int32Array;
       carried: readonly Column[];
       parents: readonly (readonly Column[])[];
     },
@@ -128,6 +129,11 @@ export class AttributionLevel {
           return takeRows(column(label.event.stream, event, op.slot), rows.eventRow);
         case 'anchor':
           return rows.carried[this.#carry.anchorSlots.indexOf(op.slot)];
+        case 'credit':
+          return {
+            kind: 'f64',
+            data: Float64Array.from(rows.share, (share) => share / WHOLE_CREDIT),
+          };
         case 'parent': {
           const r = label.routes.findIndex((route) => route.of === op.label);
           // No route of this level leads to that parent: the rows came another way.

@@ -1,3 +1,4 @@
+import { WHOLE_CREDIT } from '../../dsl/credit.ts';
 import { scalar, type Type } from '../../dsl/types.ts';
 import type { GraphBuilder } from '../graph.ts';
 import { frameOfSource, rewrite } from '../graph.ts';
@@ -87,7 +88,7 @@ class Split {
     if (!keepsRunningSums(this.aggregate.window)) {
       return this.tally({ fn: square ? 'sum_squares' : 'sum' }, scalar('float'));
     }
-    const scale = square ? squareScale : sumScale(this.typeOf(value!));
+    const scale = square ? squareScale : this.scaleOf(value!);
     return this.total({ value, mask: this.mask, scale, square }, square ? scalar('float') : type);
   }
 
@@ -134,8 +135,14 @@ class Split {
   /** Row and session windows: count, sum and sum of squares of one value, in one store. */
   private tally(read: ValueRead, type: Type): NodeId {
     const { value } = this.aggregate;
-    const scale = value === null ? 1 : sumScale(this.typeOf(value));
+    const scale = value === null ? 1 : this.scaleOf(value);
     return this.view(this.store('tally', value === null ? [] : [value], scale), read, type);
+  }
+
+  /** Shares are whole millionths, and so are their sums. */
+  private scaleOf(value: NodeId): number {
+    const { kind } = this.builder.node(value);
+    return kind === 'label_credit' ? WHOLE_CREDIT : sumScale(this.typeOf(value));
   }
 
   private read(family: ValueStore['family'], read: ValueRead): NodeId {

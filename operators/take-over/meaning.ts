@@ -86,6 +86,8 @@ export class Meaning {
         const { state, anchor } = this.#labelOf(index);
         return ['anchor', state, this.stream(anchor.stream, op.slot)];
       }
+      case 'credit':
+        return ['credit', this.#labelOf(index).state];
       case 'parent': {
         const parent = plan.labels[op.label]!;
         return [

@@ -249,7 +249,7 @@ function sourcesFor(
       value: 'float',
       order_id: 'string',
       dwell: 'int',
-      cost: 'float',
+      credit: 'float',
       price: 'money',
     } as const;
     all.push({ source: words('bought', fields), keys: [...adKeys, 'iid'] });

@@ -71,9 +71,11 @@ function ofSome(def: AggregateDef, values: readonly Single[]): Value {
   }
 }
 
-function sumOf(values: readonly Single[], { value }: AggregateDef): number {
+function sumOf(values: readonly Single[], { value, source }: AggregateDef): number {
   const isFloat = value?.type.kind === 'scalar' && value.type.name === 'float';
-  const scale = isFloat ? QUANTUM : 1;
+  // Shares of events are whole millionths.
+  const isShare = source.kind === 'label' && value?.kind === 'field' && value.name === 'credit';
+  const scale = isShare ? 1_000_000 : isFloat ? QUANTUM : 1;
   return exactSum(values.map((x) => Math.round(Number(x) * scale))) / scale;
 }
 

@@ -116,6 +116,7 @@ function creditScope(history: History, label: string, credit: Credit): Scope {
     if (declares(logical?.stream, name)) return credit.event.fields.get(name) ?? null;
     const parent = program.labels.find((each) => each.name === credit.parentLabel);
     if (declares(parent?.stream, name)) return credit.parent?.event.fields.get(name) ?? null;
+    if (name === 'credit' && !declares(logical?.anchor.stream, name)) return credit.share / 1e6;
     return credit.anchor.fields.get(name) ?? null;
   };
   return { now: credit.event.time, field };
