@@ -69,6 +69,16 @@ it('protobuf and Avro files give the examples of NDJSON', async () => {
   expect(examples('pb')).toBe(examples('plain'));
   expect(await run('imps.avro', 'avro')).toMatchObject({ code: 0 });
   expect(examples('avro')).toBe(examples('plain'));
+
+  // Whoever is erased is found in all of them.
+  const whole = examples('plain').split('\n').length;
+  for (const to of ['plain', 'pb', 'avro']) {
+    const erased = await command(workshop, 'erase', to, '--key', 'user_id=u7', '--quiet');
+    expect(erased.out).toMatch(/^erased 4 of impression; receipt: /);
+  }
+  expect(examples('plain').split('\n')).toHaveLength(whole - 4);
+  expect(examples('pb')).toBe(examples('plain'));
+  expect(examples('avro')).toBe(examples('plain'));
 });
 
 it('protobuf goes through a log too', async () => {

@@ -97,6 +97,13 @@ it('is so of run, check, quarantine, why and what they write', async () => {
   expect(files).toEqual(expect.arrayContaining(['ctr.ndjson', 'late.ndjson', 'malformed.ndjson']));
   expect(texts.filter((text) => text.includes(WHO))).toEqual([]);
 
+  // Tags change what is told, and nothing of what is made.
+  await writeFile(at('untagged.feat'), PROGRAM.replaceAll(' pii', ''));
+  await said('run', at('untagged.feat'), ...from, '--to', at('untagged'), '--complete', '--quiet');
+  const [tagged, untagged] = ['out', 'untagged'].map((dir) => join(at(dir), 'ctr.ndjson'));
+  expect(await readFile(untagged!, 'utf8')).toBe(await readFile(tagged!, 'utf8'));
+  expect(await readFile(join(at('untagged'), 'malformed.ndjson'), 'utf8')).toContain(WHO);
+
   // What was set aside is told of all the same.
   const late = (await readFile(join(at('out'), 'late.ndjson'), 'utf8')).trimEnd().split('\n');
   const lines = late.map((line) => JSON.parse(line));
