@@ -6,22 +6,13 @@
  *   explain     the column with its values, after
  */
 import { callText, windowText } from '../../compiler/expression-text.ts';
-import type {
-  ExamplePlan,
-  Expr,
-  KeyspacePlan,
-  Plan,
-  SlotOp,
-  SlotPlan,
-  ValueStore,
-  WindowPlan,
-} from '../../compiler/plan.ts';
+import type { ExamplePlan, Expr, Plan, SlotOp, SlotPlan } from '../../compiler/plan.ts';
 import type { Value } from '../../operators/column.ts';
 import { evaluate } from '../../operators/expression-interpreter.ts';
-import { countsRows } from '../../operators/row-retention.ts';
 import { EXACT_ENTRIES_MAX } from '../../operators/sketch-family.ts';
-import { type Counted, counterValue, storeValue } from './aggregate-value.ts';
+import type { Counted } from './aggregate-value.ts';
 import type { AnchorRow } from './anchor-row.ts';
+import { askedWindow } from './asked-window.ts';
 import type { NearMiss } from './near-misses.ts';
 import { columnOf, keyHash } from './row-values.ts';
 import { type ShownEvents, shownEvents } from './shown-events.ts';
@@ -156,7 +147,7 @@ export class ColumnQuestion {
     const view = probe.views[op.view];
     const keyOp = this.#slots[probe.key].op;
     if (keyOp.kind !== 'stream') throw new Error("a look-up's key is made of its anchor's fields");
-    const asked = view.kind === 'counter' ? counterOf(keyspace, view) : storeOf(keyspace, view);
+    const asked = askedWindow(keyspace, view);
     const writer = keyspace.feeds[asked.feed];
     const feed = this.#plan.feeds[writer.feed];
     const { t, derive } = { t: this.#anchor.time, derive: asked.derive };
@@ -289,56 +280,6 @@ function howOf(
 function lookedUp(how: ExplainedLookUp['how'], derive: () => Value): Value | undefined {
   if (how === 'null key') return null;
   return how === 'cut' ? undefined : derive();
-}
-
-type Asked = Pick<WindowQuestion, 'mask' | 'valueSlot' | 'window' | 'nulls'> & {
-  /** Index of the keyspace's feeds. */
-  readonly feed: number;
-  readonly derive: (events: readonly Counted[], t: number) => Value;
-  readonly isCount: boolean;
-  readonly isSketched: boolean;
-};
-
-type View<K extends 'counter' | 'value'> = KeyspacePlan['probes'][number]['views'][number] & {
-  readonly kind: K;
-};
-
-function counterOf(keyspace: KeyspacePlan, view: View<'counter'>): Asked {
-  const group = keyspace.counters[view.group];
-  const column = group.columns[view.column];
-  const { ms, hopMs } = group.windows[view.window];
-  return {
-    ...{ feed: column.feed, mask: column.mask, valueSlot: column.value },
-    window: ms === null ? { kind: 'all' } : { kind: 'time', ms, hopMs, rows: null },
-    nulls: 'skipped',
-    derive: (events) => counterValue(column, events),
-    isCount: column.value === null,
-    isSketched: false,
-  };
-}
-
-function storeOf(keyspace: KeyspacePlan, view: View<'value'>): Asked {
-  const store = keyspace.values[view.store];
-  const { read } = view;
-  const window = store.windows[view.window];
-  return {
-    ...{ feed: store.feed, mask: store.mask, window },
-    valueSlot: store.slots[read.fn === 'latest' ? read.slot : 0] ?? null,
-    nulls: read.fn === 'latest' ? 'valid' : takesNulls(window) ? 'counted' : 'skipped',
-    derive: (events, t) => storeValue(store, read, events, t),
-    isCount: false,
-    isSketched: isSketched(store, window),
-  };
-}
-
-/** Beyond some entries; windows of rows are always exact. */
-function isSketched({ family }: ValueStore, window: WindowPlan): boolean {
-  return (family === 'bag' || family === 'quantile') && !countsRows(window);
-}
-
-/** Where rows are counted, and where any event carries a session on. */
-function takesNulls(window: WindowPlan): boolean {
-  return countsRows(window) || window.kind === 'session';
 }
 
 /** Slots that an expression reads, each once, in the order of its text. */

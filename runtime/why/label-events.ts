@@ -70,8 +70,8 @@ export type LabelAsked = {
   readonly keySlots: readonly number[];
 };
 
-/** Touches and events kept, at most; beyond it the answer says that there are more. */
-const KEPT_MAX = 100_000;
+/** Touches and events kept, at most: every touch is looked at for every event. Beyond it the answer says that there are more. */
+const KEPT_MAX = 20_000;
 
 export class LabelEvents {
   /** By route, in step order. */
@@ -84,6 +84,8 @@ export class LabelEvents {
   isCut = false;
   readonly #asked: LabelAsked;
   readonly #label: LabelPlan;
+  /** By route, each once. */
+  readonly #keys: readonly (readonly KeyHash[])[];
   /** By route: what is near enough to matter, ms. */
   readonly #ranges: readonly { readonly from: number; readonly to: number }[];
 
@@ -92,6 +94,9 @@ export class LabelEvents {
     this.#label = asked.plan.labels[asked.label];
     this.touches = this.#label.routes.map(() => []);
     this.handedOn = new Map(asked.keySlots.map((slot) => [slot, []]));
+    this.#keys = asked.keys.map((keys) => [
+      ...new Map(keys.map(({ hash }) => [`${hash?.lo} ${hash?.hi}`, hash])).values(),
+    ]);
     this.#ranges = this.#label.routes.map(({ withinMs }, r) => {
       const times = asked.keys[r].map(({ time }) => time);
       return { from: Math.min(...times) - withinMs, to: Math.max(...times) + 2 * withinMs };
@@ -120,7 +125,7 @@ export class LabelEvents {
       (key, r) =>
         key !== 'unknown' &&
         key !== null &&
-        this.#asked.keys[r].some(({ hash }) => hash?.lo === key.lo && hash.hi === key.hi),
+        this.#keys[r].some((ours) => ours?.lo === key.lo && ours.hi === key.hi),
     );
     // A malformed record may have no key to be told by: then it is told as one that may be ours.
     const isOpen = keys.some((key) => key === 'unknown') || row.reason === 'malformed';
@@ -254,7 +259,7 @@ export class LabelEvents {
   }
 
   #hasKey(r: number, keys: HashColumn, row: number): boolean {
-    return this.#asked.keys[r].some(({ hash }) => isKey(keys, row, hash));
+    return this.#keys[r].some((key) => isKey(keys, row, key));
   }
 
   #isNear(time: number): boolean {

@@ -102,7 +102,7 @@ export class WindowEvents {
     return this.#forgotten > 0;
   }
 
-  applied({ frames, column, accepted }: AppliedBatch): void {
+  applied({ frames, column, accepted }: BatchParts): void {
     const { feed, keySlot, mask, key } = this.question;
     const frame = frames[feed.stream];
     if (frame === null || frame === undefined || key === null) return;
@@ -112,7 +112,7 @@ export class WindowEvents {
       frame,
       passes: mask === null ? null : (column(feed.stream, frame, mask) as BoolColumn).data,
       values: this.#valuesOf(frame, column),
-      id: (row) => this.#sources.idAt(feed.stream, frame, row, column),
+      id: this.#ids(frame, label, { frames, column, accepted }),
       anchors: label < 0 ? null : accepted[label].anchors,
     };
     for (let row = 0; row < frame.n; row++) {
@@ -152,6 +152,17 @@ export class WindowEvents {
 
   nearMisses(filterText: string | null): NearMiss[] {
     return this.#near.told(this.#texts(filterText));
+  }
+
+  /** Of a label's events the ids that they have in their own stream. */
+  #ids(frame: Frame, label: number, batch: BatchParts): FrameView['id'] {
+    const { stream } = this.question.feed;
+    const { column, frames, accepted } = batch;
+    if (label < 0) return (row) => this.#sources.idAt(stream, frame, row, column);
+    const of = this.#plan.labels[label].event.stream;
+    const events = frames[of];
+    if (events === null) return () => null;
+    return (row) => this.#sources.idAt(of, events, accepted[label].eventRow[row], column);
   }
 
   #valuesOf(frame: Frame, column: AppliedBatch['column']): Column | null {
@@ -264,6 +275,8 @@ export class WindowEvents {
     };
   }
 }
+
+type BatchParts = Pick<AppliedBatch, 'frames' | 'column' | 'accepted'>;
 
 type FrameView = {
   readonly frame: Frame;
