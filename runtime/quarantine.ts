@@ -15,8 +15,7 @@ import { ROOT_WORDS, Slab } from '../operators/slab.ts';
 import { type ByteRange, blankRanges } from './blank-ranges.ts';
 import { Fault } from './fault.ts';
 import type { Files } from './files.ts';
-import { JsonBytes } from './json-bytes.ts';
-import { NdjsonRows } from './ndjson-rows.ts';
+import { KeptLines } from './kept-lines.ts';
 import { OutputFile } from './output-file.ts';
 import type { OutputPosition } from './progress.ts';
 import { safeName } from './sink.ts';
@@ -36,8 +35,7 @@ export class Quarantine {
   readonly name: string;
   readonly rowsName: string;
   readonly #words: RowWords;
-  readonly #text: NdjsonRows;
-  readonly #scratch = new JsonBytes(BUFFER_BYTES);
+  readonly #text: KeptLines;
   readonly #slab = new Slab('row');
   readonly #lines: OutputFile;
   readonly #rows: OutputFile;
@@ -46,7 +44,7 @@ export class Quarantine {
     this.name = quarantineName(plan.name);
     this.rowsName = rowsName(plan.name);
     this.#words = new RowWords(plan);
-    this.#text = new NdjsonRows(plan);
+    this.#text = new KeptLines(plan);
     this.#lines = lines;
     this.#rows = rows;
   }
@@ -72,17 +70,15 @@ export class Quarantine {
 
   /** Bytes of a row of the batch as NDJSON, its newline included. */
   rowBytes(batch: EmissionBatch, row: number): number {
-    this.#scratch.clear();
-    this.#text.append(this.#scratch, batch, row);
-    return this.#scratch.at;
+    return this.#text.rowBytes(batch, row);
   }
 
   async write(batch: EmissionBatch, aside: readonly Aside[]): Promise<void> {
     if (aside.length === 0) return;
     const columns = this.#words.columns(batch);
-    for (const { row, lot, reason } of aside) {
-      this.#writeLine(batch, row, { reason, lot });
-      this.#writeRow(columns, row, lot);
+    for (const each of aside) {
+      this.#writeLine(batch, each);
+      this.#writeRow(columns, each.row, each.lot);
       await this.#lines.settle();
       await this.#rows.settle();
     }
@@ -178,15 +174,11 @@ export class Quarantine {
     );
   }
 
-  #writeLine(batch: EmissionBatch, row: number, why: { reason: string; lot: string }): void {
-    this.rowBytes(batch, row);
-    const line = this.#scratch.written();
-    const head = Buffer.from(`${JSON.stringify(why).slice(0, -1)},"row":`);
+  #writeLine(batch: EmissionBatch, aside: Aside): void {
+    const line = this.#text.line(batch, aside);
     const { buffer } = this.#lines;
-    buffer.reserve(head.length + line.length + TAIL.length);
-    buffer.copy(head);
-    buffer.copy(line.subarray(0, line.length - 1));
-    buffer.literal(TAIL);
+    buffer.reserve(line.length);
+    buffer.copy(line);
     this.#lines.rows++;
   }
 
@@ -209,7 +201,6 @@ export class Quarantine {
   }
 }
 
-const TAIL = Buffer.from('}\n');
 const NEWLINE = 0x0a;
 const BLANK = 0x20;
 

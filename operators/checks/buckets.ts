@@ -65,6 +65,11 @@ export class Buckets {
     return this.#slab.f64[ROWS] === 0;
   }
 
+  /** Emission time at which the open bucket begins; null while it is empty. */
+  get from(): number | null {
+    return this.isEmpty ? null : this.#slab.f64[FROM];
+  }
+
   /** Emission time from which on rows belong to a later bucket; Infinity while the bucket is empty. */
   get due(): number {
     const { f64 } = this.#slab;

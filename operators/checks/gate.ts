@@ -90,6 +90,11 @@ export class Gate {
     return this.#slab.f64[RELEASES];
   }
 
+  /** When the first row was emitted that waits for its bucket, or a bit before; null: none waits. */
+  get waitingFrom(): number | null {
+    return this.#checks.length === 0 ? null : this.#buckets.from;
+  }
+
   get stale(): Staleness | null {
     return this.#freshness.worst;
   }

@@ -10,7 +10,7 @@ import { Fault } from '../fault.ts';
 import type { AppTopics } from './app-topics.ts';
 import { ExampleMerge, type MergePlace } from './example-merge.ts';
 import { UNIT_HEADER } from './unit-outputs.ts';
-import { decodeProgress, readProgress } from './unit-progress.ts';
+import { decodeProgress, outBefore, readProgress } from './unit-progress.ts';
 
 export type StreamOf = {
   readonly cluster: Cluster;
@@ -88,7 +88,8 @@ export class ExampleStream {
     const stream = new ExampleStream(of, { place: start, units, ends, progress });
     for (const [unit, each] of following.entries()) {
       const last = await readProgress(cluster, each);
-      if (last !== null) stream.merge.promise(unit, { rows: last.rows[setIndex]!, k: last.k });
+      if (last !== null)
+        stream.merge.promise(unit, { rows: last.rows[setIndex]!, k: outBefore(last, setIndex) });
     }
     stream.merge.settle();
     return stream;
@@ -133,8 +134,10 @@ export class ExampleStream {
       for (let records = this.#reader.take(of); records !== null; records = this.#reader.take(of)) {
         found = true;
         for (const value of values(records)) {
-          const { rows, k } = decodeProgress(value.bytes, of);
-          this.merge.promise(unit, { rows: rows[this.#of.setIndex]!, k });
+          const { setIndex } = this.#of;
+          const progress = decodeProgress(value.bytes, of);
+          const k = outBefore(progress, setIndex);
+          this.merge.promise(unit, { rows: progress.rows[setIndex]!, k });
         }
       }
     }

@@ -15,10 +15,21 @@ export type FloorDecision = Partition & {
 /** The partition is read up to the offset and no further, as a file is. */
 export type EndDecision = Partition & { readonly kind: 'end'; readonly offset: number };
 
+/** A bucket of an example set was judged; `failed`: why it must not land, none: it landed. Emitted in [from, to), ms. */
+export type VerdictDecision = {
+  readonly kind: 'verdict';
+  readonly set: string;
+  readonly bucket: number;
+  readonly from: number;
+  readonly to: number;
+  readonly rows: number;
+  readonly failed: readonly string[];
+};
+
 /** The streams end where their partitions were said to end: every wait elapses. */
 export type CompleteDecision = { readonly kind: 'complete' };
 
-export type UnitDecision = FloorDecision | EndDecision | CompleteDecision;
+export type UnitDecision = FloorDecision | EndDecision | CompleteDecision | VerdictDecision;
 
 export function encodeDecision(decision: UnitDecision, now: number): Uint8Array {
   // The wall clock is for people only.

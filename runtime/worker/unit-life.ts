@@ -18,6 +18,7 @@ import type { LiveSource } from './live-source.ts';
 import { SetAsideRecords } from './set-aside-records.ts';
 import type { FloorDecision } from './unit-decisions.ts';
 import type { UnitExchange } from './unit-exchange.ts';
+import type { UnitGates } from './unit-gates.ts';
 import type { UnitOutputs } from './unit-outputs.ts';
 import type { SourcePlace, UnitProgress } from './unit-progress.ts';
 import type { UnitSnapshots } from './unit-snapshots.ts';
@@ -29,6 +30,7 @@ export type UnitParts = {
   readonly sources: readonly LiveSource[];
   readonly reader: ClusterReader;
   readonly outputs: UnitOutputs;
+  readonly gates: UnitGates;
   readonly transactions: TransactionalProducer;
   readonly store: StateStore;
   readonly slabs: SlabSets;
@@ -67,10 +69,10 @@ export class UnitLife {
   #checkpointK: number;
   #committedAt: number;
   #checkpointedAt: number;
-  /** Rows read, floors decided, or ends reached since. */
   /** What the last ones took, ms. */
   lastCommitMs = 0;
   lastCheckpointMs = 0;
+  /** Rows read, floors decided, or ends reached since. */
   #newsSinceCommit = 0;
   #newsSinceCheckpoint = 0;
   #rowsSinceAdvance = 0;
@@ -170,6 +172,7 @@ export class UnitLife {
       unapplied,
       sideRows: this.#aside.rows(),
       rows: outputs.rows(),
+      waiting: this.parts.gates.waiting,
       done,
     });
     this.#committedK = this.#k;
@@ -263,23 +266,28 @@ export class UnitLife {
 
   async #apply(): Promise<void> {
     this.#rowsSinceAdvance = 0;
-    const { engine, outputs, sources } = this.parts;
+    const { engine, sources } = this.parts;
     const frontier = engine.frontier();
     if (this.isReplaying) {
       const target = Math.min(frontier, this.#committedK);
       if (target <= this.#k) return;
       // Already out: the steps are applied for their effect on the state.
-      for (const _ of engine.advance(target));
-      this.#k = target;
+      await this.#applyTo(target, true);
     }
     if (this.isReplaying || frontier <= this.#k) return;
-    for (const emitted of engine.advance(frontier)) {
+    await this.#applyTo(frontier, false);
+    for (const source of sources) source.forgetBefore(source.snapshot());
+  }
+
+  async #applyTo(k: number, isOut: boolean): Promise<void> {
+    const { engine, gates } = this.parts;
+    for (const emitted of engine.advance(k)) {
       for (const [set, batch] of emitted.entries()) {
-        if (batch !== null && batch.n > 0) await outputs.examples(set, batch);
+        if (batch !== null && batch.n > 0) await gates.take(set, batch, isOut);
       }
     }
-    this.#k = frontier;
-    for (const source of sources) source.forgetBefore(source.snapshot());
+    await gates.reach(k, isOut);
+    this.#k = k;
   }
 
   /** Partitions that have been at their end for a while are said to hold nobody up, as far as the others have come. */

@@ -8,7 +8,6 @@ import { blockLayout } from '../block-layout.ts';
 import { BlockWriter } from '../block-writer.ts';
 import type { Partition, ProducedRecord, TransactionalProducer } from '../cluster.ts';
 import { RECORD_ROWS } from '../config.ts';
-import { RowChecks } from '../row-checks.ts';
 import type { AppTopics } from './app-topics.ts';
 import { encodeDecision, type UnitDecision } from './unit-decisions.ts';
 import { encodeProgress, type UnitProgress } from './unit-progress.ts';
@@ -47,7 +46,6 @@ export class UnitOutputs {
   committed = { examples: 0, dead: 0 };
   readonly #parts: OutputParts;
   readonly #writers: readonly BlockWriter[];
-  readonly #checks: readonly RowChecks[];
   readonly #waiting = new Map<string, Waiting>();
   /** Rows of each set, those that are not committed included. */
   readonly #rows: number[];
@@ -61,7 +59,6 @@ export class UnitOutputs {
       (set) => new BlockWriter(blockLayout(set, plan), plan.digest),
     );
     this.#rows = [...parts.rows];
-    this.#checks = plan.examples.map((set) => new RowChecks(set));
   }
 
   /** Whether anything was added since the last commit. */
@@ -74,9 +71,9 @@ export class UnitOutputs {
     return this.#parts.topics.dead;
   }
 
-  /** The batch's rows, in their final order; those that break a check go to the dead letters. */
-  async examples(set: number, batch: EmissionBatch): Promise<void> {
-    const rows = await this.#kept(set, batch);
+  /** The batch's rows, in their final order, but for those that `skip` marks. */
+  async examples(set: number, batch: EmissionBatch, skip: Uint8Array | null): Promise<void> {
+    const rows = rowsOf(batch, skip);
     const to = this.#partitionOf(this.#parts.topics.examples[set]!);
     const headers = { [UNIT_HEADER]: `${this.#parts.unit}` };
     for (let from = 0; from < rows.length; from += RECORD_ROWS) {
@@ -119,23 +116,6 @@ export class UnitOutputs {
     this.#pending = { examples: 0, dead: 0 };
   }
 
-  async #kept(set: number, batch: EmissionBatch): Promise<Int32Array> {
-    const checks = this.#checks[set]!;
-    const rows = new Int32Array(batch.n);
-    let count = 0;
-    for (let row = 0; row < batch.n; row++) {
-      const reason = checks.any ? checks.reason(batch, row) : null;
-      if (reason === null) {
-        rows[count++] = row;
-        continue;
-      }
-      const headers = { 'millrace.set': this.#parts.plan.examples[set]!.name };
-      const value = checks.line(reason, batch, row).slice();
-      await this.dead({ kind: 'quarantined', reason, value, key: null, headers });
-    }
-    return rows.subarray(0, count);
-  }
-
   /** A unit's rows of a topic are in one partition, so that their order is kept. */
   #partitionOf(topic: string): Partition {
     const count = this.#parts.partitions.get(topic) ?? 1;
@@ -163,4 +143,11 @@ export class UnitOutputs {
     }
     await this.#parts.transactions.send(to, records);
   }
+}
+
+function rowsOf({ n }: EmissionBatch, skip: Uint8Array | null): Int32Array {
+  const rows = new Int32Array(n);
+  let count = 0;
+  for (let row = 0; row < n; row++) if (skip === null || skip[row] === 0) rows[count++] = row;
+  return rows.subarray(0, count);
 }

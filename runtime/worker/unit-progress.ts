@@ -11,7 +11,7 @@ export type SourcePlace = { readonly rows: number; readonly offset: number };
 
 export type UnitProgress = {
   readonly planDigest: string;
-  /** All emissions with time < k are out. */
+  /** All emissions with time < k are out, but for those that wait. */
   readonly k: number;
   /** By `topic/partition`: where the first record lay that was ever read, row 0. */
   readonly starts: Readonly<Record<string, number>>;
@@ -21,6 +21,11 @@ export type UnitProgress = {
   readonly sideRows: Readonly<Record<string, number>>;
   /** Rows of each example set that are out. */
   readonly rows: readonly number[];
+  /**
+   * By set: rows emitted from then on wait for a verdict, in the state, and are not out; null: none do. Absent: of a version
+   * that let no row wait.
+   */
+  readonly waiting?: readonly (number | null)[];
   /** Everything up to a decided end is out. */
   readonly done: boolean;
 };
@@ -30,6 +35,11 @@ type Saved = Omit<UnitProgress, 'k'> & { readonly version: number; readonly k: J
 export function encodeProgress(progress: UnitProgress): Uint8Array {
   const saved: Saved = { version: VERSION, ...progress, k: toJsonTime(progress.k) };
   return Buffer.from(JSON.stringify(saved));
+}
+
+/** Everything of a set that was emitted before is out. */
+export function outBefore({ k, waiting }: UnitProgress, set: number): number {
+  return Math.min(k, waiting?.[set] ?? Number.POSITIVE_INFINITY);
 }
 
 /** Null: the unit has committed nothing yet. A Fault when it was written by another version. */

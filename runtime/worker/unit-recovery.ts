@@ -3,8 +3,9 @@
  * sources where the state reads on. A first start is a recovery from nothing.
  */
 import type { Plan } from '../../compiler/plan.ts';
+import type { BucketBounds } from '../../operators/checks/buckets.ts';
 import type { ColdCopies } from '../../operators/cold-copies.ts';
-import type { SlabSets } from '../checkpoint.ts';
+import { GATE_SLABS, type SlabSets } from '../checkpoint.ts';
 import type { Cluster, Partition } from '../cluster.ts';
 import type { LiveEngine } from '../engine.ts';
 import { Fault } from '../fault.ts';
@@ -20,6 +21,7 @@ import {
   readDecisions,
   type UnitDecision,
 } from './unit-decisions.ts';
+import { judgesTogether, UnitGates } from './unit-gates.ts';
 import { UnitLife, type UnitPaces } from './unit-life.ts';
 import { UnitOutputs } from './unit-outputs.ts';
 import { readProgress, type UnitProgress } from './unit-progress.ts';
@@ -55,6 +57,8 @@ export type UnitRequest = {
   readonly untilEnd: boolean;
   /** With `untilEnd`: the streams end there, so every wait elapses. */
   readonly complete: boolean;
+  /** Of what is judged together; absent: BUCKET_BOUNDS. */
+  readonly bucketBounds?: BucketBounds;
   /** The unit's local state. */
   readonly openStore: () => Promise<StateStore>;
   /** Deletes it: it cannot be used. */
@@ -129,6 +133,10 @@ async function recover(
     partitions: await partitionsOf(cluster, [...topics.examples, topics.dead]),
     rows: progress?.rows ?? plan.examples.map(() => 0),
   });
+  const gates = new UnitGates({
+    ...{ plan, units: request.units, decisions, outputs, slabs: slabs.get(GATE_SLABS)! },
+    ...{ now: () => cluster.now(), bounds: request.bucketBounds },
+  });
   await decideFirst({ request, own, decisions, outputs, progress });
   if (shard !== null) await outputs.commit(progress ?? nothingYet(plan, starts));
   if (decisions.some(({ kind }) => kind === 'complete')) engine.complete();
@@ -159,7 +167,7 @@ async function recover(
   });
   return new UnitLife(
     {
-      ...{ plan, cluster, engine, sources, reader, outputs, transactions },
+      ...{ plan, cluster, engine, sources, reader, outputs, gates, transactions },
       ...{ store, slabs, copies, snapshots, exchange, starts },
     },
     { progress, checkpoint },
@@ -183,8 +191,16 @@ function snapshotsOf(
   });
 }
 
-function checkPlan({ app, plan }: UnitRequest, progress: UnitProgress | null): void {
-  if (progress === null || progress.planDigest === plan.digest) return;
+function checkPlan({ app, plan, units }: UnitRequest, progress: UnitProgress | null): void {
+  if (progress === null) return;
+  if (progress.waiting === undefined && judgesTogether(plan, units)) {
+    throw new Fault(
+      'app_not_judged',
+      `the application ${app} was started by a version that let rows out unjudged where this one judges them together: going on would give some twice. Go on with that version, or give another name with --app.`,
+      { context: { app } },
+    );
+  }
+  if (progress.planDigest === plan.digest) return;
   throw new Fault(
     'app_of_other_plan',
     `the application ${app} was started with another program (plan ${progress.planDigest.slice(0, 12)}, not ${plan.digest.slice(0, 12)}). Give another name with --app: both can run side by side.`,

@@ -13,8 +13,14 @@ export function workerLimits(plan: Plan, units: number): readonly string[] {
   }
   return plan.examples.flatMap((set) => {
     const kinds = [...new Set(bucketChecks(set).map(({ kind }) => kind))];
-    return kinds.length === 0
-      ? []
-      : [`${set.name}: check ${kinds.join(', ')} is not judged by a worker, only range and size`];
+    if (kinds.length > 0 && units > 1) {
+      return [
+        `${set.name}: check ${kinds.join(', ')} is not judged by one of ${units} units, only range and size: run with --shards 1 to have them judged`,
+      ];
+    }
+    if (!kinds.includes('drift')) return [];
+    return [
+      `${set.name}: check drift compares with rows that landed, and on Kafka no lot can be released: after a change that stays, what differs is kept aside until another --app begins`,
+    ];
   });
 }

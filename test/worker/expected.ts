@@ -1,8 +1,11 @@
-/** What an application must have written: the engine over the same partitioned events and decisions, in one go. */
+/** What an application must have written: engine and checks over the same partitioned events and decisions, in one go. */
 import type { Plan } from '../../compiler/plan.ts';
+import type { BucketBounds } from '../../operators/checks/buckets.ts';
+import { Gate, type Settled } from '../../operators/checks/gate.ts';
 import { SlabSet } from '../../operators/slab.ts';
 import { emissionRows } from '../../runtime/emission-row.ts';
 import type { ExampleRow } from '../../runtime/example-row.ts';
+import { KeptLines } from '../../runtime/kept-lines.ts';
 import { PipelineEngine } from '../../runtime/pipeline-engine.ts';
 import type { FloorDecision } from '../../runtime/worker/unit-decisions.ts';
 import { decode, type Partition } from '../run-in-memory.ts';
@@ -12,13 +15,22 @@ export type Expected = {
   readonly rows: readonly ExampleRow[][];
   readonly late: number;
   readonly malformed: number;
+  /** Rows that broke a check, alone or together. */
+  readonly quarantined: number;
+  /** Buckets that landed, and that did not. */
+  readonly landed: number;
+  readonly failed: number;
 };
 
 /** Reads every partition to its end, whoever is furthest behind first; `complete`: every wait elapses. */
 export function expectedOf(
   plan: Plan,
   input: readonly Partition[],
-  more: { readonly complete: boolean; readonly floors?: readonly FloorDecision[] },
+  more: {
+    readonly complete: boolean;
+    readonly floors?: readonly FloorDecision[];
+    readonly bounds?: BucketBounds;
+  },
 ): Expected {
   const engine = new PipelineEngine(plan, {
     ...{ slabs: [new SlabSet()], scanSlabs: new SlabSet(), codegen: true, spill: null },
@@ -28,8 +40,14 @@ export function expectedOf(
   for (const { stream, partition } of sources) engine.addPartition(stream, partition, null);
   if (more.complete) engine.complete();
   const rows: ExampleRow[][] = plan.examples.map(() => []);
-  let late = 0;
-  let malformed = 0;
+  const gates = gatesOf(plan, more.bounds);
+  const counts = { late: 0, malformed: 0, quarantined: 0, landed: 0, failed: 0 };
+  const settle = (set: number, { batch, skip, aside, verdict }: Settled) => {
+    counts.quarantined += aside.length;
+    if (verdict !== null) counts[verdict.failed.length > 0 ? 'failed' : 'landed']++;
+    const all = emissionRows(batch, plan.examples[set]!);
+    rows[set]!.push(...all.filter((_, row) => skip === null || skip[row] === 0));
+  };
   let applied = Number.NEGATIVE_INFINITY;
   for (;;) {
     const open = sources.filter(({ ended }) => !ended);
@@ -53,8 +71,8 @@ export function expectedOf(
       } else {
         behind.at += batch.n;
         const aside = engine.accept(behind.stream, behind.partition, batch);
-        late += aside.late.length;
-        malformed += aside.malformed.length;
+        counts.late += aside.late.length;
+        counts.malformed += aside.malformed.length;
       }
     }
     const frontier = engine.frontier();
@@ -62,12 +80,26 @@ export function expectedOf(
       applied = frontier;
       for (const emitted of engine.advance(frontier)) {
         emitted.forEach((batch, set) => {
-          if (batch !== null) rows[set]!.push(...emissionRows(batch, plan.examples[set]!));
+          if (batch !== null) for (const each of gates[set]!.accept(batch)) settle(set, each);
         });
       }
+      gates.forEach((gate, set) => {
+        for (const each of gate.reach(frontier)) settle(set, each);
+      });
     }
-    if (behind === undefined) return { rows, late, malformed };
+    if (behind === undefined) return { rows, ...counts };
   }
+}
+
+function gatesOf(plan: Plan, bounds: BucketBounds | undefined): Gate[] {
+  return plan.examples.map((set) => {
+    const lines = new KeptLines(set);
+    return new Gate(set, new SlabSet().open('checks'), {
+      rowBytes: (batch, row) => lines.rowBytes(batch, row),
+      decided: () => null,
+      ...(bounds === undefined ? {} : { bounds }),
+    });
+  });
 }
 
 type Source = {

@@ -24,6 +24,7 @@ describe('workers on a simulated cluster', () => {
       expect(sum(({ kills }) => kills)).toBeGreaterThan(SEEDS);
       expect(sum(({ lives }) => lives)).toBeGreaterThan(2 * SEEDS);
       expect(sum(({ floors }) => floors)).toBeGreaterThan(SEEDS);
+      expect(sum(({ verdicts }) => verdicts)).toBeGreaterThan(SEEDS);
     },
     TEST_MS,
   );

@@ -33,8 +33,19 @@ examples plain for clk {
 
 export const START = 1_700_000_000_000;
 
-export function smallPlan(): Plan {
-  return planOf(PROGRAM.replace('imp.ad_id\n', 'imp.ad_id, imp.bid\n'));
+/** Of rows together: early ones have no bids before, and the share of clicks is above the bound now and then. */
+const TOGETHER = `
+  check rate(clicked) in 0% .. 14%
+  check missing(bids) <= 20%
+  check drift(imp.bid) <= 0.01
+  check duplicates <= 0%
+}
+examples plain`;
+
+/** `together`: rows of `shown` are judged together too. */
+export function smallPlan(together = false): Plan {
+  const program = smallProgram();
+  return planOf(together ? program.replace('}\nexamples plain', TOGETHER.trimStart()) : program);
 }
 
 export function smallProgram(): string {
