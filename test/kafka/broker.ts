@@ -10,9 +10,14 @@ import { kafkaJars } from './jars.ts';
 const READY_WITHIN_MS = 60_000;
 const JAVA = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
 
+type Ports = { readonly broker: number; readonly controller: number };
+
 export type BrokerOptions = {
   /** More lines of server.properties; the last of a name counts. */
-  readonly lines?: (ports: { readonly broker: number; readonly controller: number }) => string[];
+  readonly lines?: (ports: Ports) => string[];
+  readonly ports?: Ports;
+  /** Of a cluster of several. */
+  readonly clusterId?: string;
   /** Users in StorageTool's words. */
   readonly scram?: readonly string[];
 };
@@ -35,12 +40,12 @@ export class Broker {
   static async start(more: BrokerOptions = {}): Promise<Broker> {
     const jars = kafkaJars();
     const folder = mkdtempSync(join(tmpdir(), 'millrace-kafka-'));
-    const ports = { broker: await freePort(), controller: await freePort() };
+    const ports = more.ports ?? (await freePorts());
     const broker = new Broker(folder, ports.broker, jars);
     const config = join(folder, 'server.properties');
     const lines = properties(folder, ports.broker, ports.controller);
     writeFileSync(config, [lines, ...(more.lines?.(ports) ?? []), ''].join('\n'));
-    const id = randomBytes(16).toString('base64url');
+    const id = more.clusterId ?? newClusterId();
     const scram = (more.scram ?? []).map((user) => `--add-scram=${user}`);
     const tool = ['kafka.tools.StorageTool', 'format', `--cluster-id=${id}`, ...scram, '-c'];
     execFileSync('java', ['-Xmx128m', ...JAVA, '-cp', `${jars}/*`, ...tool, config], {
@@ -104,6 +109,14 @@ export class Broker {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+export function newClusterId(): string {
+  return randomBytes(16).toString('base64url');
+}
+
+export async function freePorts(): Promise<Ports> {
+  return { broker: await freePort(), controller: await freePort() };
 }
 
 export function freePort(): Promise<number> {

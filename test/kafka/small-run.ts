@@ -8,6 +8,7 @@ import { decodeBlock } from '../../runtime/block-decode.ts';
 import { blockRow } from '../../runtime/block-reader.ts';
 import type { Cluster, Partition as Place } from '../../runtime/cluster.ts';
 import type { ExampleRow } from '../../runtime/example-row.ts';
+import { disk } from '../../runtime/files.ts';
 import { KafkaCluster } from '../../runtime/kafka/kafka-cluster.ts';
 import { Topics } from '../../runtime/kafka/topics.ts';
 import { openStateStore } from '../../runtime/open-store.ts';
@@ -18,7 +19,7 @@ import { ShardedEngine } from '../../runtime/worker/sharded-engine.ts';
 import { readToEnd } from '../../runtime/worker/tail-read.ts';
 import type { UnitPaces } from '../../runtime/worker/unit-life.ts';
 import type { UnitRequest } from '../../runtime/worker/unit-recovery.ts';
-import type { SnapshotSpec } from '../../runtime/worker/unit-snapshots.ts';
+import { noSnapshotYet, type SnapshotSpec } from '../../runtime/worker/unit-snapshots.ts';
 import { runWorker } from '../../runtime/worker/worker.ts';
 import type { Partition } from '../run-in-memory.ts';
 import type { Broker } from './broker.ts';
@@ -33,14 +34,15 @@ export const PACES: UnitPaces = {
 
 /** Makes the app's topics; source topics get `partitions`. */
 export async function makeTopics(
-  broker: Broker,
+  broker: Pick<Broker, 'address'>,
   plan: Plan,
   app: string,
   partitions: number,
   units = 1,
+  replication = 1,
 ): Promise<void> {
   const topics = new Topics(settingsOf(broker));
-  const sizes = { sourcePartitions: partitions, examplePartitions: 1, replication: 1, units };
+  const sizes = { sourcePartitions: partitions, examplePartitions: 1, replication, units };
   for (const need of neededTopics(plan, app, sizes)) {
     if ((await topics.describe(need.name, [])) === null) await topics.create(need);
   }
@@ -63,6 +65,15 @@ export async function produce(
     await producer.send(to, records);
   }
   await producer.close();
+}
+
+/** Of every checkpoint, in short chains; for `SmallRequest`. */
+export function snapshotsIn(folder: string): (unit: number) => SnapshotSpec {
+  return (unit) => ({
+    ...{ files: disk, everyMs: 0, chainFilesMax: 1, slicePages: 1024, turn: { isTaken: false } },
+    folder: join(folder, `unit-${unit}`),
+    figures: noSnapshotYet(),
+  });
 }
 
 export type SmallRequest = Partial<UnitRequest> & {
