@@ -23,16 +23,16 @@ export function creditEvent(
   touches: readonly (readonly Touch[])[],
 ): Crediting {
   for (const [route, { withinMs }] of routes.entries()) {
-    if (!event.isOurs[route]) continue;
+    const key = event.keys[route];
     const inWindow = touches[route]
-      .filter((touch) => isCandidate(touch, event, withinMs))
+      .filter((touch) => touch.key === key && isCandidate(touch, event, withinMs))
       .toSorted((a, b) => a.time - b.time);
     if (inWindow.length > 0) return { route, candidates: shared(inWindow, credit) };
   }
   return null;
 }
 
-/** Both ends of the window are in; a touch that was applied after the event comes too late for it. */
+/** Of a touch of the event's key: both ends of the window are in; a touch that was applied after the event comes too late for it. */
 export function isCandidate({ time, step }: Touch, event: LabelEvent, withinMs: number): boolean {
   return time <= event.time && event.time <= time + withinMs && step <= event.step;
 }

@@ -31,7 +31,7 @@ export function judgeEvent(plan: LabelPlan, of: LabelEvents, event: LabelEvent):
   if (crediting === null) return { event, crediting, ours: 0 };
   const mine = crediting.candidates.filter(({ touch }) => touch.isOurs);
   const ours = mine.reduce((sum, { share }) => sum + share, 0);
-  const isOpen = event.isOurs.slice(0, crediting.route).includes(false);
+  const isOpen = event.keys.slice(0, crediting.route).includes(-1);
   const isElsewhere = event.credited.length > 0 && sharedByRun(event) === 0;
   return isOpen && isElsewhere ? { event, crediting: null, ours: 0 } : { event, crediting, ours };
 }
@@ -47,10 +47,10 @@ export function reasonOf(
   of: LabelEvents,
   { event, crediting }: Judged,
 ): LabelReason {
-  if (!event.isOurs.includes(true)) return 'null key';
+  if (event.keys.every((key) => key < 0)) return 'null key';
   if (event.isFiltered) return 'filtered';
   const ours = of.touches.map((touches, r) =>
-    event.isOurs[r] ? touches.filter(({ isOurs }) => isOurs) : [],
+    touches.filter(({ isOurs, key }) => isOurs && key === event.keys[r]),
   );
   const isInWindow = plan.routes.map(({ withinMs }, r) =>
     ours[r].some((touch) => isCandidate(touch, event, withinMs)),

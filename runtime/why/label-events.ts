@@ -26,6 +26,8 @@ export type EventRef = {
 
 /** What an event may be credited to. */
 export type Touch = {
+  /** Place of its key among those of the anchor's. */
+  readonly key: number;
   readonly time: number;
   readonly step: number;
   readonly anchor: EventRef;
@@ -38,8 +40,8 @@ export type LabelEvent = EventRef & {
   /** When it was applied: later than its own time where its record came late. */
   readonly step: number;
   readonly isFiltered: boolean;
-  /** By route: whether its key is one of the anchor's. By none: its keys are null. */
-  readonly isOurs: readonly boolean[];
+  /** By route: the place of its key among those of the anchor's; -1: it has another. All -1: its keys are null. */
+  readonly keys: readonly number[];
   /** What `unless` knows it by; null: nothing. */
   readonly refundKey: KeyHash;
   /** As the run credited it, share in millionths. */
@@ -141,13 +143,14 @@ export class LabelEvents {
     const ids = column(stream, frame, id) as HashColumn;
     const keys = column(stream, frame, route.targetKey) as HashColumn;
     for (let row = 0; row < frame.n; row++) {
-      if (!this.#isTouch(r, keys, row, frame.time[row])) continue;
+      const key = this.#touchKey(r, keys, row, frame.time[row]);
+      if (key < 0) continue;
       if (passes !== null && passes[row] !== 1) continue;
       if (frame.labelOnly?.[row] === 1 || isNullKey(ids, row)) continue;
       const ref = this.#ref(stream, frame, row, column);
       const { time, step } = frame;
       this.#keep(this.touches[r], {
-        ...{ time: time[row], step: step[row], anchor: ref, via: null },
+        ...{ key, time: time[row], step: step[row], anchor: ref, via: null },
         isOurs: this.#isAnchor(ref),
       });
     }
@@ -161,11 +164,12 @@ export class LabelEvents {
     if (frame === null || events === null) return;
     const keys = batch.column(parent.labelStream, frame, route.targetKey) as HashColumn;
     for (let row = 0; row < frame.n; row++) {
-      if (!this.#isTouch(r, keys, row, frame.time[row])) continue;
+      const key = this.#touchKey(r, keys, row, frame.time[row]);
+      if (key < 0) continue;
       const anchor = anchorRef(anchors, row);
       const eventRow = accepted.eventRow[row];
       this.#keep(this.touches[r], {
-        ...{ time: frame.time[row], step: frame.step[row], anchor },
+        ...{ key, time: frame.time[row], step: frame.step[row], anchor },
         isOurs: this.#isAnchor(anchor),
         via: this.#ref(parent.event.stream, events, eventRow, batch.column),
       });
@@ -180,12 +184,12 @@ export class LabelEvents {
       unless === null ? null : (column(event.stream, frame, unless.eventKey) as HashColumn);
     for (let row = 0; row < frame.n; row++) {
       if (!this.#isNear(frame.time[row])) continue;
-      const isOurs = keys.map((key, r) => this.#hasKey(r, key, row));
-      const isNull = keys.every((key) => isNullKey(key, row));
-      if (!isOurs.includes(true) && !isNull) continue;
+      const ours = keys.map((column, r) => this.#keyAt(r, column, row));
+      const isNull = keys.every((column) => isNullKey(column, row));
+      if (ours.every((key) => key < 0) && !isNull) continue;
       this.#keep(this.events, {
         ...this.#ref(event.stream, frame, row, column),
-        ...{ step: frame.step[row], isOurs },
+        ...{ step: frame.step[row], keys: ours },
         isFiltered: passes !== null && passes[row] !== 1,
         refundKey: refundKeys === null ? null : hashAt(refundKeys, row),
         credited: this.#credited(accepted[this.#asked.label], row),
@@ -253,13 +257,13 @@ export class LabelEvents {
     return anchor.partition === partition && anchor.offset === offset;
   }
 
-  #isTouch(r: number, keys: HashColumn, row: number, time: number): boolean {
+  #touchKey(r: number, keys: HashColumn, row: number, time: number): number {
     const { from, to } = this.#ranges[r];
-    return time >= from && time <= to && this.#hasKey(r, keys, row);
+    return time >= from && time <= to ? this.#keyAt(r, keys, row) : -1;
   }
 
-  #hasKey(r: number, keys: HashColumn, row: number): boolean {
-    return this.#keys[r].some((key) => isKey(keys, row, key));
+  #keyAt(r: number, keys: HashColumn, row: number): number {
+    return this.#keys[r].findIndex((key) => isKey(keys, row, key));
   }
 
   #isNear(time: number): boolean {

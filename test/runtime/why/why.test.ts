@@ -3,7 +3,7 @@
  * what arrives, then `why` and its arguments, a line a question), and as laws about random programs over random rows, in which there are
  * ties, nulls, late, repeated and broken records: what is listed makes what the engine emitted.
  */
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -26,7 +26,7 @@ import { command, openFiles, runFolder, writeInput } from './run-folder.ts';
 
 const SEEDS = 12;
 /** In which every kind of emission occurs; something is taken back in one of thirty only. */
-const LABEL_SEEDS = [6, 29, 58, 70, 81, 94, 107, 111, 174, 281, 307, 386];
+const LABEL_SEEDS = [6, 29, 58, 70, 81, 94, 107, 111, 174, 281, 307, 386, 1187];
 /** Rows of each example set that are asked about; about every feature of them. */
 const ROWS = 2;
 
@@ -78,6 +78,23 @@ it('says where to ask about an application on Kafka, by its name or by the state
     expect(code).toBe(2);
     expect(err).toContain('is of an application on Kafka');
   }
+});
+
+it('answers from the inputs of the run or not at all', async () => {
+  const program = `${STREAMS}feature imps = count(imp) by user over 1m\nexamples e for imp { features imps }`;
+  const rows = readRows('imp 1s iid=a\nimp 2s iid=b');
+  const run = await runFolder(join(folder, 'inputs'), program, rows, []);
+  const asked = ['b', 'imps', '--json'];
+  expect(JSON.parse((await run.why(...asked)).out)).toMatchObject({ agrees: true, emitted: 1 });
+  const file = join(run.folder, 'imp-0.ndjson');
+  await appendFile(file, '{"iid":"c"}\n');
+  const changed = await run.why(...asked);
+  expect(changed).toMatchObject({ code: 3, out: '' });
+  expect(changed.err).toContain('imp/0 was read from other content');
+  await rm(file);
+  const gone = await run.why(...asked);
+  expect(gone).toMatchObject({ code: 3, out: '' });
+  expect(gone.err).toContain('if they have moved, say where with --from');
 });
 
 it('a feature is what its events make, in random programs', { timeout: 60_000 }, async () => {
