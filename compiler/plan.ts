@@ -6,7 +6,7 @@ import type { FnName } from '../dsl/builtins.ts';
 import type { Credit } from '../dsl/credit.ts';
 import type { Physical, TimeFormat, Type } from '../dsl/types.ts';
 import type { ModelPlan } from './model-plan.ts';
-import type { TakenOver } from './taken-over.ts';
+import type { KeptRings, TakenOver } from './taken-over.ts';
 
 export const PLAN_VERSION = 1;
 
@@ -166,6 +166,8 @@ export type LabelPlan = {
    * windows, credit or refunds alone, and are matched in one pass over rings kept for the longest window.
    */
   readonly rings: number;
+  /** What its rings are laid out for, where an earlier plan made them; absent: what is read of them. */
+  readonly kept?: KeptRings;
   readonly credit: Credit;
   readonly unless: {
     readonly stream: number;
@@ -200,6 +202,8 @@ export type FeedPlan = {
   readonly headMs: number;
   /** Number in the name of its state; absent: its index. */
   readonly place?: number;
+  /** The stream's slots that rows hold which wait, where an earlier plan made them; absent: what is read of them. */
+  readonly kept?: readonly number[];
 };
 
 export type AnchorPlan = {

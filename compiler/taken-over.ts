@@ -12,3 +12,14 @@ export type TakenOver = {
   /** Numbers given out to keyspaces and feeds so far; none is ever used again. */
   readonly places: number;
 };
+
+/** How rings are laid out that an earlier plan made. */
+export type KeptRings = {
+  /** In their name, in place of that of the label which they are of now. */
+  readonly name: string;
+  /** By route: how long rows stay, at least. */
+  readonly withinMs: readonly number[];
+  /** Slots of the anchor's stream, and by route of the parent's label stream, in their order in a row. */
+  readonly anchorSlots: readonly number[];
+  readonly parentSlots: readonly (readonly number[])[];
+};

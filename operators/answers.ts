@@ -72,6 +72,11 @@ export function finish(out: Output): Column {
   }
 }
 
+/** A column of `rows` rows, all null. */
+export function nulls(physical: Physical, rows: number): Column {
+  return finish(output(physical, rows));
+}
+
 /** Growable bytes; `put` copies. */
 class ByteArena {
   bytes = new Uint8Array(1024);

@@ -7,7 +7,7 @@ import type { LabelPlan, Plan } from '../compiler/plan.ts';
 import type { Physical } from '../dsl/types.ts';
 
 export type Carry = {
-  /** Slots of the anchor's stream that rows of this label carry, ascending. */
+  /** Slots of the anchor's stream that rows of this label carry. */
   readonly anchorSlots: readonly number[];
   readonly anchorPhysical: readonly Physical[];
   /** By route: the parent label; null: the anchor. */
@@ -41,8 +41,10 @@ function carriesOf(plan: Plan, sharing: (label: LabelPlan) => readonly LabelPlan
     }
   }
   return plan.labels.map((label, l) => {
-    const anchorSlots = [...slots[l]].sort((a, b) => a - b);
-    const parentSlots = label.routes.map((route) => ownParentSlots(plan, sharing(label), route.of));
+    const anchorSlots = label.kept?.anchorSlots ?? [...slots[l]].sort((a, b) => a - b);
+    const parentSlots =
+      label.kept?.parentSlots ??
+      label.routes.map((route) => ownParentSlots(plan, sharing(label), route.of));
     return {
       anchorSlots,
       anchorPhysical: anchorSlots.map(

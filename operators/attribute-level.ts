@@ -5,7 +5,7 @@
  */
 import type { LabelPlan, Plan } from '../compiler/plan.ts';
 import { type Credit, dividesCredit, WHOLE_CREDIT } from '../dsl/credit.ts';
-import { finish, output } from './answers.ts';
+import { nulls } from './answers.ts';
 import { ANCHOR_WORDS, AnchorList } from './attribute-anchors.ts';
 import type { Carry } from './attribute-carry.ts';
 import { type RingRows, RouteRing } from './attribute-route.ts';
@@ -47,8 +47,11 @@ export class AttributionLevel {
     const latenessMs = plan.streams[label.event.stream].labelsLateMs ?? 0;
     this.#rings = label.routes.map(
       (route, r) =>
-        new RouteRing(slabs, `label/${stateName(label)}/${r}`, {
-          withinMs: Math.max(...labels.map(({ routes }) => routes[r].withinMs)),
+        new RouteRing(slabs, `label/${label.kept?.name ?? stateName(label)}/${r}`, {
+          withinMs: Math.max(
+            label.kept?.withinMs[r] ?? 0,
+            ...labels.map(({ routes }) => routes[r].withinMs),
+          ),
           chained: route.of !== null,
           latenessMs,
           physical: [...carry.anchorPhysical, ...carry.parentPhysical[r]],
@@ -137,7 +140,7 @@ export class AttributionLevel {
         case 'parent': {
           const r = label.routes.findIndex((route) => route.of === op.label);
           // No route of this level leads to that parent: the rows came another way.
-          if (r < 0) return finish(output(physical, rows.eventRow.length));
+          if (r < 0) return nulls(physical, rows.eventRow.length);
           return rows.parents[r][this.#carry.parentSlots[r].indexOf(op.slot)];
         }
         default:

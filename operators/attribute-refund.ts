@@ -13,6 +13,7 @@ import type { Frame } from './frame.ts';
 import { shardOf } from './hash.ts';
 import { SegmentRows } from './segment-rows.ts';
 import type { SlabSet } from './slab.ts';
+import { stateName } from './state-name.ts';
 
 /** After the anchor's reference: 1 once the event was taken back. */
 const TAKEN_BACK = ANCHOR_WORDS;
@@ -37,12 +38,18 @@ export class Refunds {
     this.#eventStream = label.event.stream;
     this.#events = slabs.map(
       (set) =>
-        new SegmentRows(set, `label/${label.state}/credited`, unless.withinMs + refundLateness),
+        new SegmentRows(
+          set,
+          `label/${stateName(label)}/credited`,
+          unless.withinMs + refundLateness,
+        ),
     );
     this.#refunds =
       eventLateness === null
         ? null
-        : slabs.map((set) => new SegmentRows(set, `label/${label.state}/refunds`, eventLateness));
+        : slabs.map(
+            (set) => new SegmentRows(set, `label/${stateName(label)}/refunds`, eventLateness),
+          );
   }
 
   expire(frontier: number): void {

@@ -15,6 +15,7 @@
  * A key's state lives on the shard of its hash; here all shards are in one process and a row just picks its shard.
  */
 import type { LabelPlan, LabelRoutePlan, Plan } from '../compiler/plan.ts';
+import { nulls } from './answers.ts';
 import { type Carry, sharedCarries } from './attribute-carry.ts';
 import { type Accepted, AttributionLevel } from './attribute-level.ts';
 import { Outcomes } from './attribute-outcomes.ts';
@@ -154,7 +155,11 @@ export class Attribution {
       key: hashOf(column(stream, frame, route.targetKey)),
       anchors: parent.anchors,
       values: [
-        ...carry.anchorSlots.map((slot) => parent.carried[handedOn.indexOf(slot)]),
+        ...carry.anchorSlots.map((slot, i) => {
+          const at = handedOn.indexOf(slot);
+          // Rows laid out by an earlier plan have room for what nobody asks for any more.
+          return at < 0 ? nulls(carry.anchorPhysical[i], parent.n) : parent.carried[at];
+        }),
         ...carry.parentSlots[r].map((slot) => column(stream, frame, slot)),
       ],
     };

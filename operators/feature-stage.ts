@@ -52,7 +52,7 @@ export class FeatureStage {
       slabs.map((set, shard) => new Keyspace(plan, index, set, shard, { codegen, budget })),
     );
     this.#participants = plan.keyspaces.map((keyspace) => participantsOf(plan, keyspace));
-    this.#feedSlots = plan.feeds.map((_, feed) => slotsReadOf(plan, feed));
+    this.#feedSlots = plan.feeds.map(({ kept }, feed) => kept ?? slotsReadOf(plan, feed));
     this.#delays = plan.feeds.map((feed, index) => {
       if (feed.delayMs === 0 && feed.headMs === 0) return null;
       const stream = plan.streams[feed.stream]!;

@@ -113,7 +113,7 @@ export async function run(request: RunRequest): Promise<RunResult> {
 }
 
 async function upgradeOf(request: RunRequest, own: string): Promise<Upgrade> {
-  const { folder, plan: program, shards, say, upgrade, state } = request;
+  const { folder, plan: program, say, upgrade, state } = request;
   if (state === 'memory')
     throw new Fault(
       'no_saved_state',
@@ -130,7 +130,7 @@ async function upgradeOf(request: RunRequest, own: string): Promise<Upgrade> {
   const identity = await identityOf(request);
   const open = () => openStore(request, own);
   const origin = request.origin ?? null;
-  return { folder, files, program, identity, origin, shards, openStore: open, catchUp, say };
+  return { folder, files, program, identity, origin, openStore: open, catchUp, say };
 }
 
 /** In a folder that is locked. */

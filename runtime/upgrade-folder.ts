@@ -13,8 +13,7 @@ import { join } from 'node:path';
 import type { Plan } from '../compiler/plan.ts';
 import { sealPlan } from '../compiler/seal-plan.ts';
 import { takeOver } from '../operators/take-over/take-over.ts';
-import { waitingIn } from '../operators/take-over/waiting.ts';
-import { newSlabSets, restoreCheckpoint, savedMeta } from './checkpoint.ts';
+import { savedMeta } from './checkpoint.ts';
 import { PROGRESS_SEGMENT_BYTES } from './config.ts';
 import { DecisionLog } from './decisions.ts';
 import { EmbeddedLog } from './embedded-log.ts';
@@ -63,7 +62,6 @@ export type Upgrade = {
   /** Of the new run; its plan is filled in. */
   readonly identity: RunIdentity;
   readonly origin: RunOrigin | null;
-  readonly shards: number;
   readonly openStore: () => Promise<StateStore>;
   /** Runs the old plan until it has caught up, and stops. */
   readonly catchUp: (old: Plan) => Promise<void>;
@@ -84,7 +82,7 @@ export async function upgradeFolder(before: RunFolder, upgrade: Upgrade): Promis
   if (!(await isSaved(before.plan, upgrade))) await upgrade.catchUp(before.plan);
   return withLogs(folder, files, async ({ decisions, committed }) => {
     const { k } = await committed();
-    const made = await overState(before.plan, k, upgrade);
+    const made = overState(before.plan, k, upgrade);
     const known = new Set(outputNames(before.plan));
     const outputs = outputNames(made).filter((name) => !known.has(name));
     await refuseForeign(folder, outputs, files);
@@ -113,19 +111,10 @@ async function isSaved(old: Plan, { folder, files, openStore }: Upgrade): Promis
   }
 }
 
-async function overState(old: Plan, k: number, upgrade: Upgrade): Promise<Plan> {
-  const { folder, program, shards, openStore } = upgrade;
-  const store = await openStore();
-  try {
-    const slabs = newSlabSets(shards);
-    await restoreCheckpoint(store, slabs, old.digest);
-    const own = Array.from({ length: shards }, (_, shard) => slabs.get(`shard-${shard}`)!);
-    const made = takeOver(old, program, k, waitingIn(old, own));
-    refuse(folder, made.reasons ?? []);
-    return sealPlan(made.plan!);
-  } finally {
-    await store.close();
-  }
+function overState(old: Plan, k: number, { folder, program }: Upgrade): Plan {
+  const made = takeOver(old, program, k);
+  refuse(folder, made.reasons ?? []);
+  return sealPlan(made.plan!);
 }
 
 function refuse(folder: string, reasons: readonly string[]): void {

@@ -10,7 +10,6 @@ import { SLACK_BYTES } from '../operators/ndjson-scanner.ts';
 import { Pipeline } from '../operators/pipeline.ts';
 import { PAGE_WORDS, type Slab, SlabSet } from '../operators/slab.ts';
 import { statesOf } from '../operators/take-over/state-names.ts';
-import { waitingIn } from '../operators/take-over/waiting.ts';
 import { JsonBytes } from '../runtime/json-bytes.ts';
 import { NdjsonRows } from '../runtime/ndjson-rows.ts';
 
@@ -30,7 +29,7 @@ export type RunOptions = {
   /** Called between batches: true restarts the engine from its pages, as after a kill. */
   readonly restart?: () => boolean;
   /** Called between batches: a plan to go on with, over the state that is its own, from step time `k` on; null: none. */
-  readonly change?: (k: number, waiting: (set: string) => number) => Plan | null;
+  readonly change?: (k: number) => Plan | null;
 };
 
 export type RunResult = {
@@ -171,7 +170,7 @@ class MemoryRun {
 
   /** Another plan goes on where this one is, with the pages that are its own and scans of its own. */
   #change(frontier: number): void {
-    const to = this.#options.change?.(frontier, waitingIn(this.#plan, this.#slabs));
+    const to = this.#options.change?.(frontier);
     if (!to) return;
     const before = this.#sources;
     const nameOf = ({ stream }: Source) => this.#plan.streams[stream]!.name;

@@ -12,7 +12,7 @@ export type ColumnCoverage = {
 };
 
 /** Of the sets that take anchors. */
-export function coverageOf(plan: Plan): readonly ColumnCoverage[] {
+export function coverageOf(plan: Omit<Plan, 'digest'>): readonly ColumnCoverage[] {
   if (plan.takenOver === undefined) return [];
   const reach = new Reach(plan);
   return plan.examples.flatMap(({ name: set, closed, anchor, features, labels }) => {
@@ -40,9 +40,9 @@ function together(found: readonly Since[]): Since {
 
 /** Walks from a slot to everything that is behind it. */
 class Reach {
-  readonly #plan: Plan;
+  readonly #plan: Omit<Plan, 'digest'>;
 
-  constructor(plan: Plan) {
+  constructor(plan: Omit<Plan, 'digest'>) {
     this.#plan = plan;
   }
 

@@ -22,13 +22,13 @@ import type { Draft, PlanDraft } from './draft.ts';
 import { KeyspaceDraft, type Moved, type PendingFeed, part } from './keyspace-draft.ts';
 import { Meaning } from './meaning.ts';
 import { falseSlot, nullSlot } from './quiet-slots.ts';
+import { SlotsAgain } from './slots-again.ts';
 
 /** Rewrites feeds, keyspaces and the anchors' views of `draft`; gives reasons why it cannot be done, none: it is done. */
 export function keepKeyspaces(old: Plan, draft: PlanDraft, since: number): string[] {
   const now = structuredClone(draft) as Plan;
-  const keeping = new Keeping(old, now, draft, since);
-  keeping.run();
-  return [...keeping.lost(), ...staticTables(old, draft)];
+  new Keeping(old, now, draft, since).run();
+  return staticTables(old, draft);
 }
 
 class Keeping {
@@ -37,6 +37,7 @@ class Keeping {
   readonly #draft: PlanDraft;
   readonly #since: number;
   readonly #meaning: Meaning;
+  readonly #again: SlotsAgain;
   #places: number;
   /** Feeds of the draft by the new plan's feed and, where they hold rows back, by place. */
   readonly #feeds = new Map<string, PendingFeed>();
@@ -47,6 +48,7 @@ class Keeping {
     this.#draft = draft;
     this.#since = since;
     this.#meaning = new Meaning(now);
+    this.#again = new SlotsAgain(old, draft);
     this.#places = old.takenOver?.places ?? Math.max(old.keyspaces.length, old.feeds.length);
   }
 
@@ -64,23 +66,6 @@ class Keeping {
     }
     this.#place(made);
     this.#draft.takenOver!.places = this.#places;
-  }
-
-  /** Delayed feeds whose waiting rows do not fit. */
-  lost(): string[] {
-    const before = new Meaning(this.#old);
-    const after = new Meaning(this.#draft as Plan);
-    return this.#draft.feeds.flatMap(({ place, stream }, index) => {
-      const was = this.#old.feeds.findIndex((feed, i) => (feed.place ?? i) === place);
-      if (place === undefined || was < 0) return [];
-      const slots = (plan: Plan, feed: number, meaning: Meaning) =>
-        slotsReadOf(plan, feed).map((slot) => meaning.stream(plan.feeds[feed]!.stream, slot));
-      const same =
-        `${slots(this.#old, was, before)}` === `${slots(this.#draft as Plan, index, after)}`;
-      if (same) return [];
-      const { name } = this.#draft.streams[stream]!;
-      return [`what features read of ${name}, whose rows wait for their delay or head, changed`];
-    });
   }
 
   #moved(): Moved[] {
@@ -150,7 +135,7 @@ class Keeping {
         ...(structuredClone(store) as Draft<ValueStore>),
         feed: this.#feedOf(made, each, old),
         mask: own.mask,
-        slots: this.#slots(made, own, store, each),
+        slots: this.#slotsOf(store, own, each),
       });
     }
     for (const each of moved) made.read(this.#probe(each), this.#renumbered(each), each);
@@ -158,28 +143,22 @@ class Keeping {
   }
 
   /** The store's slots in their old order; fields that nobody asks for any more are null. */
-  #slots(made: KeyspaceDraft, own: ValueStore, old: ValueStore, each: Moved): number[] {
-    if (old.family !== 'latest') return [...own.slots];
-    const { keyspace } = each;
-    const { stream } = this.#now.feeds[this.#now.keyspaces[keyspace]!.feeds[own.feed]!.feed]!;
-    const meanings = own.slots.map((slot) => this.#meaning.stream(stream, slot));
-    const feed = this.#feedOf(made, each, this.#old.keyspaces[each.held!.keyspace]!);
-    const before = new Meaning(this.#old);
-    const oldStream = this.#old.streams.findIndex(
-      ({ name }) => name === this.#now.streams[stream]!.name,
-    );
-    return old.slots.map((slot, i) => {
-      const at = meanings.indexOf(before.stream(oldStream, slot));
-      return at >= 0 ? own.slots[at]! : nullSlot(this.#slotsOfFeed(made, feed), old.physical[i]!);
-    });
+  #slotsOf(store: ValueStore, own: ValueStore, each: Moved): number[] {
+    if (store.family !== 'latest') return [...own.slots];
+    const feedOf = (plan: Plan, keyspace: number, feed: number) =>
+      plan.feeds[plan.keyspaces[keyspace]!.feeds[feed]!.feed]!.stream;
+    const from = feedOf(this.#old, each.held!.keyspace, store.feed);
+    const to = feedOf(this.#now, each.keyspace, own.feed);
+    return store.slots.map((slot) => this.#again.findOrNull({ from, to, slot }));
   }
 
   #retiredColumn(made: KeyspaceDraft, column: CounterColumn, old: KeyspacePlan) {
-    const slots = this.#slotsOfFeed(made, 0);
+    const feed = this.#quietFeed(made);
+    const slots = this.#slotsOfFeed(made, feed);
     const { delayMs, headMs } = column.retired ?? this.#old.feeds[old.feeds[column.feed]!.feed]!;
     return {
       ...column,
-      feed: 0,
+      feed,
       mask: falseSlot(slots),
       value: column.value === null ? null : nullSlot(slots, 'f64'),
       retired: { delayMs, headMs },
@@ -187,14 +166,28 @@ class Keeping {
   }
 
   #retiredStore(made: KeyspaceDraft, store: ValueStore): Draft<ValueStore> {
-    const slots = this.#slotsOfFeed(made, 0);
+    const feed = this.#quietFeed(made);
+    const slots = this.#slotsOfFeed(made, feed);
     return {
       ...(structuredClone(store) as Draft<ValueStore>),
-      feed: 0,
+      feed,
       mask: falseSlot(slots),
       slots: store.physical.map((physical) => nullSlot(slots, physical)),
       retired: true,
     };
+  }
+
+  /** For who is retired: a feed that holds no rows back, since those would have to hold what it looks at. */
+  #quietFeed(made: KeyspaceDraft): number {
+    const { stream, delayMs, headMs } = made.pending[0]!.feed;
+    if (delayMs === 0 && headMs === 0) return 0;
+    const name = `quiet ${stream}`;
+    const quiet = this.#feeds.get(name) ?? {
+      feed: { stream, delayMs: 0, headMs: 0 },
+      order: this.#now.feeds.length,
+    };
+    this.#feeds.set(name, quiet);
+    return made.feed(quiet, made.keys[0]!);
   }
 
   #slotsOfFeed(made: KeyspaceDraft, feed: number) {
@@ -282,7 +275,7 @@ class Keeping {
     const plan = this.#now.keyspaces[each.keyspace]!;
     const own = plan.feeds[part(plan, this.#view(each)).feed]!;
     const was = old.feeds[part(old, each.held!.view).feed]!.feed;
-    return made.feed(this.#feed(own.feed, this.#old.feeds[was]!.place ?? was), own.key);
+    return made.feed(this.#feed(own.feed, was), own.key);
   }
 
   #freshFeed(made: KeyspaceDraft, plan: KeyspacePlan, feed: number): number {
@@ -290,17 +283,28 @@ class Keeping {
     return made.feed(this.#feed(own.feed, null), own.key);
   }
 
-  #feed(index: number, place: number | null) {
+  /** `was`: the old plan's feed that it goes on with; null: it begins. */
+  #feed(index: number, was: number | null) {
     const feed = this.#now.feeds[index]!;
     const isDelayed = feed.delayMs > 0 || feed.headMs > 0;
-    const name = isDelayed ? `${index} ${place}` : `${index}`;
+    const name = isDelayed ? `${index} ${was}` : `${index}`;
     let known = this.#feeds.get(name);
     if (known === undefined) {
-      const at = isDelayed ? { place: place ?? this.#places++ } : {};
-      known = { feed: { ...feed, ...at }, order: index };
+      const at = isDelayed ? this.#delayed(feed.stream, was) : {};
+      known = { feed: { ...(structuredClone(feed) as Draft<typeof feed>), ...at }, order: index };
       this.#feeds.set(name, known);
     }
     return known;
+  }
+
+  /** Rows that an old feed holds back stay where they are, and as they are. */
+  #delayed(stream: number, index: number | null) {
+    if (index === null) return { place: this.#places++ };
+    const was = this.#old.feeds[index]!;
+    const kept = (was.kept ?? slotsReadOf(this.#old, index)).map((slot) =>
+      this.#again.findOrNull({ from: was.stream, to: stream, slot }),
+    );
+    return { place: was.place ?? index, kept };
   }
 
   /** Numbers feeds and keyspaces, and tells the anchors where their answers come from. */

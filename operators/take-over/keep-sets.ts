@@ -4,50 +4,47 @@
  * for with its own columns; anchors from it on go to a set of the next generation, `ads_ctr.2`.
  */
 import type { ExamplePlan, Plan } from '../../compiler/plan.ts';
+import { sameLabel } from './copy-labels.ts';
 import type { Draft, PlanDraft } from './draft.ts';
-import { isNoTwin } from './keep-joins.ts';
 import { Meaning } from './meaning.ts';
 import { falseSlot, nullSlot } from './quiet-slots.ts';
 
-/** How many anchors of a set of the old plan wait for something. */
-export type Waiting = (set: string) => number;
+/** Sets of the old plan that go on under their name, and those that take no anchors any more. */
+export type SetsKept = {
+  readonly going: ReadonlySet<ExamplePlan>;
+  readonly closing: readonly ExamplePlan[];
+};
 
-/** Rewrites the example sets of `draft`; gives reasons why it cannot be done, none: it is done. */
-export function keepSets(old: Plan, draft: PlanDraft, waiting: Waiting): string[] {
-  const [before, after] = [new Meaning(old), new Meaning(draft as Plan)];
-  const generation = draft.takenOver!.generation;
-  const going = new Set<string>();
+/** `now`: as compiled. */
+export function setsKept(old: Plan, now: Plan): SetsKept {
+  const [before, after] = [new Meaning(old), new Meaning(now)];
+  const going = old.examples.filter((was) => {
+    const set = now.examples.find(({ name }) => name === nameOf(was));
+    return set !== undefined && !was.closed && says(old, was, before) === says(now, set, after);
+  });
+  return { going: new Set(going), closing: old.examples.filter((set) => !going.includes(set)) };
+}
+
+/** Rewrites the example sets of `draft`, whose labels are in place. */
+export function keepSets(old: Plan, draft: PlanDraft, { going, closing }: SetsKept): void {
+  const { generation } = draft.takenOver!;
   const renamed = new Map<string, string>();
   for (const set of draft.examples) {
-    const was = old.examples.find((each) => nameOf(each) === set.name && !each.closed);
-    const same =
-      was !== undefined &&
-      says(old, was, before) === says(draft as Plan, set as ExamplePlan, after);
-    if (same) going.add(was.name);
+    const earlier = old.examples.filter((each) => nameOf(each) === set.name);
     // A set of the same name as one before has files and state of its own.
-    const isTaken = old.examples.some((each) => nameOf(each) === set.name);
-    const name = same ? was.name : isTaken ? `${set.name}.${generation}` : set.name;
+    const other = earlier.length === 0 ? set.name : `${set.name}.${generation}`;
+    const name = earlier.find((each) => going.has(each))?.name ?? other;
     renamed.set(set.name, name);
     if (name !== set.name) Object.assign(set, { name, set: set.name });
   }
   for (const model of draft.models ?? []) model.from = renamed.get(model.from) ?? model.from;
-  const reasons: string[] = [];
-  for (const set of old.examples) {
-    if (going.has(set.name)) continue;
+  for (const set of closing) {
     const labels = set.labels.map((label) => ({
       ...label,
-      label: labelOf(draft, old, label.label),
+      label: sameLabel(draft, old.labels[label.label]!),
     }));
-    const lost = [...set.labels.entries()].filter(([i]) => labels[i]!.label < 0);
-    const anchors = waiting(set.name);
-    for (const [, { name }] of anchors === 0 ? [] : lost) {
-      reasons.push(
-        `label ${name} is gone or means something else, and ${anchors} anchors of ${set.name} wait for it`,
-      );
-    }
-    if (lost.length === 0) draft.examples.push(closedSet(old, draft, set, labels));
+    draft.examples.push(closedSet(old, draft, set, labels));
   }
-  return reasons;
 }
 
 /** The author's name of a set. */
@@ -66,11 +63,6 @@ function says(plan: Plan, set: ExamplePlan, meaning: Meaning): string {
     set.labels.map(({ name, label, policy }) => [name, plan.labels[label]!.state, policy]),
     [set.sampleNegatives, set.audit, set.checks],
   ]);
-}
-
-function labelOf(draft: PlanDraft, old: Plan, label: number): number {
-  const { state } = old.labels[label]!;
-  return draft.labels.findIndex((each) => each.state === state && isNoTwin(each));
 }
 
 /** The old set over an anchor that no row is: what its anchors froze is in its state. */

@@ -25,7 +25,8 @@ export class KeyspaceDraft {
   readonly counters: Draft<KeyspacePlan['counters'][number]>[] = [];
   readonly values: Draft<ValueStore>[] = [];
   readonly pending: PendingFeed[] = [];
-  readonly #keys: number[] = [];
+  /** By feed. */
+  readonly keys: number[] = [];
   readonly #probes: { anchor: number; key: number; views: ViewPlan[] }[] = [];
   readonly #places = new Map<Moved, { probe: number; view: number }>();
   readonly #rest: Pick<KeyspacePlan, 'name' | 'place' | 'since' | 'kept'>;
@@ -35,9 +36,9 @@ export class KeyspaceDraft {
   }
 
   feed(feed: PendingFeed, key: number): number {
-    const known = this.pending.findIndex((each, i) => each === feed && this.#keys[i] === key);
+    const known = this.pending.findIndex((each, i) => each === feed && this.keys[i] === key);
     if (known >= 0) return known;
-    this.#keys.push(key);
+    this.keys.push(key);
     return this.pending.push(feed) - 1;
   }
 
@@ -58,7 +59,7 @@ export class KeyspaceDraft {
   finish(feeds: readonly PendingFeed[]): Draft<KeyspacePlan> {
     const keyspace = {
       ...this.#rest,
-      feeds: this.pending.map((feed, i) => ({ feed: feeds.indexOf(feed), key: this.#keys[i]! })),
+      feeds: this.pending.map((feed, i) => ({ feed: feeds.indexOf(feed), key: this.keys[i]! })),
       probes: this.#probes,
       counters: this.counters,
       values: this.values,

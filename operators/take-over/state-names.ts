@@ -8,7 +8,10 @@ export function statesOf(plan: Plan): (slab: string) => boolean {
     ...plan.keyspaces.map(({ place }, index) => `k${place ?? index}`),
     ...plan.feeds.map(({ place }, index) => `delay/${place ?? index}`),
     ...plan.enrichments.map((each) => `enrich/${stateName(each)}`),
-    ...plan.labels.map((each) => `label/${stateName(each)}`),
+    ...plan.labels.flatMap((each) => [
+      `label/${stateName(each)}`,
+      ...(each.kept ? [`label/${each.kept.name}`] : []),
+    ]),
     ...plan.examples.flatMap(({ name }) => [`emission/${name}`, `checks/${name}`]),
     ...plan.streams.flatMap(({ name }) => [`ids/${name}`, `global-ids/${name}`]),
   ]);

@@ -4,15 +4,16 @@
  * since when it has seen events, so whoever runs it needs to know nothing of the old one.
  *
  *   streams    must be declared as they were; one that is new is read from K on
- *   joins      labels and enrichments of equal state go on                        keep-joins.ts
+ *   joins      enrichments and labels of equal state go on       keep-enrichments.ts, keep-labels.ts
  *   keyspaces  what they hold stays in place, what is new starts empty at K       keep-keyspaces.ts
  *   sets       those that say the same go on, the others switch at anchor time K  keep-sets.ts
  */
 import type { Plan, StreamPlan } from '../../compiler/plan.ts';
 import type { PlanDraft } from './draft.ts';
-import { keepJoins } from './keep-joins.ts';
+import { keepEnrichments } from './keep-enrichments.ts';
 import { keepKeyspaces } from './keep-keyspaces.ts';
-import { keepSets, type Waiting } from './keep-sets.ts';
+import { keepLabels } from './keep-labels.ts';
+import { keepSets, setsKept } from './keep-sets.ts';
 
 /** `plan`: still without its digest. `reasons`: what cannot go on, a line each. */
 export type TakeOver =
@@ -20,7 +21,7 @@ export type TakeOver =
   | { readonly plan: null; readonly reasons: readonly string[] };
 
 /** `now` is a plan as compiled, `old` the one whose state it takes over at step time `k`. */
-export function takeOver(old: Plan, now: Plan, k: number, waiting: Waiting): TakeOver {
+export function takeOver(old: Plan, now: Plan, k: number): TakeOver {
   const last = old.takenOver;
   // What is new since one K would be taken for what is new since the other.
   if (last !== undefined && last.k >= k) return { plan: null, reasons: [unmoved(last.k)] };
@@ -38,12 +39,14 @@ export function takeOver(old: Plan, now: Plan, k: number, waiting: Waiting): Tak
   };
   const changed = streamReasons(old, now);
   if (changed.length > 0) return { plan: null, reasons: changed };
-  const reasons = [
-    ...keepJoins(old, draft, k),
-    ...keepKeyspaces(old, draft, k),
-    ...keepSets(old, draft, waiting),
-  ];
+  const sets = setsKept(old, now);
+  const awaited = new Set(sets.closing.flatMap(({ labels }) => labels.map(({ label }) => label)));
+  keepEnrichments(old, draft, k);
+  const ofLabels = keepLabels(old, draft, { since: k, awaited });
+  if (ofLabels.length > 0) return { plan: null, reasons: ofLabels };
+  const reasons = keepKeyspaces(old, draft, k);
   if (reasons.length > 0) return { plan: null, reasons };
+  keepSets(old, draft, sets);
   // As it is read back from a file.
   const { digest: _, ...plan }: Plan = JSON.parse(JSON.stringify(draft));
   return { plan, reasons: null };
