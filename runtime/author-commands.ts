@@ -7,12 +7,14 @@ import { explainDot } from '../compiler/explain-dot.ts';
 import { explainJson } from '../compiler/explain-json.ts';
 import { explainableNames } from '../compiler/explain-model.ts';
 import type { LogicalProgram } from '../compiler/logical.ts';
+import type { Plan } from '../compiler/plan.ts';
 import { diagnosticJson, hasErrors } from '../dsl/diagnostic.ts';
 import { printFile } from '../dsl/print.ts';
 import { didYouMean } from '../dsl/suggest.ts';
 import { type Console, showDiagnostics } from './console-output.ts';
 import { fileFault } from './files.ts';
 import { compileProgram, type Program, readProgram } from './program-files.ts';
+import { takeOverPreview } from './take-over-text.ts';
 import { UsageError } from './usage-error.ts';
 
 /** All diagnostics; 1 if any is an error. */
@@ -95,7 +97,7 @@ export function explainCommand(
   const last = args.at(-1)!;
   const isName = args.length > 1 && statSync(last, { throwIfNoEntry: false }) === undefined;
   const program = readProgram(isName ? args.slice(0, -1) : args);
-  const checked = checkedProgram(program, out);
+  const checked = compiledProgram(program, out)?.program ?? null;
   if (checked === null) return 1;
   if (form === 'dot') out.print(explainDot(checked));
   else if (form === 'json') out.print(explainJson(checked, program.texts));
@@ -109,16 +111,20 @@ export function explainCommand(
 
 /** What going from OLD to NEW reuses, rebuilds and drops. */
 export function diffCommand(before: string, after: string, out: Console): number {
-  const old = checkedProgram(readProgram([before]), out);
-  const now = checkedProgram(readProgram([after]), out);
+  const old = compiledProgram(readProgram([before]), out);
+  const now = compiledProgram(readProgram([after]), out);
   if (old === null || now === null) return 1;
-  out.print(diffText(old, now));
+  out.print(diffText(old.program, now.program) + takeOverPreview(old.plan, now.plan));
   return 0;
 }
 
-function checkedProgram(program: Program, out: Console): LogicalProgram | null {
+function compiledProgram(
+  program: Program,
+  out: Console,
+): { readonly program: LogicalProgram; readonly plan: Plan } | null {
   const compiled: Compiled = compileProgram(program);
-  if (compiled.plan !== null) return compiled.program;
+  const { program: checked, plan } = compiled;
+  if (checked !== null && plan !== null) return { program: checked, plan };
   showDiagnostics(compiled.diagnostics, program.texts, out);
   return null;
 }
