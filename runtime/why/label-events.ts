@@ -88,8 +88,12 @@ export class LabelEvents {
   readonly #label: LabelPlan;
   /** By route, each once. */
   readonly #keys: readonly (readonly KeyHash[])[];
-  /** By route: what is near enough to matter, ms. */
-  readonly #ranges: readonly { readonly from: number; readonly to: number }[];
+  /**
+   * What is near enough to matter, ms: whatever could be credited to the anchor, whatever it could be credited to instead on any
+   * route, and as much again.
+   */
+  readonly #from: number;
+  readonly #to: number;
 
   constructor(asked: LabelAsked) {
     this.#asked = asked;
@@ -99,10 +103,10 @@ export class LabelEvents {
     this.#keys = asked.keys.map((keys) => [
       ...new Map(keys.map(({ hash }) => [`${hash?.lo} ${hash?.hi}`, hash])).values(),
     ]);
-    this.#ranges = this.#label.routes.map(({ withinMs }, r) => {
-      const times = asked.keys[r].map(({ time }) => time);
-      return { from: Math.min(...times) - withinMs, to: Math.max(...times) + 2 * withinMs };
-    });
+    const times = asked.keys.flat().map(({ time }) => time);
+    const mostMs = Math.max(...this.#label.routes.map(({ withinMs }) => withinMs));
+    this.#from = Math.min(...times) - mostMs;
+    this.#to = Math.max(...times) + 2 * mostMs;
   }
 
   /** The stream that its events are of. */
@@ -258,8 +262,7 @@ export class LabelEvents {
   }
 
   #touchKey(r: number, keys: HashColumn, row: number, time: number): number {
-    const { from, to } = this.#ranges[r];
-    return time >= from && time <= to ? this.#keyAt(r, keys, row) : -1;
+    return this.#isNear(time) ? this.#keyAt(r, keys, row) : -1;
   }
 
   #keyAt(r: number, keys: HashColumn, row: number): number {
@@ -267,7 +270,7 @@ export class LabelEvents {
   }
 
   #isNear(time: number): boolean {
-    return this.#ranges.some(({ from, to }) => time >= from && time <= to);
+    return time >= this.#from && time <= this.#to;
   }
 
   #keep<T>(into: T[], each: T): void {
