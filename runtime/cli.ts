@@ -15,6 +15,7 @@ import { stateBytesDefault } from './state-memory.ts';
 import { DEVICES } from './trainer/tensor-device.ts';
 import { UsageError } from './usage-error.ts';
 import {
+  checkFileRun,
   isKafkaRun,
   KAFKA_OPTIONS,
   type KafkaOptions,
@@ -194,6 +195,7 @@ function addRun(program: Command, out: Console, done: Done): void {
         done(await runOnKafka(paths, options, stateBytesOf(options), out));
         return;
       }
+      checkFileRun(options);
       const { from, to } = options;
       if (from === undefined || to === undefined) {
         throw new UsageError(from === undefined ? NO_FROM : NO_TO);
@@ -271,6 +273,8 @@ type DemoOptions = {
   to: string;
   fresh?: boolean;
   quiet?: boolean;
+  kafka?: string;
+  app?: string;
 };
 
 function addTrainer(program: Command, out: Console, done: Done): void {
@@ -351,9 +355,15 @@ function addTrainer(program: Command, out: Console, done: Done): void {
     .option('--to <dir>', 'folder for everything it makes', 'demo-out')
     .option('--fresh', 'delete what an earlier demo left in the folder')
     .option('--quiet', 'no progress display')
-    .action(async ({ days, scale, seed, to, fresh, quiet }: DemoOptions) => {
+    .option('--kafka <brokers>', 'HOST:PORT[,…]: through topics and a worker instead of files')
+    .option('--app <name>', 'with --kafka: its topics begin with it (default: millrace-demo)')
+    .action(async ({ fresh, quiet, kafka, app: name, ...of }: DemoOptions) => {
       const { demoCommand } = await import('./demo.ts');
-      const flags = { days, scale, seed, to, fresh: fresh === true, quiet: quiet === true };
+      if (kafka === undefined && name !== undefined) {
+        throw new UsageError('--app goes with --kafka HOST:PORT');
+      }
+      const app = kafka === undefined ? null : (name ?? 'millrace-demo');
+      const flags = { ...of, kafka, app, fresh: fresh === true, quiet: quiet === true };
       done(await demoCommand(flags, out));
     });
 }

@@ -60,11 +60,12 @@ const CHAIN_FILES_MAX = 60;
 /** 64 MiB. */
 const SLICE_PAGES = 1024;
 
-/** Gives the exit code; throws UsageError, Fault. */
+/** Gives the exit code; throws UsageError, Fault. `closed` is called when nothing of it is left. */
 export async function kafkaCommand(
   paths: readonly string[],
   flags: WorkerFlags,
   out: Console,
+  closed: () => void = exitSoon,
 ): Promise<number> {
   const program = readProgram(paths);
   const { plan, diagnostics } = compileProgram(program);
@@ -82,9 +83,9 @@ export async function kafkaCommand(
   const { app, kafka, snapshots } = kafkaConfig(flags, process.env, (message) =>
     log('kafka', { message }),
   );
+  const formats = formatsOf(plan, flags);
   await reachKafka(kafka);
   await checkSnapshots(snapshots);
-  const formats = formatsOf(plan, flags);
   const folder = join(flags.stateDir, app);
   const stateOf = (unit: number) => join(folder, `unit-${unit}`);
   const lock = await FolderLock.take(folder);
@@ -152,9 +153,13 @@ export async function kafkaCommand(
     await operations.close();
     await cluster.close();
     await lock.release();
-    // A connection that was being made while everything was closed must not keep the process.
-    setTimeout(() => process.exit(), EXIT_WITHIN_MS).unref();
+    closed();
   }
+}
+
+/** A connection that was being made while everything was closed must not keep the process. */
+function exitSoon(): void {
+  setTimeout(() => process.exit(), EXIT_WITHIN_MS).unref();
 }
 
 /** A folder that is not mounted must not be made on this machine's disk: others would never see what is in it. */
@@ -181,6 +186,9 @@ function formatsOf(plan: Plan, { schema, registry }: WorkerFlags): ValueFormat[]
     return scan;
   };
   const schemas = parseSchemas(schema, scanOf);
+  if (registry !== undefined && !/^https?:\/\/[^/]/.test(registry)) {
+    throw new UsageError(`--registry ${registry}: write http://HOST:PORT or https://HOST:PORT`);
+  }
   const avro =
     registry === undefined
       ? null

@@ -48,6 +48,10 @@ type SharedOptions = {
   readonly shards: number;
   readonly from?: readonly string[];
   readonly to?: string;
+  readonly format: string;
+  readonly fresh?: boolean;
+  readonly upgrade?: boolean;
+  readonly decisions?: string;
 };
 
 const IDLE_S = 10;
@@ -60,6 +64,33 @@ export function isKafkaRun({ kafka, app, config }: KafkaOptions): boolean {
   return kafka !== undefined || app !== undefined || config !== undefined;
 }
 
+/** Nothing that was asked for is passed over in silence. Throws a UsageError. */
+export function checkFileRun(options: KafkaOptions): void {
+  for (const [flags] of KAFKA_OPTIONS) {
+    const flag = flags.split(' ')[0]!;
+    const name = flag.slice(2).replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+    if (Reflect.get(options, name) === undefined) continue;
+    throw new UsageError(
+      `${flag} is for a worker on Kafka: it goes with --kafka HOST:PORT --app NAME`,
+    );
+  }
+}
+
+function checkKafkaRun({ from, to, fresh, upgrade, decisions, format }: SharedOptions): void {
+  if ((from ?? []).length > 0 || to !== undefined) {
+    throw new UsageError('--from and --to are for files: with --kafka topics are read and written');
+  }
+  if (fresh || upgrade || decisions !== undefined) {
+    const flag = fresh ? '--fresh' : upgrade ? '--upgrade' : '--decisions';
+    throw new UsageError(
+      `${flag} is for an output folder. On Kafka another --app begins anew, beside this one`,
+    );
+  }
+  if (format === 'parquet') {
+    throw new UsageError('--format parquet is for files: topics get blocks');
+  }
+}
+
 /** Runs a worker; gives the exit code. Throws UsageError, Fault. */
 export async function runOnKafka(
   paths: readonly string[],
@@ -67,9 +98,7 @@ export async function runOnKafka(
   stateBytes: number,
   out: Console,
 ): Promise<number> {
-  if ((options.from ?? []).length > 0 || options.to !== undefined) {
-    throw new UsageError('--from and --to are for files: with --kafka topics are read and written');
-  }
+  checkKafkaRun(options);
   const { kafkaCommand } = await import('./kafka-command.ts');
   const { kafka, app, config, registry, state, snapshots } = options;
   return kafkaCommand(

@@ -89,6 +89,10 @@ describe.skipIf(reason !== null)(`Kafka units${reason === null ? '' : `: ${reaso
     async () => {
       const worker = startWorker(broker, plan, 'spread', { units: 2 });
       await expect(worker.ended).rejects.toThrow('Start its workers with --shards 4');
+      // It has no exchange at all.
+      await makeTopics(broker, plan, 'single', 3);
+      const many = startWorker(broker, plan, 'single', { units: 2 });
+      await expect(many.ended).rejects.toThrow('Start its workers with --shards 1');
     },
     TEST_MS,
   );

@@ -1,6 +1,10 @@
 /** Workers on a real broker: whatever happens, what is committed is what one embedded run gives. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KafkaCluster } from '../../runtime/kafka/kafka-cluster.ts';
+import { runChild } from '../runtime/child.ts';
 import { expectedOf } from '../worker/expected.ts';
 import { smallEvents, smallPlan } from '../worker/small-app.ts';
 import { Broker } from './broker.ts';
@@ -46,6 +50,24 @@ describe.skipIf(reason !== null)(`Kafka workers${reason === null ? '' : `: ${rea
       expect(expected.landed).toBeGreaterThan(0);
       expect(await startWorker(broker, plan, 'first').ended).toBe('done');
       expect(await committedRows(cluster, plan, 'first')).toEqual(kept);
+    },
+    TEST_MS,
+  );
+
+  it(
+    'the demo goes through topics of its own',
+    async () => {
+      const to = join(mkdtempSync(join(tmpdir(), 'millrace-demo-')), 'out');
+      const small = ['--days', '0.1', '--scale', '0.1', '--to', to];
+      const demo = ['demo', '--kafka', broker.address, ...small];
+      const { code, stdout, stderr } = await runChild('../../runtime/main.ts', demo);
+      expect(code, stderr).toBe(0);
+      const [, found, planted] = /millrace-demo.dead: (\d+); put in.*: (\d+)\.$/m.exec(stdout)!;
+      expect(found).toBe(planted);
+      expect(stdout).toMatch(/^clicked +observed +\d/m);
+      const again = await runChild('../../runtime/main.ts', [...demo, '--to', `${to}-2`]);
+      expect(again.code).toBe(3);
+      expect(again.stderr).toMatch(/has records already.*another name with --app/);
     },
     TEST_MS,
   );

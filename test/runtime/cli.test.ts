@@ -266,6 +266,12 @@ describe('exit codes', () => {
       [['run', ...paths(), '--from', 'impresion=x', '--to', 'x'], /did you mean impression/],
       [['run', ...paths(), '--from', 'impression=x', '--to', 'x'], /Missing:\n.*--from click=FILE/],
       [['run', ...paths(), ...inputs(), '--to', 'x', '--shards', '0'], /whole number/],
+      [['run', ...paths(), ...inputs(), '--to', 'x', '--until-end'], /--until-end is for a worker/],
+      [['run', ...paths(), '--kafka', 'h:1', '--app', 'a', '--fresh'], /another --app begins anew/],
+      [
+        ['run', ...paths(), '--kafka', 'h:1', '--app', 'a', '--registry', 'h:2'],
+        /--registry h:2: write http/,
+      ],
       [['run', ...paths(), ...inputs(), '--to', 'x', '--format', 'xml'], /ndjson/],
       [['run', join(folder, 'nothing.feat'), ...inputs(), '--to', 'x'], /does not exist/],
       [['rum'], /Did you mean run/],
