@@ -6,20 +6,28 @@
  *   log       log/ is whole; run/ goes on by itself, as every run does
  *   done      summary.txt is written
  *
+ * On Kafka topics are in the place of log/ and run/ (demo-kafka.ts), and there is no stage `log`.
+ *
  * Each step is made anew until it is whole, so the same command goes on after a kill at any moment.
  */
 import { join } from 'node:path';
 import { Fault } from './fault.ts';
 import { disk } from './files.ts';
 
-const VERSION = 1;
+const VERSION = 2;
 const STATE = 'demo.json';
-const PARTS = ['traffic', 'log', 'run', 'summary.txt', STATE];
+const PARTS = ['traffic', 'log', 'run', 'features', 'state', 'model', 'summary.txt', STATE];
 /** Held while the folder is claimed. */
 const LOCK = 'lock';
 
 /** What decides every byte of a demo. */
-export type DemoConfig = { readonly days: number; readonly scale: number; readonly seed: number };
+export type DemoConfig = {
+  readonly days: number;
+  readonly scale: number;
+  readonly seed: number;
+  /** The application on Kafka; null: over files. */
+  readonly app: string | null;
+};
 
 export type DemoStage = 'started' | 'traffic' | 'log' | 'done';
 
@@ -32,6 +40,10 @@ export type DemoPlaces = {
   readonly log: string;
   readonly run: string;
   readonly summary: string;
+  /** On Kafka. */
+  readonly program: string;
+  readonly state: string;
+  readonly model: string;
 };
 
 export function demoPlaces(folder: string): DemoPlaces {
@@ -42,6 +54,9 @@ export function demoPlaces(folder: string): DemoPlaces {
     log: at('log'),
     run: at('run'),
     summary: at('summary.txt'),
+    program: at('features'),
+    state: at('state'),
+    model: at('model'),
   };
 }
 
@@ -82,18 +97,20 @@ export async function saveStage(
   config: DemoConfig,
   stage: DemoStage,
 ): Promise<void> {
-  const { days, scale, seed } = config;
-  const state: DemoState = { version: VERSION, days, scale, seed, stage };
+  const { days, scale, seed, app } = config;
+  const state: DemoState = { version: VERSION, days, scale, seed, app, stage };
   const text = `${JSON.stringify(state, null, 2)}\n`;
   await disk.replace(join(places.folder, STATE), Buffer.from(text));
 }
 
-function checkConfig(folder: string, saved: DemoState, { days, scale, seed }: DemoConfig): void {
-  const isSame = saved.days === days && saved.scale === scale && saved.seed === seed;
+function checkConfig(folder: string, saved: DemoState, config: DemoConfig): void {
+  const { days, scale, seed, app } = config;
+  const isSame =
+    saved.days === days && saved.scale === scale && saved.seed === seed && saved.app === app;
   if (isSame && saved.version === VERSION) return;
   throw new Fault(
     'folder_of_other_demo',
-    `${folder} holds another demo (--days ${saved.days} --scale ${saved.scale} --seed ${saved.seed}). Give another folder with --to, or start over with --fresh.`,
+    `${folder} holds another demo (--days ${saved.days} --scale ${saved.scale} --seed ${saved.seed}${saved.app === null ? '' : `, the application ${saved.app} on Kafka`}). Give another folder with --to, or start over with --fresh.`,
     { context: { path: folder } },
   );
 }

@@ -38,6 +38,8 @@ export type DemoFlags = DemoConfig & {
   readonly to: string;
   readonly fresh: boolean;
   readonly quiet: boolean;
+  /** HOST:PORT[,…]: through topics instead of files; `app` is set then. */
+  readonly kafka: string | undefined;
 };
 
 /** Runs the demo, or the rest of it, in its folder; gives the exit code. Throws Fault. */
@@ -53,20 +55,20 @@ export async function demoCommand(flags: DemoFlags, out: Console): Promise<numbe
       return 0;
     }
     const demo = { places, flags, out, program: packageFile('features/ads.feat') };
+    if (flags.kafka !== undefined) return await onKafka(demo, flags.kafka, stage ?? 'started');
     const { traffic, code } = await makeInputs(demo, stage ?? 'started');
     if (code !== 0) return code;
     const summary = await runDemo(demo, traffic);
     if (typeof summary === 'number') return summary;
     const elapsedMs = stage === null ? performance.now() - startedAt : null;
-    const text = renderSummary({ ...summary, elapsedMs }).join('\n');
-    await disk.replace(places.summary, Buffer.from(`${text}\n`));
-    await saveStage(places, flags, 'done');
-    out.print(`\n${text}`);
+    await conclude(demo, renderSummary({ ...summary, elapsedMs }).join('\n'));
     return 0;
   } finally {
     await lock.release();
   }
 }
+
+const STOPPED = 'Stopped at a commit. Run the same command again to go on.';
 
 type Demo = {
   readonly places: DemoPlaces;
@@ -75,20 +77,43 @@ type Demo = {
   readonly program: string;
 };
 
+async function conclude({ places, flags, out }: Demo, text: string): Promise<void> {
+  await disk.replace(places.summary, Buffer.from(`${text}\n`));
+  await saveStage(places, flags, 'done');
+  out.print(`\n${text}`);
+}
+
+async function onKafka(demo: Demo, kafka: string, stage: DemoStage): Promise<number> {
+  const { places, flags, out, program } = demo;
+  const { demoOnKafka } = await import('./demo-kafka.ts');
+  const { app } = flags;
+  assert(app !== null, 'an application has a name');
+  const make = () => simulated(demo, stage);
+  const text = await demoOnKafka({ places, kafka, app, program, out }, stage, make);
+  if (text === null) out.error(STOPPED);
+  else await conclude(demo, text);
+  return 0;
+}
+
+/** The traffic, as far as an earlier process did not leave it whole. */
+async function simulated({ places, flags, out }: Demo, stage: DemoStage): Promise<TrafficSummary> {
+  if (stage !== 'started') {
+    out.error(`Going on in ${places.folder}.`);
+    return readTraffic(places);
+  }
+  out.error(`Simulating ${flags.days} days of ad traffic into ${places.traffic} …`);
+  const traffic = await makeTraffic(places, flags);
+  await saveStage(places, flags, 'traffic');
+  return traffic;
+}
+
 /** Traffic and log, as far as an earlier process did not leave them whole. */
 async function makeInputs(
-  { places, flags, out, program }: Demo,
+  demo: Demo,
   stage: DemoStage,
 ): Promise<{ readonly traffic: TrafficSummary; readonly code: number }> {
-  let traffic: TrafficSummary;
-  if (stage === 'started') {
-    out.error(`Simulating ${flags.days} days of ad traffic into ${places.traffic} …`);
-    traffic = await makeTraffic(places, flags);
-    await saveStage(places, flags, 'traffic');
-  } else {
-    out.error(`Going on in ${places.folder}.`);
-    traffic = await readTraffic(places);
-  }
+  const { places, flags, out, program } = demo;
+  const traffic = await simulated(demo, stage);
   if (stage === 'log') return { traffic, code: 0 };
   out.error(`Writing ${grouped(traffic.events)} events to the embedded log in ${places.log} …`);
   const code = await fillLog(places, { program, traffic }, out);
@@ -122,7 +147,7 @@ async function runDemo(
   });
   if (outcome === 'stopped') {
     trainer.pause();
-    out.error('Stopped at a commit. Run the same command again to go on.');
+    out.error(STOPPED);
     return code;
   }
   await trainer.finish();

@@ -52,6 +52,14 @@ export class Topics {
     });
   }
 
+  /** How many there are. */
+  async brokers(): Promise<number> {
+    return this.#client.call('asking for the brokers', async () => {
+      const { brokers } = await (await this.#client.controller()).metadata([]);
+      return brokers.length;
+    });
+  }
+
   async create(wish: TopicWish): Promise<void> {
     await this.#client.call(`making the topic ${wish.name}`, async () =>
       (await this.#client.controller()).createTopics({
