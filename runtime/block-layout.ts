@@ -52,7 +52,9 @@ export const NUMBER = {
   doubles: 9,
   bf16: 10,
   ratio: 11,
+  spaced: 12,
 } as const;
+export const SPACED = { unit: 1, ints: 2 } as const;
 export const RATIO = {
   numerator: 1,
   denominator: 2,

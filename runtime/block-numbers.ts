@@ -2,7 +2,7 @@
  * Columns of numbers in an example block, in few bits and exactly: as integers where they are integers, or become so by
  * a power of two (sums) or of ten (prices); by a dictionary where few differ; as floats where that loses nothing.
  */
-import { NUMBER } from './block-layout.ts';
+import { NUMBER, SPACED } from './block-layout.ts';
 import { DyadicInts, wholeScale } from './dyadic-ints.ts';
 import { BF16_ERROR, EXACT, type FloatForm, fromBf16, toBf16 } from './float-form.ts';
 import { NumberDictionary } from './number-dictionary.ts';
@@ -23,6 +23,10 @@ export const PLAIN: Placed = { refs: 0, presence: 0, bit: 0, fill: Number.NaN };
 
 /** Powers of ten tried for amounts that are no sums of powers of two. */
 const DECIMALS = [10, 100, 1_000, 10_000, 100_000, 1_000_000];
+/** Milliseconds of a day, an hour, a minute and a second: each of them is whole multiples of the next. */
+const UNITS = [86_400_000, 3_600_000, 60_000, 1_000];
+/** Numbers closer together than this take no more than two bytes as they are. */
+const NEAR = 2 ** 16;
 /** Beyond it an integer's neighbours are no numbers. */
 const WHOLE_MAX = 2 ** 52;
 
@@ -66,8 +70,10 @@ export class NumberPacker {
   #exact(out: WireWriter, field: number, values: Float64Array, n: number): void {
     if (n === 0) return;
     if (this.#dyadic.take(values, n, this.#scales.get(field))) {
-      this.#scales.set(field, this.#dyadic.scale);
-      this.#writeDyadic(out, n);
+      const { scale, min, max } = this.#dyadic;
+      this.#scales.set(field, scale);
+      if (scale === 1 && max - min >= NEAR && unitOf(values, n) > 1) this.#wide(out, values, n);
+      else this.#writeDyadic(out, n);
       return;
     }
     if (this.#wide(out, values, n)) return;
@@ -88,7 +94,7 @@ export class NumberPacker {
     out.shut(message);
   }
 
-  /** Where all are integers at most 32 bits apart, as times are; by their steps where they rise. */
+  /** Where all are integers at most 32 bits of some unit apart, as times are; by their steps where they rise. */
   #wide(out: WireWriter, values: Float64Array, n: number): boolean {
     let min = Number.POSITIVE_INFINITY;
     let max = Number.NEGATIVE_INFINITY;
@@ -103,18 +109,22 @@ export class NumberPacker {
       if (value < before) rises = false;
       before = value;
     }
-    if (max - min >= 2 ** 32 || min <= -WHOLE_MAX || max >= WHOLE_MAX) return false;
+    const unit = unitOf(values, n);
+    if (max - min >= 2 ** 32 * unit || min <= -WHOLE_MAX || max >= WHOLE_MAX) return false;
     const ints = this.#ints;
-    const message = out.open(NUMBER.ints);
+    const spaced = unit === 1 ? -1 : out.open(NUMBER.spaced);
+    if (unit > 1) out.uint(SPACED.unit, unit);
+    const message = out.open(unit === 1 ? NUMBER.ints : SPACED.ints);
     if (rises && n > 2) {
       ints[0] = 0;
-      for (let i = 1; i < n; i++) ints[i] = values[i]! - values[i - 1]!;
-      this.#packer.write(out, values[0]!, 0, ints, n);
+      for (let i = 1; i < n; i++) ints[i] = (values[i]! - values[i - 1]!) / unit;
+      this.#packer.write(out, values[0]! / unit, 0, ints, n);
     } else {
-      for (let i = 0; i < n; i++) ints[i] = values[i]! - min;
-      this.#packer.write(out, min, null, ints, n);
+      for (let i = 0; i < n; i++) ints[i] = (values[i]! - min) / unit;
+      this.#packer.write(out, min / unit, null, ints, n);
     }
     out.shut(message);
+    if (unit > 1) out.shut(spaced);
     return true;
   }
 
@@ -204,6 +214,18 @@ export class NumberPacker {
     this.#floats = new Float32Array(this.#room);
     this.#halves = new Uint16Array(this.#room);
   }
+}
+
+/** The greatest unit that all are multiples of; 1: none is. The values are integers below 2^53. */
+function unitOf(values: Float64Array, n: number): number {
+  let at = 0;
+  for (let i = 0; i < n; i++) {
+    const value = values[i]!;
+    while (Math.floor(value / UNITS[at]!) * UNITS[at]! !== value) {
+      if (++at === UNITS.length) return 1;
+    }
+  }
+  return UNITS[at]!;
 }
 
 /** The least power of two by which all are whole; 0: none is, or a zero has a sign. */

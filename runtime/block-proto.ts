@@ -117,7 +117,7 @@ message Presence {
 }
 // One number for each row, or for each of a RowRefs. NaN is null. Where \`presence\` is given, only those that are there are
 // kept, and the others are \`fill\` (without one: null). What is kept is ints / divisor (1 where absent), or the ints-th of
-// the dictionary, or floats, doubles or bfloat16s; or the column is a ratio of two others of its row.
+// the dictionary, or whole units, or floats, doubles or bfloat16s; or the column is a ratio of two others of its row.
 message NumberColumn {
   uint32 refs = 1;  // the how-manieth RowRefs, from 1; 0: none
   uint32 presence = 2;  // the how-manieth Presence, from 1; 0: none
@@ -130,6 +130,12 @@ message NumberColumn {
   repeated double doubles = 9 [packed = true];
   bytes bf16 = 10;  // two bytes each, little-endian: the upper half of a float
   Ratio ratio = 11;
+  Spaced spaced = 12;
+}
+// ints * unit: times and durations that are whole seconds, minutes, hours or days.
+message Spaced {
+  uint64 unit = 1;
+  Ints ints = 2;
 }
 // (numerator + add_numerator) / (denominator + add_denominator); fill (without one: null) where that is not finite.
 message Ratio {

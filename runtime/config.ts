@@ -11,7 +11,7 @@ export const BUFFER_BYTES = 512 * 1024 * 1024;
 /** A sink hands its buffer to the file when it is at least this full. */
 export const SINK_BUFFER_BYTES = 1024 * 1024;
 /** Rows of one example block in a file. */
-export const BLOCK_ROWS = 1024;
+export const BLOCK_ROWS = 4096;
 /** And of one that is a record of a topic: brokers take a megabyte. */
 export const RECORD_ROWS = 512;
 /** Bytes of an example file read at a time for training; a longer line makes the read grow. */

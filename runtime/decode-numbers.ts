@@ -1,7 +1,7 @@
 /** Reads a NumberColumn: the values that are there, put where they belong. */
 
 import { blockDamaged } from './block-damage.ts';
-import { NUMBER, RATIO, type Ratio } from './block-layout.ts';
+import { NUMBER, RATIO, type Ratio, SPACED } from './block-layout.ts';
 import { type BlockTables, presenceAt, refsAt } from './block-tables.ts';
 import { fromBf16 } from './float-form.ts';
 import { decodeInts } from './packed-ints.ts';
@@ -20,6 +20,7 @@ type Parts = {
   doubles: Uint8Array | null;
   bf16: Uint8Array | null;
   ratio: Uint8Array | null;
+  spaced: Uint8Array | null;
 };
 
 /** A column of `tables.rows` numbers, or the ratio of two others (by field number). A Fault `block_damaged`. */
@@ -60,6 +61,7 @@ function partsOf(bytes: Uint8Array): Parts {
     doubles: null,
     bf16: null,
     ratio: null,
+    spaced: null,
   };
   const field = new WireReader(bytes);
   while (field.next()) {
@@ -75,6 +77,7 @@ function partsOf(bytes: Uint8Array): Parts {
     else if (number === NUMBER.doubles) parts.doubles = field.bytes;
     else if (number === NUMBER.bf16) parts.bf16 = field.bytes;
     else if (number === NUMBER.ratio) parts.ratio = field.bytes;
+    else if (number === NUMBER.spaced) parts.spaced = field.bytes;
   }
   return parts;
 }
@@ -102,6 +105,7 @@ function values(parts: Parts, n: number): Float64Array {
     if (divisor !== 1) for (let i = 0; i < n; i++) out[i] = out[i]! / divisor;
     return out;
   }
+  if (parts.spaced !== null) return decodeSpaced(parts.spaced, n);
   let out: Float64Array = new Float64Array(0);
   if (doubles !== null) out = doublesOf(doubles);
   else if (floats !== null) out = Float64Array.from(new Float32Array(aligned(floats, 4)));
@@ -118,6 +122,19 @@ function named(index: Float64Array, dictionary: Float64Array): Float64Array {
     index[i] = dictionary[at]!;
   }
   return index;
+}
+
+function decodeSpaced(bytes: Uint8Array, n: number): Float64Array {
+  let unit = 1;
+  let ints: Uint8Array = new Uint8Array(0);
+  const field = new WireReader(bytes);
+  while (field.next()) {
+    if (field.number === SPACED.unit) unit = field.value;
+    else if (field.number === SPACED.ints) ints = field.bytes;
+  }
+  const out = decodeInts(ints, n);
+  for (let i = 0; i < n; i++) out[i] = out[i]! * unit;
+  return out;
 }
 
 function decodeRatio(bytes: Uint8Array): Ratio {

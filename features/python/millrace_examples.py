@@ -232,6 +232,8 @@ def _values(column, n):
         if column.dictionary:
             return np.array(column.dictionary)[values.astype(np.int64)]
         return values / column.divisor if column.divisor else values
+    if column.HasField("spaced"):
+        return _ints(column.spaced.ints, n) * column.spaced.unit
     if column.bf16:
         return (np.frombuffer(column.bf16, "<u2").astype(np.uint32) << 16).view(np.float32).astype(float)
     return np.array(column.floats or column.doubles, float)

@@ -120,7 +120,7 @@ const tolerant: Compressors = {
   ZSTD: (bytes, length) => (length === 0 ? new Uint8Array(0) : compressors.ZSTD!(bytes, length)),
 };
 
-const GROUP_BLOCKS = 64;
+const GROUP_BLOCKS = 16;
 
 const LEAVES = {
   text: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },

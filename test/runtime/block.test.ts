@@ -71,6 +71,13 @@ describe('numbers', () => {
     ['counts to 255', Array.from({ length: 100 }, (_, i) => (i * 37) % 256), 100 + 11],
     ['two counts beyond the others', [...new Array(98).fill(1), 70_000, 3_000_000], 45],
     ['times that rise', Array.from({ length: 100 }, (_, i) => 1.7e12 + i * i), 100 + 25],
+    ['seconds of years', Array.from({ length: 100 }, (_, i) => 1000 * i ** 4), 338 + 20],
+    ['days that rise', Array.from({ length: 100 }, (_, i) => 864e5 * (18_000 + i)), 13 + 20],
+    [
+      'hours before and after',
+      Array.from({ length: 100 }, (_, i) => 36e5 * (((i * 37) % 100) - 50)),
+      88 + 20,
+    ],
     ['sums of binary fractions', Array.from({ length: 100 }, (_, i) => (i * 7) / 256), 125 + 20],
     ['prices', Array.from({ length: 100 }, (_, i) => (i * 13) / 100), 138 + 20],
     ['one of three shares', Array.from({ length: 100 }, (_, i) => [1 / 3, 1 / 7, 0][i % 3]), 62],
@@ -95,11 +102,12 @@ describe('numbers', () => {
       const base = random.pick([0, 0, 1.7e12, -(2 ** 40), randomNumber(random)]);
       const span = random.pick([1, 3, 200, 300, 70_000, 2 ** 31, 2 ** 33, 0.5]);
       const divisor = random.pick([1, 1, 1, 256, 100, 3]);
+      const unit = random.pick([1, 1, 1000, 60_000, 86_400_000]);
       const gaps = random.pick([0, 0, 0.3, 0.9, 1]);
       const values = Array.from({ length: 1 + random.below(200) }, () => {
         if (random.chance(gaps)) return random.pick([0, null]);
         const far = random.chance(0.02) ? 1000 : 1;
-        return (base + Math.floor(random.next() * span * far)) / divisor;
+        return ((base + Math.floor(random.next() * span * far)) * unit) / divisor;
       });
       if (random.below(4) === 0) values.sort((a, b) => (a ?? 0) - (b ?? 0));
       if (random.below(5) === 0) values[0] = random.pick([-0, null, randomNumber(random)]);

@@ -74,7 +74,7 @@ function linesOf(bytes: Uint8Array): string[] {
 const parsed = (lines: readonly string[]) =>
   lines.map((line) => JSON.parse(line, (_, value) => (Object.is(value, -0) ? 0 : value)));
 
-/** A user's features shared by candidates, ratios, runs, a column that is mostly zero. */
+/** A user's features shared by candidates, ratios, runs, a column that is mostly zero, whole minutes. */
 function shared(): { layout: BlockLayout; columns: readonly TestColumn[] } {
   const request = (i: number) => Math.floor(i / 25);
   const of = (value: (i: number) => number | null) =>
@@ -118,6 +118,7 @@ function shared(): { layout: BlockLayout; columns: readonly TestColumn[] } {
     },
     { name: 'rare', column: of((i) => (i % 40 === 0 ? i * 1e5 : 0)) },
     { name: 'price', column: of((i) => (i % 9 ? (i * 37) / 100 : null)) },
+    { name: 'age', column: of((i) => (i % 9 ? 6e4 * i ** 3 : null)) },
     { name: 'ids', column: list },
     { name: 'shown', column: { kind: 'bool', data: Uint8Array.from(ids, (_, i) => i % 3) } },
   ];
