@@ -16,7 +16,17 @@ import { disk } from './files.ts';
 
 const VERSION = 2;
 const STATE = 'demo.json';
-const PARTS = ['traffic', 'log', 'run', 'features', 'state', 'model', 'summary.txt', STATE];
+const PARTS = [
+  'traffic',
+  'log',
+  'run',
+  'features',
+  'state',
+  'model',
+  'worker-1',
+  'summary.txt',
+  STATE,
+];
 /** Held while the folder is claimed. */
 const LOCK = 'lock';
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Plan } from '../compiler/plan.ts';
 import { decodeBlock } from './block-decode.ts';
 import { blockRow } from './block-reader.ts';
@@ -74,7 +75,10 @@ export function renderKafkaSummary(
       'another application over the same events: its topics',
       `topics apply ${on}-2 --shards 2 ${copies}`,
     ],
-    ['… and a worker; start another beside it, kill one', `run ${on}-2 --shards 2`],
+    [
+      '… and a worker; start another beside it with a --state-dir of its own, kill one',
+      `run ${on}-2 --shards 2 --state-dir ${shownPath(join(places.folder, 'worker-1'))}`,
+    ],
   ] as const;
   return [
     `${grouped(traffic.events)} events in ${app}.* became ${grouped(examples)} examples in ${topics.examples[0]!}.`,

@@ -44,7 +44,8 @@ const APP = 'soak';
 
 const lastsMs = values.short ? SHORT_MS : Number(values.minutes) * 60_000;
 const random = rng(Number(values.seed));
-const plan = smallPlan();
+// One unit has all rows of a set: they are judged together too.
+const plan = smallPlan(values.units === '1');
 const events = smallEvents(
   Number(values.seed),
   Math.ceil((lastsMs / 1000) * EVENTS_PER_SECOND),

@@ -6,7 +6,7 @@ import { snapshotsIn, startWorkerAt } from './small-run.ts';
 const [address, app, units, snapshots] = process.argv.slice(2) as [string, string, string, string?];
 const say = (event: string, facts: object = {}) =>
   process.stdout.write(`${Date.now()} ${event} ${JSON.stringify(facts)}\n`);
-const worker = startWorkerAt(address, smallPlan(), app, {
+const worker = startWorkerAt(address, smallPlan(units === '1'), app, {
   ...{ units: Number(units), say, untilEnd: false, complete: false },
   ...(snapshots === undefined ? {} : { snapshotsOf: snapshotsIn(snapshots) }),
 });
