@@ -179,7 +179,12 @@ function addRun(program: Command, out: Console, done: Done): void {
       megabytes,
     )
     .option('--fresh', 'delete what an earlier run left in the folder')
-    .option('--upgrade', 'go on with the state that another program left in the folder')
+    .addOption(
+      new Option(
+        '--upgrade',
+        'go on with the state that another program left in the folder',
+      ).conflicts('fresh'),
+    )
     .addOption(
       new Option('--state <store>', 'where checkpoints go; memory: nowhere')
         .choices(['rocksdb', 'memory'])

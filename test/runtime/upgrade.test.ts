@@ -289,6 +289,7 @@ describe('a folder whose program changes', () => {
       text: expect.stringMatching(/ctr\.2\.ndjson exists and/),
     });
     await rm(join(to, 'ctr.2.ndjson'));
+    expect((await cli(now, '--upgrade', '--fresh')).code).toBe(2);
     const { code, text } = await cli(now, '--upgrade');
     expect(text).toMatch(/ctr\.2: ad_imps counts from 20\S+ on; full from 20/);
     const [, since, full] = /ad_imps counts from (\S+) on; full from (\S+) on/.exec(text)!;
