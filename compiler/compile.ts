@@ -7,11 +7,11 @@
  */
 import type { File } from '../dsl/ast.ts';
 import type { Diagnostic } from '../dsl/diagnostic.ts';
-import { check } from './check.ts';
-import type { LogicalProgram } from './logical.ts';
-import type { Plan } from './plan.ts';
-import { withTestExamples } from './test-examples.ts';
-import { lowerToPlan } from './to-plan.ts';
+import { check } from './check/check.ts';
+import type { LogicalProgram } from './check/logical.ts';
+import { withTestExamples } from './check/test-examples.ts';
+import type { Plan } from './plan/plan.ts';
+import { lowerToPlan } from './plan/to-plan.ts';
 
 export type Compiled = {
   /** Null iff a diagnostic is an error. */

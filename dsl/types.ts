@@ -1,4 +1,4 @@
-/** Value types of the language. Physically there are six kinds of column (operators/column.ts). */
+/** Value types of the language. Physically there are six kinds of column (operators/column/column.ts). */
 
 export type ScalarName = 'string' | 'bool' | 'int' | 'float' | 'money' | 'timestamp' | 'duration';
 

@@ -4,16 +4,16 @@
  * source of its own instant. Sources that are late for features are not kept; label-only events look up all the same,
  * which is why rows live for `within` plus the event stream's `labels` lateness.
  */
-import type { EnrichPlan, Plan } from '../compiler/plan.ts';
+import type { EnrichPlan, Plan } from '../compiler/plan/plan.ts';
 import { assert } from './assert.ts';
-import type { Column, HashColumn } from './column.ts';
-import type { Frame } from './frame.ts';
+import type { Column, HashColumn } from './column/column.ts';
+import type { Frame } from './column/frame.ts';
+import { RowBuilder } from './column/row-builder.ts';
 import { shardOf } from './hash.ts';
-import { RowBuilder } from './row-builder.ts';
-import { RowCodec } from './row-codec.ts';
-import { SegmentRows } from './segment-rows.ts';
-import type { SlabSet } from './slab.ts';
-import { stateName } from './state-name.ts';
+import { RowCodec } from './state/row-codec.ts';
+import { SegmentRows } from './state/segment-rows.ts';
+import type { SlabSet } from './state/slab.ts';
+import { stateName } from './state/state-name.ts';
 
 /** The column of a slot of `plan.streams[stream]`, evaluated if need be. */
 export type ColumnOf = (stream: number, frame: Frame, slot: number) => Column;

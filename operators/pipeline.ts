@@ -8,28 +8,28 @@
  * What it gives depends on the rows and their order per partition alone: never on how batches were cut, on how the
  * frontier moved, or on the number of shards.
  */
-import type { Plan } from '../compiler/plan.ts';
+import type { Plan } from '../compiler/plan/plan.ts';
 import { assert } from './assert.ts';
-import { Attribution, type AttributionResult } from './attribute.ts';
-import type { Column, F64Column } from './column.ts';
-import { ColumnPool } from './column-pool.ts';
-import type { DecodedBatch } from './decoder.ts';
-import { Emission } from './emission.ts';
-import type { EmissionBatch } from './emission-batch.ts';
+import type { Column, F64Column } from './column/column.ts';
+import { ColumnPool } from './column/column-pool.ts';
+import type { Frame } from './column/frame.ts';
+import { Slots } from './column/slots.ts';
+import type { DecodedBatch } from './decode/decoder.ts';
+import { Emission } from './emission/emission.ts';
+import type { EmissionBatch } from './emission/emission-batch.ts';
 import { type ColumnOf, Enrich } from './enrich.ts';
-import { FeatureStage, type StreamFrame } from './feature-stage.ts';
-import type { Frame } from './frame.ts';
-import { GlobalDedup } from './global-dedup.ts';
+import { FeatureStage, type StreamFrame } from './keyspace/feature-stage.ts';
+import { Attribution, type AttributionResult } from './label/attribute.ts';
+import { GlobalDedup } from './scan/global-dedup.ts';
 import {
   type PartitionRows,
   PartitionScan,
   type ScanCounts,
   type ScanState,
-} from './partition-scan.ts';
-import { type Chunk, ReorderBuffer, type Spill } from './reorder.ts';
-import type { SlabSet } from './slab.ts';
-import { Slots } from './slots.ts';
-import type { StateBudget } from './state-budget.ts';
+} from './scan/partition-scan.ts';
+import { type Chunk, ReorderBuffer, type Spill } from './scan/reorder.ts';
+import type { SlabSet } from './state/slab.ts';
+import type { StateBudget } from './state/state-budget.ts';
 
 /** Rows released by one step of an advance, roughly: a larger release is cut at a chunk's first step time. */
 export const ADVANCE_ROWS_MAX = 32_768;

@@ -4,24 +4,24 @@
  *   for await (const block of readBlocksOf('out')) … // typed arrays: feature(block, 'ad_ctr'), label(block, 'clicked')
  *   for await (const example of readExamplesOf('out')) … // plain objects
  */
-import { type Column, type Value, valueAt } from '../operators/column.ts';
+import { type Column, type Value, valueAt } from '../operators/column/column.ts';
 import {
   LABEL_ABSENT,
   LABEL_KINDS,
   labelValue,
   ROW_EXAMPLE,
   ROW_KINDS,
-} from '../operators/emission-batch.ts';
-import { decodeBlock, type ExampleBlock } from './block-decode.ts';
-import { blockFiles } from './block-files.ts';
-import { readBlocks } from './block-reader.ts';
-import { wasOf } from './emission-row.ts';
-import type { LabelKind } from './example-row.ts';
+} from '../operators/emission/emission-batch.ts';
+import { decodeBlock, type ExampleBlock } from './block/block-decode.ts';
+import { blockFiles } from './block/block-files.ts';
+import { readBlocks } from './block/block-reader.ts';
 import { Fault } from './fault.ts';
+import { wasOf } from './sink/emission-row.ts';
 import { labelSteps } from './trainer/label-weights.ts';
+import type { LabelKind } from './training/example-row.ts';
 
-export type { Column, Value } from '../operators/column.ts';
-export { textAt, valueAt } from '../operators/column.ts';
+export type { Column, Value } from '../operators/column/column.ts';
+export { textAt, valueAt } from '../operators/column/column.ts';
 export {
   type BlockFeature,
   type BlockHeader,
@@ -29,7 +29,7 @@ export {
   decodeBlock,
   decodeBlockHeader,
   type ExampleBlock,
-} from './block-decode.ts';
+} from './block/block-decode.ts';
 
 /** A block file, a folder of them, or blocks one by one, such as the values of a topic's records. */
 export type BlockSource = string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;

@@ -3,8 +3,8 @@ import './process-flags.ts';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { main } from './cli.ts';
-import { processConsole } from './console-output.ts';
+import { main } from './command/cli.ts';
+import { processConsole } from './command/console-output.ts';
 
 /** The nearest package.json above this file: it lies one folder higher once it is built. */
 function packageVersion(): string {

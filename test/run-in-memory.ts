@@ -1,17 +1,17 @@
 /** The engine in memory, for tests: program text and lines in, example rows out, as the command line would print them. */
 import { compile } from '../compiler/compile.ts';
-import type { Plan } from '../compiler/plan.ts';
+import type { Plan } from '../compiler/plan/plan.ts';
 import { type Diagnostic, hasErrors, renderDiagnostic } from '../dsl/diagnostic.ts';
 import { parseFile } from '../dsl/parse.ts';
-import type { DecodedBatch } from '../operators/decoder.ts';
-import type { EmissionBatch } from '../operators/emission-batch.ts';
-import { NdjsonDecoder } from '../operators/ndjson.ts';
-import { SLACK_BYTES } from '../operators/ndjson-scanner.ts';
+import type { DecodedBatch } from '../operators/decode/decoder.ts';
+import { NdjsonDecoder } from '../operators/decode/ndjson.ts';
+import { SLACK_BYTES } from '../operators/decode/ndjson-scanner.ts';
+import type { EmissionBatch } from '../operators/emission/emission-batch.ts';
 import { Pipeline } from '../operators/pipeline.ts';
-import { PAGE_WORDS, type Slab, SlabSet } from '../operators/slab.ts';
+import { PAGE_WORDS, type Slab, SlabSet } from '../operators/state/slab.ts';
 import { statesOf } from '../operators/take-over/state-names.ts';
-import { JsonBytes } from '../runtime/json-bytes.ts';
-import { NdjsonRows } from '../runtime/ndjson-rows.ts';
+import { JsonBytes } from '../runtime/sink/json-bytes.ts';
+import { NdjsonRows } from '../runtime/sink/ndjson-rows.ts';
 
 /** Rows of one partition: objects, or raw lines (which may be malformed). */
 export type Partition = {

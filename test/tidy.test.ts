@@ -48,8 +48,8 @@ describe('layers', () => {
 
   it('operators know of the compiler only the plan, and of the language only types and built-ins', () => {
     const allowed = new Set([
-      'compiler/plan.ts',
-      'compiler/exchange-plan.ts',
+      'compiler/plan/plan.ts',
+      'compiler/plan/exchange-plan.ts',
       'dsl/types.ts',
       'dsl/credit.ts',
       'dsl/builtins.ts',
@@ -82,7 +82,7 @@ describe('layers', () => {
 describe('start-up', () => {
   it('loads no library that a plain run does without', () => {
     const byFile = new Map(sources.map((source) => [source.file, source]));
-    const reached = new Set(['runtime/main.ts', 'runtime/run-command.ts']);
+    const reached = new Set(['runtime/main.ts', 'runtime/command/run-command.ts']);
     const libraries = new Set<string>();
     for (const file of reached) {
       const { text } = byFile.get(file)!;

@@ -3,8 +3,8 @@
  * from 2^-20 to 2^44 on each side of zero (width at most a quarter of the value; what is beyond is in the last one), in
  * ascending order. Texts, flags and categories: 256 bins by hash. Lists: by length.
  */
-import type { ExampleColumn } from '../../compiler/plan.ts';
-import { BOOL_NULL, type Column, type Value } from '../column.ts';
+import type { ExampleColumn } from '../../compiler/plan/plan.ts';
+import { BOOL_NULL, type Column, type Value } from '../column/column.ts';
 import { hashBytes, hashNumber, hashText, lanes } from '../hash.ts';
 
 /** Bins of one side of zero. */

@@ -6,8 +6,8 @@
  * A bucket is also full at ROWS_MAX rows or BYTES_MAX bytes, at whatever row: rows that wait for a verdict are bounded in
  * memory, and far fewer decide as well.
  */
-import type { Slab } from '../slab.ts';
-import { ROOT_USER } from '../slab.ts';
+import type { Slab } from '../state/slab.ts';
+import { ROOT_USER } from '../state/slab.ts';
 
 /** Times in ms of emission time; the last two: effective rows from which on a drift is judged. */
 export type BucketBounds = {

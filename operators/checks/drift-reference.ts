@@ -5,7 +5,7 @@
  *
  * Block: word 0 sum of weights, 1 of squared weights, 2 emission time of the last change (ms); then a word for each bin.
  */
-import type { Slab } from '../slab.ts';
+import type { Slab } from '../state/slab.ts';
 import { BINS } from './bins.ts';
 
 const HEADER_WORDS = 3;

@@ -2,8 +2,8 @@
  * `check freshness <= 1h`: at no time is a set's newest example older than that. Measured in emission time, so that a rerun
  * says the same; it raises an alarm and keeps nothing back, since there is nothing to keep.
  */
-import type { ExamplePlan } from '../../compiler/plan.ts';
-import type { Slab } from '../slab.ts';
+import type { ExamplePlan } from '../../compiler/plan/plan.ts';
+import type { Slab } from '../state/slab.ts';
 
 /** How often the newest example was too old, and the longest such time: from one example's emission to the next's, ms. */
 export type Staleness = {

@@ -8,9 +8,9 @@
  *
  * Kept rows are in lots: `17` are the rows of bucket 17 that failed together, `17r` those of it that failed by themselves.
  */
-import type { ExamplePlan } from '../../compiler/plan.ts';
-import type { EmissionBatch } from '../emission-batch.ts';
-import type { Slab } from '../slab.ts';
+import type { ExamplePlan } from '../../compiler/plan/plan.ts';
+import type { EmissionBatch } from '../emission/emission-batch.ts';
+import type { Slab } from '../state/slab.ts';
 import {
   BUCKET_BOUNDS,
   BUCKET_ROOT_END,

@@ -3,8 +3,8 @@
  *
  * Block: word 0 next block, word 1 size class, word 2 words used; then rows, each one word with its length and its words.
  */
-import type { EmissionBatch } from '../emission-batch.ts';
-import type { Slab } from '../slab.ts';
+import type { EmissionBatch } from '../emission/emission-batch.ts';
+import type { Slab } from '../state/slab.ts';
 import type { RowWords } from './row-words.ts';
 
 const BLOCK_CLASS = 13;

@@ -1,5 +1,5 @@
 /** A bucket's figures against its set's checks: the reasons why it must not land, in the order of the checks. */
-import type { ExamplePlan } from '../../compiler/plan.ts';
+import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { stability } from './bins.ts';
 import type { BucketBounds } from './buckets.ts';
 import { type BinWeights, effectiveRows } from './drift-reference.ts';

@@ -1,6 +1,6 @@
 /** Checks of one row by itself: `range` (a value outside its bounds; nulls pass) and `size` (bytes of the row as NDJSON). */
-import type { CheckPlan, ExamplePlan } from '../../compiler/plan.ts';
-import type { EmissionBatch } from '../emission-batch.ts';
+import type { CheckPlan, ExamplePlan } from '../../compiler/plan/plan.ts';
+import type { EmissionBatch } from '../emission/emission-batch.ts';
 
 type RowCheck = Extract<CheckPlan, { kind: 'range' | 'size' }>;
 

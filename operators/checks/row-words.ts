@@ -1,12 +1,12 @@
 /** Emitted rows as words: how rows that wait for a verdict, or are kept aside, lie in slabs and files. */
-import type { ExamplePlan } from '../../compiler/plan.ts';
+import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { type Physical, physical as physicalOf } from '../../dsl/types.ts';
 import { assert } from '../assert.ts';
-import type { BoolColumn, Column, F64Column } from '../column.ts';
-import { type EmissionBatch, LABEL_ABSENT } from '../emission-batch.ts';
-import { RowBuilder } from '../row-builder.ts';
-import { RowCodec } from '../row-codec.ts';
-import type { Slab } from '../slab.ts';
+import type { BoolColumn, Column, F64Column } from '../column/column.ts';
+import { RowBuilder } from '../column/row-builder.ts';
+import { type EmissionBatch, LABEL_ABSENT } from '../emission/emission-batch.ts';
+import { RowCodec } from '../state/row-codec.ts';
+import type { Slab } from '../state/slab.ts';
 
 /** emitted, time, id, kind, sample rate; then the labels, then the features. */
 const HEAD: readonly Physical[] = ['f64', 'f64', 'text', 'bool', 'f64'];

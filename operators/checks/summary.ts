@@ -3,14 +3,14 @@
  * drift. Rates and shares weigh a row by 1 / sample rate, so that sampling moves none of them. `shown` and `audit` rows say
  * again what others say, and are not counted.
  */
-import type { CheckPlan, ExamplePlan } from '../../compiler/plan.ts';
-import { BOOL_NULL, type Column } from '../column.ts';
+import type { CheckPlan, ExamplePlan } from '../../compiler/plan/plan.ts';
+import { BOOL_NULL, type Column } from '../column/column.ts';
 import {
   type EmissionBatch,
   LABEL_LATE_POSITIVE,
   LABEL_OBSERVED,
   ROW_EXAMPLE,
-} from '../emission-batch.ts';
+} from '../emission/emission-batch.ts';
 import { combine, hashBytes, lanes } from '../hash.ts';
 import { BINS, binOf } from './bins.ts';
 import type { BinWeights } from './drift-reference.ts';

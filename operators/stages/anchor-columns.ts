@@ -1,7 +1,8 @@
 /** An anchor's reference as five columns of a channel: id hash, time, partition, offset, home lane. */
-import { AnchorList, type AnchorRows } from '../attribute-anchors.ts';
-import type { Column, F64Column } from '../column.ts';
+
+import type { Column, F64Column } from '../column/column.ts';
 import { hashOf } from '../enrich.ts';
+import { AnchorList, type AnchorRows } from '../label/attribute-anchors.ts';
 
 export const ANCHOR_COLUMNS = 5;
 

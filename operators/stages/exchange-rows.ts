@@ -6,8 +6,8 @@
  * partitions and of nothing else. Only where they are cut into sections may differ.
  */
 import type { Physical } from '../../dsl/types.ts';
-import type { Column } from '../column.ts';
-import { gatherRows, takeRows } from '../gather-rows.ts';
+import type { Column } from '../column/column.ts';
+import { gatherRows, takeRows } from '../column/gather-rows.ts';
 
 /** Rows of one channel. In a section they are in the order of their numbers; `columns` as the channel says. */
 export type ExchangeRows = {

@@ -3,16 +3,16 @@
  * node's frontier has passed the anchor all of them are here, and one that is missing is an error of ours, never a null.
  * Complete anchors, and what labels were credited with, go to the emissions of the anchor's example sets.
  */
-import type { AnchorPlan } from '../../compiler/plan.ts';
-import { finish, output } from '../answers.ts';
+import type { AnchorPlan } from '../../compiler/plan/plan.ts';
 import { assert } from '../assert.ts';
-import { Outcomes } from '../attribute-outcomes.ts';
-import type { Column, F64Column } from '../column.ts';
-import { Emission } from '../emission.ts';
-import type { Frontiers } from '../emission-step.ts';
-import { Frame } from '../frame.ts';
-import { gatherRows } from '../gather-rows.ts';
-import { Slots } from '../slots.ts';
+import type { Column, F64Column } from '../column/column.ts';
+import { Frame } from '../column/frame.ts';
+import { gatherRows } from '../column/gather-rows.ts';
+import { Slots } from '../column/slots.ts';
+import { Emission } from '../emission/emission.ts';
+import type { Frontiers } from '../emission/emission-step.ts';
+import { finish, output } from '../keyspace/answers.ts';
+import { Outcomes } from '../label/attribute-outcomes.ts';
 import { anchorsOf } from './anchor-columns.ts';
 import type { ExchangeRows, Progress } from './exchange-rows.ts';
 import {

@@ -10,7 +10,7 @@
  * What a shard sends to itself comes by a function call, with the same numbers; a checkpoint puts what is not applied yet
  * into the log (`unlogged`), so that a restart finds it there.
  */
-import type { ExchangePlan } from '../../compiler/exchange-plan.ts';
+import type { ExchangePlan } from '../../compiler/plan/exchange-plan.ts';
 import { assert } from '../assert.ts';
 import {
   type Parcel,

@@ -2,17 +2,17 @@
  * A keyspace on one shard. A row that looks up and updates under one key came as one entry; look-ups go first at equal
  * times. Delayed feeds wait here, so their state is the shard's own. Answers go to the anchors' homes.
  */
-import type { KeyspacePlan } from '../../compiler/plan.ts';
-import { Answers } from '../answers.ts';
+import type { KeyspacePlan } from '../../compiler/plan/plan.ts';
 import { assert } from '../assert.ts';
-import type { BoolColumn, Column, F64Column } from '../column.ts';
-import { DelayLine } from '../delay-line.ts';
-import type { FeedRows } from '../feature-stage.ts';
-import { Frame } from '../frame.ts';
-import { takeRows } from '../gather-rows.ts';
+import type { BoolColumn, Column, F64Column } from '../column/column.ts';
+import { Frame } from '../column/frame.ts';
+import { takeRows } from '../column/gather-rows.ts';
 import { shardOf } from '../hash.ts';
-import { Keyspace } from '../keyspace.ts';
-import { mergeSteps, type StepSource } from '../merge-steps.ts';
+import { Answers } from '../keyspace/answers.ts';
+import { DelayLine } from '../keyspace/delay-line.ts';
+import type { FeedRows } from '../keyspace/feature-stage.ts';
+import { Keyspace } from '../keyspace/keyspace.ts';
+import { mergeSteps, type StepSource } from '../keyspace/merge-steps.ts';
 import type { ExchangeRows } from './exchange-rows.ts';
 import {
   channelsTo,

@@ -3,7 +3,7 @@
  * (step, source partition, offset, ordinal) once the operator's frontier has passed them. Over a bound, what is due last
  * goes to the spill and comes back when due.
  */
-import type { ChannelPlan } from '../../compiler/exchange-plan.ts';
+import type { ChannelPlan } from '../../compiler/plan/exchange-plan.ts';
 import { assert } from '../assert.ts';
 import { type ExchangeRows, exchangeBytes, gatherExchange } from './exchange-rows.ts';
 

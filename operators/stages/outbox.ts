@@ -3,7 +3,7 @@
  *
  * The numbers are part of the task's state: whoever goes on from a checkpoint goes on counting from there.
  */
-import type { ExchangePlan } from '../../compiler/exchange-plan.ts';
+import type { ExchangePlan } from '../../compiler/plan/exchange-plan.ts';
 import {
   type ExchangeRows,
   gatherExchange,

@@ -1,10 +1,10 @@
 /** A label's refunds on one shard, by their key: credits go in, outcomes (and credits taken back) go to the anchors' homes. */
 import { assert } from '../assert.ts';
-import { Outcomes } from '../attribute-outcomes.ts';
-import { Refunds } from '../attribute-refund.ts';
-import type { Column, F64Column } from '../column.ts';
+import type { Column, F64Column } from '../column/column.ts';
 import type { ColumnOf } from '../enrich.ts';
 import { shardOf } from '../hash.ts';
+import { Outcomes } from '../label/attribute-outcomes.ts';
+import { Refunds } from '../label/attribute-refund.ts';
 import { anchorColumns, anchorList } from './anchor-columns.ts';
 import {
   channelsTo,

@@ -2,15 +2,15 @@
  * One route of a label on one shard: the ring of its keys. Accepted events become rows of the label's own stream and
  * outcomes at their anchors' homes (or go to the label's refunds); events without a candidate go on to the next route.
  */
-import type { LabelPlan } from '../../compiler/plan.ts';
+import type { LabelPlan } from '../../compiler/plan/plan.ts';
 import { assert } from '../assert.ts';
-import { type Carry, carries } from '../attribute-carry.ts';
-import { type Accepted, AttributionLevel } from '../attribute-level.ts';
-import type { RingRows } from '../attribute-route.ts';
-import type { Column, F64Column } from '../column.ts';
+import type { Column, F64Column } from '../column/column.ts';
+import type { Frame } from '../column/frame.ts';
 import { type ColumnOf, hashOf } from '../enrich.ts';
-import type { Frame } from '../frame.ts';
 import { shardOf } from '../hash.ts';
+import { type Carry, carries } from '../label/attribute-carry.ts';
+import { type Accepted, AttributionLevel } from '../label/attribute-level.ts';
+import type { RingRows } from '../label/attribute-route.ts';
 import { ANCHOR_COLUMNS, anchorColumns, anchorsOf } from './anchor-columns.ts';
 import {
   channelsTo,

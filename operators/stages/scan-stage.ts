@@ -6,20 +6,20 @@
  * Its state goes with a batch boundary. It may be saved once every parcel up to there is acknowledged: who goes on from it
  * sends nothing of what lies before.
  */
-import type { ExchangePlan } from '../../compiler/exchange-plan.ts';
-import type { Plan } from '../../compiler/plan.ts';
-import type { Column, F64Column } from '../column.ts';
-import type { DecodedBatch } from '../decoder.ts';
-import { Frame } from '../frame.ts';
-import { takeRows } from '../gather-rows.ts';
+import type { ExchangePlan } from '../../compiler/plan/exchange-plan.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
+import type { Column, F64Column } from '../column/column.ts';
+import { Frame } from '../column/frame.ts';
+import { takeRows } from '../column/gather-rows.ts';
+import { Slots } from '../column/slots.ts';
+import type { DecodedBatch } from '../decode/decoder.ts';
 import {
   type PartitionRows,
   PartitionScan,
   type ScanCounts,
   type ScanState,
-} from '../partition-scan.ts';
-import type { SlabSet } from '../slab.ts';
-import { Slots } from '../slots.ts';
+} from '../scan/partition-scan.ts';
+import type { SlabSet } from '../state/slab.ts';
 import type { Parcel, Upstream } from './exchange-rows.ts';
 import { Outbox } from './outbox.ts';
 import { outletsOf, type PlacedOutlet, StreamOutlets } from './stream-outlets.ts';

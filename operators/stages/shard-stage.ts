@@ -9,11 +9,11 @@
  * The state is a function of one time K a node: all steps before it. A checkpoint is made in this order: take and append
  * every parcel, append `unlogged` to the own partition and say where (`logged`), then save `state` with the dirty pages.
  */
-import type { ExchangePlan, NodePlan } from '../../compiler/exchange-plan.ts';
-import type { Plan } from '../../compiler/plan.ts';
+import type { ExchangePlan, NodePlan } from '../../compiler/plan/exchange-plan.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import { assert } from '../assert.ts';
-import type { SlabSet } from '../slab.ts';
-import type { StateBudget } from '../state-budget.ts';
+import type { SlabSet } from '../state/slab.ts';
+import type { StateBudget } from '../state/state-budget.ts';
 import { EnrichNode } from './enrich-node.ts';
 import type { Parcel, Progress, Section, Upstream } from './exchange-rows.ts';
 import { HomeNode } from './home-node.ts';

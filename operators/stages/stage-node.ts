@@ -1,14 +1,14 @@
 /** One operator of a shard between its inputs and its outlets; every kind of node is one file beside this. */
-import type { ChannelPlan, ExchangePlan } from '../../compiler/exchange-plan.ts';
-import type { Plan } from '../../compiler/plan.ts';
-import type { Column } from '../column.ts';
-import type { EmissionBatch } from '../emission-batch.ts';
+import type { ChannelPlan, ExchangePlan } from '../../compiler/plan/exchange-plan.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
+import type { Column } from '../column/column.ts';
+import { Frame } from '../column/frame.ts';
+import { takeRows } from '../column/gather-rows.ts';
+import { Slots } from '../column/slots.ts';
+import type { EmissionBatch } from '../emission/emission-batch.ts';
 import type { ColumnOf } from '../enrich.ts';
-import { Frame } from '../frame.ts';
-import { takeRows } from '../gather-rows.ts';
-import type { SlabSet } from '../slab.ts';
-import { Slots } from '../slots.ts';
-import type { StateBudget } from '../state-budget.ts';
+import type { SlabSet } from '../state/slab.ts';
+import type { StateBudget } from '../state/state-budget.ts';
 import type { ExchangeRows, Progress } from './exchange-rows.ts';
 import type { Outbox } from './outbox.ts';
 import { outletsOf, type PlacedOutlet, StreamOutlets } from './stream-outlets.ts';

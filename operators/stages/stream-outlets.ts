@@ -1,10 +1,10 @@
 /** Sends the rows of a stream, from where they are made, on every channel that wants them there. */
-import type { ChannelPlan, ExchangePlan, ProducerPlan } from '../../compiler/exchange-plan.ts';
-import type { Plan } from '../../compiler/plan.ts';
+import type { ChannelPlan, ExchangePlan, ProducerPlan } from '../../compiler/plan/exchange-plan.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import { assert } from '../assert.ts';
-import type { Column, HashColumn } from '../column.ts';
+import type { Column, HashColumn } from '../column/column.ts';
+import type { Frame } from '../column/frame.ts';
 import { hashOf } from '../enrich.ts';
-import type { Frame } from '../frame.ts';
 import { shardOf } from '../hash.ts';
 import type { Outbox, Outlet } from './outbox.ts';
 

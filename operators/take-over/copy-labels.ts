@@ -2,7 +2,7 @@
  * Labels that anchors of a closed set wait for, and that the new program does not have: they are copied from the old plan,
  * over streams that both read, with the fields and expressions that they need.
  */
-import type { LabelPlan, Plan } from '../../compiler/plan.ts';
+import type { LabelPlan, Plan } from '../../compiler/plan/plan.ts';
 import type { Draft, PlanDraft } from './draft.ts';
 import { type SlotAgain, SlotsAgain, sortFields } from './slots-again.ts';
 

@@ -1,5 +1,5 @@
 /** Since when the columns of a plan have seen events, where that is not from the beginning. */
-import type { Expr, Plan, SlotPlan, ViewPlan } from '../../compiler/plan.ts';
+import type { Expr, Plan, SlotPlan, ViewPlan } from '../../compiler/plan/plan.ts';
 
 export type ColumnCoverage = {
   readonly set: string;

@@ -1,5 +1,5 @@
 /** A plan that is being written. */
-import type { Plan } from '../../compiler/plan.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 
 export type Draft<T> = T extends readonly (infer U)[]
   ? Draft<U>[]

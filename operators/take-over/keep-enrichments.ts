@@ -2,7 +2,7 @@
  * Enrichments of a new plan over the state of an old one. Their rows hold what the old plan read of them; where more is read
  * now, the same enrichment once more, beside the old one, gathers it from `since` on.
  */
-import type { EnrichPlan, Plan } from '../../compiler/plan.ts';
+import type { EnrichPlan, Plan } from '../../compiler/plan/plan.ts';
 import type { Physical } from '../../dsl/types.ts';
 import type { Draft, PlanDraft } from './draft.ts';
 import { Meaning } from './meaning.ts';

@@ -14,10 +14,10 @@ import type {
   Plan,
   ValueStore,
   ViewPlan,
-} from '../../compiler/plan.ts';
+} from '../../compiler/plan/plan.ts';
 import { assert } from '../assert.ts';
-import { slotsReadOf } from '../feature-stage.ts';
-import { viewsLaidOut } from '../views-laid-out.ts';
+import { slotsReadOf } from '../keyspace/feature-stage.ts';
+import { viewsLaidOut } from '../keyspace/views-laid-out.ts';
 import type { Draft, PlanDraft } from './draft.ts';
 import { KeyspaceDraft, type Moved, type PendingFeed, part } from './keyspace-draft.ts';
 import { Meaning } from './meaning.ts';

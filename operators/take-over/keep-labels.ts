@@ -7,9 +7,9 @@
  *   twin    a kept label whose credited events nobody read before, and features do now: another beside it makes them, in
  *           rings of its own that carry what features want, from `since` on
  */
-import type { LabelPlan, Plan } from '../../compiler/plan.ts';
-import { carries, sharedCarries } from '../attribute-carry.ts';
-import { stateName } from '../state-name.ts';
+import type { LabelPlan, Plan } from '../../compiler/plan/plan.ts';
+import { carries, sharedCarries } from '../label/attribute-carry.ts';
+import { stateName } from '../state/state-name.ts';
 import { copyLabels } from './copy-labels.ts';
 import type { Draft, PlanDraft } from './draft.ts';
 import { SlotsAgain } from './slots-again.ts';

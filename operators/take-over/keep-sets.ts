@@ -3,7 +3,7 @@
  * switches at an anchor's time: anchors before it keep the set they froze under, which is *closed* and emits what they wait
  * for with its own columns; anchors from it on go to a set of the next generation, `ads_ctr.2`.
  */
-import type { ExamplePlan, Plan } from '../../compiler/plan.ts';
+import type { ExamplePlan, Plan } from '../../compiler/plan/plan.ts';
 import { sameLabel } from './copy-labels.ts';
 import type { Draft, PlanDraft } from './draft.ts';
 import { Meaning } from './meaning.ts';

@@ -5,7 +5,7 @@ import type {
   Plan,
   ValueStore,
   ViewPlan,
-} from '../../compiler/plan.ts';
+} from '../../compiler/plan/plan.ts';
 import type { Draft } from './draft.ts';
 
 /** A view of the new plan: where it was, where it goes. */

@@ -3,7 +3,7 @@
  * two plans that compute the same say the same. Long meanings are named by their hash.
  */
 import { createHash } from 'node:crypto';
-import type { Expr, KeyspacePlan, Plan, SlotPlan, ViewPlan } from '../../compiler/plan.ts';
+import type { Expr, KeyspacePlan, Plan, SlotPlan, ViewPlan } from '../../compiler/plan/plan.ts';
 import type { Type } from '../../dsl/types.ts';
 import { assert } from '../assert.ts';
 

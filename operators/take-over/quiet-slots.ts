@@ -1,5 +1,5 @@
 /** Slots that say nothing, for what keeps its place in a layout and takes part in nothing any more. */
-import type { Expr, SlotPlan } from '../../compiler/plan.ts';
+import type { Expr, SlotPlan } from '../../compiler/plan/plan.ts';
 import type { Physical } from '../../dsl/types.ts';
 import type { Draft } from './draft.ts';
 

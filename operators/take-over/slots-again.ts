@@ -1,5 +1,5 @@
 /** Slots of an old plan's streams in a new plan: the ones that mean the same, or copies of them. */
-import type { Expr, Plan } from '../../compiler/plan.ts';
+import type { Expr, Plan } from '../../compiler/plan/plan.ts';
 import { assert } from '../assert.ts';
 import type { Draft, PlanDraft } from './draft.ts';
 import { Meaning } from './meaning.ts';

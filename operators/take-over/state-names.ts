@@ -1,6 +1,6 @@
 /** Which slabs hold state of a plan, by their names: the others are of what it has dropped. */
-import type { Plan } from '../../compiler/plan.ts';
-import { stateName } from '../state-name.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
+import { stateName } from '../state/state-name.ts';
 
 /** Whether a slab of that name is the plan's. */
 export function statesOf(plan: Plan): (slab: string) => boolean {

@@ -8,7 +8,7 @@
  *   keyspaces  what they hold stays in place, what is new starts empty at K       keep-keyspaces.ts
  *   sets       those that say the same go on, the others switch at anchor time K  keep-sets.ts
  */
-import type { Plan, StreamPlan } from '../../compiler/plan.ts';
+import type { Plan, StreamPlan } from '../../compiler/plan/plan.ts';
 import type { PlanDraft } from './draft.ts';
 import { keepEnrichments } from './keep-enrichments.ts';
 import { keepKeyspaces } from './keep-keyspaces.ts';

@@ -9,7 +9,7 @@ import Encoder from 'kafkajs/src/protocol/encoder.js';
 import protocolErrors from 'kafkajs/src/protocol/error.js';
 import fetchRequest from 'kafkajs/src/protocol/requests/fetch/v11/request.js';
 import produceResponse from 'kafkajs/src/protocol/requests/produce/v7/response.js';
-import { ClusterFault, type Isolation, type Partition } from '../cluster.ts';
+import { ClusterFault, type Isolation, type Partition } from '../worker/cluster.ts';
 import { classify, isStaleMetadata } from './errors.ts';
 import {
   CALL_DEADLINE_MS,

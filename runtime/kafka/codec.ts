@@ -1,8 +1,8 @@
 /** Compression of record batches, by libraries. */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { compressFrameSync, decompressFrameSync } from 'lz4-napi';
-import { ClusterFault } from '../cluster.ts';
-import { unzstdBytes } from '../zstd-bytes.ts';
+import { unzstdBytes } from '../source/zstd-bytes.ts';
+import { ClusterFault } from '../worker/cluster.ts';
 import type { Compression } from './settings.ts';
 
 /** A batch that inflates to more is refused, bytes. */

@@ -1,5 +1,5 @@
 /** Errors of kafkajs as faults that say what they leave behind. */
-import { ClusterFault, type FaultEffect } from '../cluster.ts';
+import { ClusterFault, type FaultEffect } from '../worker/cluster.ts';
 
 type KafkaError = Error & {
   readonly type?: string;

@@ -1,4 +1,4 @@
-import type { Partition } from '../cluster.ts';
+import type { Partition } from '../worker/cluster.ts';
 import { protocolError } from './client.ts';
 import type { AbortedTransaction } from './record-batch.ts';
 

@@ -10,7 +10,7 @@ import type {
   Partition,
   ReaderOptions,
   TransactionalProducer,
-} from '../cluster.ts';
+} from '../worker/cluster.ts';
 import { Client } from './client.ts';
 import { classify } from './errors.ts';
 import { KafkaMembership } from './membership.ts';

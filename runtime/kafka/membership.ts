@@ -1,5 +1,5 @@
 /** A member of a consumer group whose assignment is a list of units. Has connections of its own: a join blocks them. */
-import type { JoinRequest, Membership } from '../cluster.ts';
+import type { JoinRequest, Membership } from '../worker/cluster.ts';
 import { assignUnits } from './assign-units.ts';
 import type { Client } from './client.ts';
 import { classify } from './errors.ts';

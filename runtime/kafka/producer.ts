@@ -4,7 +4,7 @@ import {
   type ClusterProducer,
   type Partition,
   type ProducedRecord,
-} from '../cluster.ts';
+} from '../worker/cluster.ts';
 import type { Client } from './client.ts';
 import { codecOf } from './codec.ts';
 import { isDuplicate } from './errors.ts';

@@ -2,7 +2,7 @@
  * Whether Kafka can be reached as told, asked before anything waits for it: a wrong address, password or certificate is a
  * message within seconds. What may pass (a broker that is starting) is tried again meanwhile.
  */
-import { ClusterFault } from '../cluster.ts';
+import { ClusterFault } from '../worker/cluster.ts';
 import { Client } from './client.ts';
 import { classify } from './errors.ts';
 import type { KafkaSettings } from './settings.ts';

@@ -10,7 +10,7 @@ import {
   type Partition,
   type ReaderOptions,
   type Records,
-} from '../cluster.ts';
+} from '../worker/cluster.ts';
 import type { Broker, Client } from './client.ts';
 import { classify, isStaleMetadata } from './errors.ts';
 import { type FetchedPartition, readFetchAnswer } from './fetch-answer.ts';

@@ -7,7 +7,12 @@
  *   record: length, attributes i8, time delta, offset delta, key, value, headers; numbers are zigzag varints
  */
 import { crc32c } from '@node-rs/crc32';
-import { ClusterFault, type Isolation, type ProducedRecord, type Records } from '../cluster.ts';
+import {
+  ClusterFault,
+  type Isolation,
+  type ProducedRecord,
+  type Records,
+} from '../worker/cluster.ts';
 import { CODEC_MASK, compress, decompress } from './codec.ts';
 import { RecordColumns } from './record-columns.ts';
 import { VarintReader } from './varint-reader.ts';

@@ -1,4 +1,4 @@
-import type { Records } from '../cluster.ts';
+import type { Records } from '../worker/cluster.ts';
 import { VarintReader } from './varint-reader.ts';
 
 export type BatchStart = {

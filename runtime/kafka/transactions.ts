@@ -8,7 +8,7 @@ import {
   type Partition,
   type ProducedRecord,
   type TransactionalProducer,
-} from '../cluster.ts';
+} from '../worker/cluster.ts';
 import type { Client } from './client.ts';
 import { SequencedSends } from './producer.ts';
 import { nameOf } from './reader.ts';

@@ -1,4 +1,4 @@
-import type { ProducedRecord } from '../cluster.ts';
+import type { ProducedRecord } from '../worker/cluster.ts';
 
 /** Records of a batch, one after another, in one growing buffer. */
 export class VarintWriter {

@@ -1,6 +1,6 @@
 /** A model as the trainer runs it: which columns become which fields, and where each lies in the net's input. */
-import type { ModelPlan } from '../../compiler/model-plan.ts';
-import type { ExamplePlan } from '../../compiler/plan.ts';
+import type { ModelPlan } from '../../compiler/check/model-plan.ts';
+import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { assert } from '../../operators/assert.ts';
 import type { TableConfig } from './embedding-table.ts';
 import type { Weighting } from './label-weights.ts';

@@ -4,10 +4,10 @@
  * and judged when their `audit` rows come. The same rows give the same model, bit for bit on the CPU, however they are cut
  * into pieces.
  */
-import type { ExamplePlan } from '../../compiler/plan.ts';
+import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { assert } from '../../operators/assert.ts';
-import type { ExampleRow } from '../example-row.ts';
 import { Fault } from '../fault.ts';
+import type { ExampleRow } from '../training/example-row.ts';
 import { type DeepConfig, START_LOGIT } from './deep-config.ts';
 import { DeepNet } from './deep-net.ts';
 import { type Beside, DeepQuality } from './deep-quality.ts';

@@ -3,11 +3,11 @@
  * says differs, by label, as population stability indices. The newest day counts once it has rows enough, before that the one
  * before it. Examples alone: `shown` and `audit` rows say again what others say.
  */
-import type { ExampleColumn } from '../../compiler/plan.ts';
+import type { ExampleColumn } from '../../compiler/plan/plan.ts';
 import { BINS, binOfValue, stability } from '../../operators/checks/bins.ts';
 import { type BinWeights, effectiveRows } from '../../operators/checks/drift-reference.ts';
 import { psiThreshold } from '../../operators/checks/interval.ts';
-import type { ExampleRow } from '../example-row.ts';
+import type { ExampleRow } from '../training/example-row.ts';
 
 const DAY_MS = 86_400_000;
 /** Both days must have so many (effective) rows. */

@@ -2,7 +2,7 @@
  * Whether a model may be published: its quality over the rows trained on since the last refusal, at most some windows back,
  * held against its gates. Labels are scored before they are trained on, by model and baseline alike.
  */
-import type { GatePlan } from '../../compiler/model-plan.ts';
+import type { GatePlan } from '../../compiler/check/model-plan.ts';
 import { shareInterval } from '../../operators/checks/interval.ts';
 import { keptScore, LossSums } from './label-metrics.ts';
 

@@ -1,5 +1,5 @@
 import { assert } from '../../operators/assert.ts';
-import type { Value } from '../../operators/column.ts';
+import type { Value } from '../../operators/column/column.ts';
 import { hashFeature, hashText } from './feature-hash.ts';
 
 /** How a column enters the model. */

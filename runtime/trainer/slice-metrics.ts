@@ -2,8 +2,8 @@
  * Loss and calibration of model and baseline by slice: by the values of columns that were asked for, and by how old a label was
  * when it was emitted. Bounded: values beyond the first are counted together.
  */
-import type { Value } from '../../operators/column.ts';
-import type { ExampleRow } from '../example-row.ts';
+import type { Value } from '../../operators/column/column.ts';
+import type { ExampleRow } from '../training/example-row.ts';
 import { keptScore, LossSums } from './label-metrics.ts';
 
 /** Slices of one column of one label; further values fall into `OTHERS`. */

@@ -1,4 +1,4 @@
-import type { ExamplePlan } from '../../compiler/plan.ts';
+import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { assert } from '../../operators/assert.ts';
 import type { FtrlConfig } from './ftrl-trainer.ts';
 import type { Weighting } from './label-weights.ts';

@@ -1,5 +1,5 @@
 /** Which weightings a label policy can carry, by the names that authors use. */
-import type { PolicyPlan } from '../../compiler/plan.ts';
+import type { PolicyPlan } from '../../compiler/plan/plan.ts';
 import { headsOf, type Weighting } from './label-weights.ts';
 
 /** What `--weights` takes; `auto` is the first that the policy can carry. */

@@ -2,8 +2,8 @@
  * What an aggregate makes of the events of its window, by its definition: all of them in an array, sums in big integers.
  * It shares nothing with the window stores, so that the two can be held against each other.
  */
-import type { CounterColumn, ReadOp, ValueStore } from '../../compiler/plan.ts';
-import type { Value } from '../../operators/column.ts';
+import type { CounterColumn, ReadOp, ValueStore } from '../../compiler/plan/plan.ts';
+import type { Value } from '../../operators/column/column.ts';
 
 /** An event that counts; `value` null where it has none, or where none is asked for. */
 export type Counted = { readonly time: number; readonly value: Value };

@@ -1,6 +1,11 @@
 /** The anchor that is asked about: found among the replayed events, or found to have been set aside. */
-import type { ExamplePlan, Plan } from '../../compiler/plan.ts';
-import { type BoolColumn, type HashColumn, type Value, valueAt } from '../../operators/column.ts';
+import type { ExamplePlan, Plan } from '../../compiler/plan/plan.ts';
+import {
+  type BoolColumn,
+  type HashColumn,
+  type Value,
+  valueAt,
+} from '../../operators/column/column.ts';
 import { hashText, lanes } from '../../operators/hash.ts';
 import type { AppliedBatch } from '../../operators/pipeline.ts';
 import type { Place } from './near-misses.ts';

@@ -1,7 +1,7 @@
 /** What a view of a keyspace asks of the events of its window, and what it makes of them. */
-import type { KeyspacePlan, ValueStore, WindowPlan } from '../../compiler/plan.ts';
-import type { Value } from '../../operators/column.ts';
-import { countsRows } from '../../operators/row-retention.ts';
+import type { KeyspacePlan, ValueStore, WindowPlan } from '../../compiler/plan/plan.ts';
+import type { Value } from '../../operators/column/column.ts';
+import { countsRows } from '../../operators/value/row-retention.ts';
 import { type Counted, counterValue, storeValue } from './aggregate-value.ts';
 import type { WindowQuestion } from './window-events.ts';
 

@@ -3,9 +3,9 @@
  * label's rule says which of the touches get it, and how much each. Attribution in the engine keeps rings and goes through rows once; here
  * every touch is looked at for every event.
  */
-import type { LabelPlan } from '../../compiler/plan.ts';
+import type { LabelPlan } from '../../compiler/plan/plan.ts';
 import type { Credit } from '../../dsl/credit.ts';
-import { creditShares } from '../../operators/credit-shares.ts';
+import { creditShares } from '../../operators/label/credit-shares.ts';
 import type { LabelEvent, Touch } from './label-events.ts';
 
 /** A touch that could have had the event. `share` in millionths; 0: the rule gives it nothing. */

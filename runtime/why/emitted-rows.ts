@@ -1,12 +1,12 @@
 /** What an output folder holds of one example: its rows, and those that checks kept aside. */
 import { join } from 'node:path';
-import type { ExamplePlan } from '../../compiler/plan.ts';
+import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { didYouMean } from '../../dsl/suggest.ts';
-import { withDecidedFolder } from '../decided-folder.ts';
-import type { ExampleRow } from '../example-row.ts';
-import type { OutputPosition } from '../progress.ts';
-import { EXAMPLES_START, readExamples } from '../read-examples.ts';
-import { type OutputFormat, sinkName } from '../sink.ts';
+import { withDecidedFolder } from '../run/decided-folder.ts';
+import type { OutputPosition } from '../run/progress.ts';
+import { type OutputFormat, sinkName } from '../sink/sink.ts';
+import type { ExampleRow } from '../training/example-row.ts';
+import { EXAMPLES_START, readExamples } from '../training/read-examples.ts';
 
 export type KeptAside = { readonly lot: string; readonly reason: string; readonly emitted: number };
 

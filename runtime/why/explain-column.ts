@@ -5,11 +5,11 @@
  *   questions   what is to be gathered, before the inputs are replayed
  *   explain     the column with its values, after
  */
-import { callText, windowText } from '../../compiler/expression-text.ts';
-import type { ExamplePlan, Expr, Plan, SlotOp, SlotPlan } from '../../compiler/plan.ts';
-import type { Value } from '../../operators/column.ts';
-import { evaluate } from '../../operators/expression-interpreter.ts';
-import { EXACT_ENTRIES_MAX } from '../../operators/sketch-family.ts';
+import { callText, windowText } from '../../compiler/explain/expression-text.ts';
+import type { ExamplePlan, Expr, Plan, SlotOp, SlotPlan } from '../../compiler/plan/plan.ts';
+import type { Value } from '../../operators/column/column.ts';
+import { evaluate } from '../../operators/expression/expression-interpreter.ts';
+import { EXACT_ENTRIES_MAX } from '../../operators/sketch/sketch-family.ts';
 import type { Counted } from './aggregate-value.ts';
 import type { AnchorRow } from './anchor-row.ts';
 import { askedWindow } from './asked-window.ts';

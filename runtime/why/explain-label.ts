@@ -4,7 +4,7 @@
  * to another is explained with it, since its touches are the other's events. The inputs are replayed once for each link of the chain
  * and once more for refunds.
  */
-import type { LabelPlan, LabelRoutePlan, Plan } from '../../compiler/plan.ts';
+import type { LabelPlan, LabelRoutePlan, Plan } from '../../compiler/plan/plan.ts';
 import { WHOLE_CREDIT } from '../../dsl/credit.ts';
 import type { AnchorRow } from './anchor-row.ts';
 import { type Asked, gather } from './find-anchor.ts';

@@ -1,5 +1,5 @@
 /** What becomes of an event of a label as one anchor sees it: how much of it is credited to the anchor, or why nothing is. */
-import type { LabelPlan } from '../../compiler/plan.ts';
+import type { LabelPlan } from '../../compiler/plan/plan.ts';
 import { type Crediting, creditEvent, isCandidate } from './credited-touches.ts';
 import type { LabelEvent, LabelEvents } from './label-events.ts';
 

@@ -2,7 +2,7 @@
  * What became of one label of one anchor over time, worked out from the events that were credited to it: its value at any
  * time, its deadline as it was known at any time, and how long silence holds it.
  */
-import type { LabelPlan, Plan } from '../../compiler/plan.ts';
+import type { LabelPlan, Plan } from '../../compiler/plan/plan.ts';
 import { WHOLE_CREDIT } from '../../dsl/credit.ts';
 import type { Reached } from './replay.ts';
 

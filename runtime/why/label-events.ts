@@ -4,12 +4,12 @@
  * come with such a key. Who gets what is worked out from these by the rule (`credited-touches.ts`); the run's own attribution
  * is noted beside each event, to hold the two against each other.
  */
-import type { LabelPlan, LabelRoutePlan, Plan } from '../../compiler/plan.ts';
-import type { AnchorRows } from '../../operators/attribute-anchors.ts';
-import type { Accepted } from '../../operators/attribute-level.ts';
-import { type HashColumn, type Value, valueAt } from '../../operators/column.ts';
+import type { LabelPlan, LabelRoutePlan, Plan } from '../../compiler/plan/plan.ts';
+import { type HashColumn, type Value, valueAt } from '../../operators/column/column.ts';
+import type { Frame } from '../../operators/column/frame.ts';
 import { type ColumnOf, maskOf } from '../../operators/enrich.ts';
-import type { Frame } from '../../operators/frame.ts';
+import type { AnchorRows } from '../../operators/label/attribute-anchors.ts';
+import type { Accepted } from '../../operators/label/attribute-level.ts';
 import type { AppliedBatch } from '../../operators/pipeline.ts';
 import type { AnchorRow } from './anchor-row.ts';
 import { isKey, isNullKey, type KeyHash } from './row-values.ts';

@@ -1,6 +1,6 @@
 /** Refunds of the events that a label credited: which took one back, and which came near. */
-import type { Plan } from '../../compiler/plan.ts';
-import type { HashColumn } from '../../operators/column.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
+import type { HashColumn } from '../../operators/column/column.ts';
 import { maskOf } from '../../operators/enrich.ts';
 import type { AppliedBatch } from '../../operators/pipeline.ts';
 import type { EventRef, LabelEvent } from './label-events.ts';

@@ -2,7 +2,7 @@
  * What `why` says without saying who: values of fields tagged `pii`, and of what is made of them, are masked wherever they
  * would be shown on the way to a value. The value itself is in the output, where the compiler lets nobody show.
  */
-import type { Plan, SlotOp, StreamPlan } from '../../compiler/plan.ts';
+import type { Plan, SlotOp, StreamPlan } from '../../compiler/plan/plan.ts';
 import { type Explained, leavesOf } from './explain-column.ts';
 import type { ExplainedLabel } from './explain-label.ts';
 import { MASKED } from './sources.ts';

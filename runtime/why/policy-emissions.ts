@@ -1,5 +1,5 @@
 /** The emission table of the policies: what a label says of an anchor, when, and what makes it say so. */
-import type { PolicyPlan } from '../../compiler/plan.ts';
+import type { PolicyPlan } from '../../compiler/plan/plan.ts';
 import type { LabelCourse } from './label-course.ts';
 import type { Reached } from './replay.ts';
 

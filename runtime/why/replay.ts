@@ -5,17 +5,17 @@
  */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Plan, SlotPlan, StreamPlan } from '../../compiler/plan.ts';
+import type { Plan, SlotPlan, StreamPlan } from '../../compiler/plan/plan.ts';
 import { physical } from '../../dsl/types.ts';
-import type { DecodedBatch } from '../../operators/decoder.ts';
-import type { ErasedRows } from '../../operators/erasure.ts';
-import type { PartitionRows } from '../../operators/partition-scan.ts';
+import type { DecodedBatch } from '../../operators/decode/decoder.ts';
 import { type AppliedBatch, Pipeline } from '../../operators/pipeline.ts';
-import { SlabSet } from '../../operators/slab.ts';
+import type { ErasedRows } from '../../operators/scan/erasure.ts';
+import type { PartitionRows } from '../../operators/scan/partition-scan.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
 import { BUFFER_BYTES, READ_ROWS } from '../config.ts';
-import type { RecordReader } from '../record-reader.ts';
-import { SpillFile } from '../spill-file.ts';
-import type { SourceInput } from '../task-source.ts';
+import type { SourceInput } from '../run/task-source.ts';
+import type { RecordReader } from '../source/record-reader.ts';
+import { SpillFile } from '../store/spill-file.ts';
 
 /** What was decided of a batch of one stream's partition. */
 export type DecidedBatch = {

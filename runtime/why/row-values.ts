@@ -1,7 +1,12 @@
 /** Single rows as plain values, and plain values as columns of one row: what is explained is one anchor at a time. */
 import type { Physical } from '../../dsl/types.ts';
-import { BOOL_NULL, type Column, type HashColumn, type Value } from '../../operators/column.ts';
-import { ListBuilder, TextBuilder } from '../../operators/text-builder.ts';
+import {
+  BOOL_NULL,
+  type Column,
+  type HashColumn,
+  type Value,
+} from '../../operators/column/column.ts';
+import { ListBuilder, TextBuilder } from '../../operators/column/text-builder.ts';
 
 /** A key's hash; null: a part of the key is null. */
 export type KeyHash = { readonly lo: number; readonly hi: number } | null;

@@ -1,9 +1,9 @@
 /** Records that did not become events, with as much of them as can still be read: their time, id and keys. */
-import type { Plan } from '../../compiler/plan.ts';
-import { type Column, type HashColumn, valueAt } from '../../operators/column.ts';
-import { reasonText } from '../../operators/decode-reasons.ts';
-import { Frame } from '../../operators/frame.ts';
-import { Slots } from '../../operators/slots.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
+import { type Column, type HashColumn, valueAt } from '../../operators/column/column.ts';
+import { Frame } from '../../operators/column/frame.ts';
+import { Slots } from '../../operators/column/slots.ts';
+import { reasonText } from '../../operators/decode/decode-reasons.ts';
 import type { DecidedBatch } from './replay.ts';
 import { isNullKey, type KeyHash } from './row-values.ts';
 import { timeText } from './time-text.ts';

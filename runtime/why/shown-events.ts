@@ -1,5 +1,5 @@
 /** The events of a look-up as they are told: the first and the last ones, each with its place. */
-import type { Value } from '../../operators/column.ts';
+import type { Value } from '../../operators/column/column.ts';
 import type { Place } from './near-misses.ts';
 import type { Sources } from './sources.ts';
 import type { CountedEvent, WindowEvents } from './window-events.ts';

@@ -1,9 +1,9 @@
 /** Streams, partitions and offsets of a run as people find them: the file, and the event's id. */
-import type { Plan, SlotPlan } from '../../compiler/plan.ts';
-import { valueAt } from '../../operators/column.ts';
-import type { Frame } from '../../operators/frame.ts';
+import type { Plan, SlotPlan } from '../../compiler/plan/plan.ts';
+import { valueAt } from '../../operators/column/column.ts';
+import type { Frame } from '../../operators/column/frame.ts';
 import type { AppliedBatch } from '../../operators/pipeline.ts';
-import type { SourceInput } from '../task-source.ts';
+import type { SourceInput } from '../run/task-source.ts';
 import type { Place } from './near-misses.ts';
 import { fieldSlot } from './replay.ts';
 

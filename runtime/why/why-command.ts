@@ -5,16 +5,16 @@
  *   2. the inputs are replayed until the anchor is found
  *   3. and once more to their ends, as often as it takes, to gather what the column is about
  */
-import type { ExamplePlan, Plan } from '../../compiler/plan.ts';
+import type { ExamplePlan, Plan } from '../../compiler/plan/plan.ts';
 import { didYouMean } from '../../dsl/suggest.ts';
-import type { Console } from '../console-output.ts';
+import type { Console } from '../command/console-output.ts';
+import { UsageError } from '../command/usage-error.ts';
 import { Fault } from '../fault.ts';
 import { disk } from '../files.ts';
-import { parseFormat } from '../format-text.ts';
-import { readRunFolder, refuseChanged } from '../run-folder.ts';
-import { IDENTITY_VERSION } from '../run-identity.ts';
-import { UsageError } from '../usage-error.ts';
-import { isWorkerState } from '../worker-state.ts';
+import { readRunFolder, refuseChanged } from '../run/run-folder.ts';
+import { IDENTITY_VERSION } from '../run/run-identity.ts';
+import { isWorkerState } from '../run/worker-state.ts';
+import { parseFormat } from '../sink/format-text.ts';
 import { readEmitted } from './emitted-rows.ts';
 import { type Asked, ambiguous, findAnchor } from './find-anchor.ts';
 import { maskPersonal, maskPersonalLabel } from './mask-personal.ts';

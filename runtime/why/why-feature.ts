@@ -1,6 +1,6 @@
 /** A feature of one example: where its value comes from, and whether the output says the same. */
-import type { ExampleColumn } from '../../compiler/plan.ts';
-import type { Value } from '../../operators/column.ts';
+import type { ExampleColumn } from '../../compiler/plan/plan.ts';
+import type { Value } from '../../operators/column/column.ts';
 import type { AnchorRow } from './anchor-row.ts';
 import type { EmittedRows } from './emitted-rows.ts';
 import { ColumnQuestion, type Explained } from './explain-column.ts';

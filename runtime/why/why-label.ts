@@ -2,8 +2,8 @@
  * A label of one example: what was credited to it and why, what its policy makes of that over time, and whether the output
  * says the same.
  */
-import type { ExamplePlan } from '../../compiler/plan.ts';
-import type { EmittedLabel, ExampleRow } from '../example-row.ts';
+import type { ExamplePlan } from '../../compiler/plan/plan.ts';
+import type { EmittedLabel, ExampleRow } from '../training/example-row.ts';
 import type { AnchorRow } from './anchor-row.ts';
 import type { EmittedRows } from './emitted-rows.ts';
 import { type ExplainedLabel, explainLabel, type LabelFindings } from './explain-label.ts';

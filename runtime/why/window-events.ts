@@ -2,16 +2,16 @@
  * The events of one window of one key, as an anchor at t sees them, gathered while the inputs are replayed; and those
  * that lie near and do not count, each with the first reason that keeps it out.
  */
-import { durationText } from '../../compiler/duration-text.ts';
-import type { FeedPlan, Plan, WindowPlan } from '../../compiler/plan.ts';
+import { durationText } from '../../compiler/explain/duration-text.ts';
+import type { FeedPlan, Plan, WindowPlan } from '../../compiler/plan/plan.ts';
 import {
   type BoolColumn,
   type Column,
   type HashColumn,
   type Value,
   valueAt,
-} from '../../operators/column.ts';
-import type { Frame } from '../../operators/frame.ts';
+} from '../../operators/column/column.ts';
+import type { Frame } from '../../operators/column/frame.ts';
 import type { AppliedBatch } from '../../operators/pipeline.ts';
 import { appliedAt, windowStart } from '../../operators/time.ts';
 import type { Counted } from './aggregate-value.ts';

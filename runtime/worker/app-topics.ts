@@ -1,6 +1,6 @@
 /** The topics of an application: what it is called decides what they are called. */
-import type { Plan } from '../../compiler/plan.ts';
-import { safeName } from '../sink.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
+import { safeName } from '../sink/sink.ts';
 
 export type AppTopics = {
   /** A partition per unit: what is committed. */

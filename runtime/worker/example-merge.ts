@@ -3,8 +3,9 @@
  * is ready once every unit is known to have emitted everything up to its time. What a unit promises is in its blocks'
  * headers, and in its progress records, which go on where it has no rows.
  */
-import type { ExampleRow } from '../example-row.ts';
+
 import { Fault } from '../fault.ts';
+import type { ExampleRow } from '../training/example-row.ts';
 
 /** Rows of a unit, from one record. */
 export type UnitBlock = {

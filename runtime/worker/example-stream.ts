@@ -2,12 +2,12 @@
  * The example topic of a set, read as one stream of rows in an order of their own (example-merge.ts). Beside it the progress
  * topic is followed: its records are in the transactions of the blocks, and say how far each unit has come.
  */
-import type { ExamplePlan } from '../../compiler/plan.ts';
-import { decodeBlock, type ExampleBlock } from '../block-decode.ts';
-import { blockRow } from '../block-reader.ts';
-import type { Cluster, ClusterReader, Partition, Records } from '../cluster.ts';
+import type { ExamplePlan } from '../../compiler/plan/plan.ts';
+import { decodeBlock, type ExampleBlock } from '../block/block-decode.ts';
+import { blockRow } from '../block/block-reader.ts';
 import { Fault } from '../fault.ts';
 import type { AppTopics } from './app-topics.ts';
+import type { Cluster, ClusterReader, Partition, Records } from './cluster.ts';
 import { ExampleMerge, type MergePlace } from './example-merge.ts';
 import { UNIT_HEADER } from './unit-outputs.ts';
 import { decodeProgress, outBefore, readProgress } from './unit-progress.ts';

@@ -12,9 +12,9 @@
  *
  * A column that repeats the high lanes of a hash column before it (a home that is the key) is the byte 255 and that column.
  */
-import type { ExchangePlan } from '../../compiler/exchange-plan.ts';
+import type { ExchangePlan } from '../../compiler/plan/exchange-plan.ts';
 import type { Physical } from '../../dsl/types.ts';
-import type { Column, HashColumn } from '../../operators/column.ts';
+import type { Column, HashColumn } from '../../operators/column/column.ts';
 import type {
   ExchangeRows,
   Parcel,

@@ -1,7 +1,7 @@
 /** One column of an exchange section as bytes; see exchange-block.ts for how they lie. */
 import type { Physical } from '../../dsl/types.ts';
 import { assert } from '../../operators/assert.ts';
-import type { Column, TextColumn } from '../../operators/column.ts';
+import type { Column, TextColumn } from '../../operators/column/column.ts';
 import type { PackedReader, PackedWriter } from './packed-bytes.ts';
 
 /** Rows 0 .. n of the column. */

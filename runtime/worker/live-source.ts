@@ -2,13 +2,13 @@
  * A source partition while it is read: fetched records become rows of the engine, numbered from 0 at the first record ever
  * read, so that the gaps in Kafka's offsets are nobody's business.
  */
-import type { ScanPlan } from '../../compiler/plan.ts';
+import type { ScanPlan } from '../../compiler/plan/plan.ts';
 import { assert } from '../../operators/assert.ts';
-import type { SourceSnapshot } from '../checkpoint.ts';
-import type { ClusterReader, Partition, Records } from '../cluster.ts';
 import { READ_ROWS } from '../config.ts';
-import type { LiveEngine, SetAside } from '../engine.ts';
-import { Snapshots } from '../snapshots.ts';
+import type { LiveEngine, SetAside } from '../run/engine.ts';
+import { Snapshots } from '../run/snapshots.ts';
+import type { SourceSnapshot } from '../store/checkpoint.ts';
+import type { ClusterReader, Partition, Records } from './cluster.ts';
 import type { FloorDecision } from './unit-decisions.ts';
 import type { SourcePlace } from './unit-progress.ts';
 import type { ValueDecoder } from './value-decoder.ts';

@@ -1,7 +1,8 @@
 /** How far back the logs reach that a unit reads, and so which states it can go on from. */
-import type { CheckpointMeta } from '../checkpoint.ts';
-import type { Cluster, Partition } from '../cluster.ts';
+
 import { Fault } from '../fault.ts';
+import type { CheckpointMeta } from '../store/checkpoint.ts';
+import type { Cluster, Partition } from './cluster.ts';
 import { ShardedEngine } from './sharded-engine.ts';
 import type { UnitProgress } from './unit-progress.ts';
 import { nameOf } from './unit-shard.ts';

@@ -1,5 +1,5 @@
 /** What topics a program needs on Kafka, and how what is there differs. */
-import type { Plan } from '../../compiler/plan.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import type { TopicFacts, TopicWish } from '../kafka/topics.ts';
 import { appTopics } from './app-topics.ts';
 

@@ -1,9 +1,9 @@
 /** What an operator sees of a worker: Prometheus metrics, liveness, readiness, over HTTP. */
 import { createServer, type Server } from 'node:http';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { Plan } from '../../compiler/plan.ts';
-import type { ClusterFault } from '../cluster.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import { Fault } from '../fault.ts';
+import type { ClusterFault } from './cluster.ts';
 import type { UnitLife } from './unit-life.ts';
 import { noSnapshotYet, type SnapshotFigures } from './unit-snapshots.ts';
 import type { WorkerWatch } from './worker.ts';

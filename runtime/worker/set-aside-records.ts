@@ -1,8 +1,8 @@
-import type { Plan } from '../../compiler/plan.ts';
-import type { LiveEngine } from '../engine.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import type { Fault } from '../fault.ts';
-import type { SideRecord } from '../side-records.ts';
-import { malformedFault } from '../task-source.ts';
+import type { LiveEngine } from '../run/engine.ts';
+import { malformedFault } from '../run/task-source.ts';
+import type { SideRecord } from '../sink/side-records.ts';
 import type { LiveRead, LiveSource } from './live-source.ts';
 import type { DeadRecord, UnitOutputs } from './unit-outputs.ts';
 

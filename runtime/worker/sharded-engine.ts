@@ -9,20 +9,20 @@
  * A row of a source is out of the way once what it became is appended to the exchange, not when it is applied: that is
  * what `lowestUnapplied` says, and where the source is read on from.
  */
-import type { ExchangePlan } from '../../compiler/exchange-plan.ts';
-import { placeExchange } from '../../compiler/place-exchange.ts';
-import type { Plan } from '../../compiler/plan.ts';
+import type { ExchangePlan } from '../../compiler/plan/exchange-plan.ts';
+import { placeExchange } from '../../compiler/plan/place-exchange.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import { assert } from '../../operators/assert.ts';
-import type { DecodedBatch } from '../../operators/decoder.ts';
-import type { EmissionBatch } from '../../operators/emission-batch.ts';
-import type { SlabSet } from '../../operators/slab.ts';
+import type { DecodedBatch } from '../../operators/decode/decoder.ts';
+import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
 import type { RowSpill } from '../../operators/stages/ordered-input.ts';
 import { ScanStage, type ScanStageState } from '../../operators/stages/scan-stage.ts';
 import { ShardStage, type ShardState } from '../../operators/stages/shard-stage.ts';
-import type { StateBudget } from '../../operators/state-budget.ts';
-import type { LiveEngine, SetAside, StreamCounts } from '../engine.ts';
+import type { SlabSet } from '../../operators/state/slab.ts';
+import type { StateBudget } from '../../operators/state/state-budget.ts';
 import { Fault } from '../fault.ts';
-import { setAsideOf } from '../set-aside.ts';
+import type { LiveEngine, SetAside, StreamCounts } from '../run/engine.ts';
+import { setAsideOf } from '../sink/set-aside.ts';
 import { decodeParcels } from './exchange-block.ts';
 import { recordsOf } from './exchange-records.ts';
 

@@ -8,11 +8,11 @@
  * It is written aside, synced and renamed, and never changed: under its name it is whole, or the folder has broken its word,
  * which the checksums tell.
  */
-import { PAGE_WORDS } from '../../operators/slab.ts';
-import { crc32 } from '../checksum.ts';
+import { PAGE_WORDS } from '../../operators/state/slab.ts';
 import { Fault } from '../fault.ts';
 import type { AppendFile, Files } from '../files.ts';
-import type { SavedPage } from '../state-store.ts';
+import { crc32 } from '../store/checksum.ts';
+import type { SavedPage } from '../store/state-store.ts';
 
 const VERSION = 1;
 const PAGE_BYTES = PAGE_WORDS * 8;

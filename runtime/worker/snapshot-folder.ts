@@ -10,10 +10,10 @@
  * that a worker which was thought dead could replace again.
  */
 import { join } from 'node:path';
-import { type CheckpointMeta, readCheckpointMeta } from '../checkpoint.ts';
 import { Fault } from '../fault.ts';
 import type { Files } from '../files.ts';
-import type { SavedPage, StateStore } from '../state-store.ts';
+import { type CheckpointMeta, readCheckpointMeta } from '../store/checkpoint.ts';
+import type { SavedPage, StateStore } from '../store/state-store.ts';
 import { ShardedEngine } from './sharded-engine.ts';
 import { SnapshotFile } from './snapshot-file.ts';
 

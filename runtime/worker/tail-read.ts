@@ -1,4 +1,4 @@
-import type { Cluster, ClusterReader, Partition } from '../cluster.ts';
+import type { Cluster, ClusterReader, Partition } from './cluster.ts';
 
 const BUFFER_BYTES = 4 << 20;
 const WAIT_MS = 1_000;

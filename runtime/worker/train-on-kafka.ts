@@ -1,18 +1,11 @@
 /** `millrace train PATH… --kafka HOST:PORT --app NAME`: one process that trains one model on the examples of an application. */
 import { join } from 'node:path';
-import type { ModelPlan } from '../../compiler/model-plan.ts';
-import type { ExamplePlan, Plan } from '../../compiler/plan.ts';
+import type { ModelPlan } from '../../compiler/check/model-plan.ts';
+import type { ExamplePlan, Plan } from '../../compiler/plan/plan.ts';
 import { hasErrors } from '../../dsl/diagnostic.ts';
-import { type Cluster, ClusterFault } from '../cluster.ts';
-import { type Console, showDiagnostics } from '../console-output.ts';
-import { Fault } from '../fault.ts';
-import { FolderLock } from '../folder-lock.ts';
-import { KafkaCluster } from '../kafka/kafka-cluster.ts';
-import { reachKafka } from '../kafka/reach.ts';
-import { LiveTraining } from '../live-training.ts';
-import { compileProgram, readProgram } from '../program-files.ts';
-import { safeName } from '../sink.ts';
-import { grouped } from '../text-table.ts';
+import { type Console, showDiagnostics } from '../command/console-output.ts';
+import { compileProgram, readProgram } from '../command/program-files.ts';
+import { grouped } from '../command/text-table.ts';
 import {
   checkNames,
   chosenDevice,
@@ -21,11 +14,18 @@ import {
   parseWeights,
   type TrainFlags,
   weightingsOf,
-} from '../train-command.ts';
+} from '../command/train-command.ts';
+import { UsageError } from '../command/usage-error.ts';
+import { Fault } from '../fault.ts';
+import { KafkaCluster } from '../kafka/kafka-cluster.ts';
+import { reachKafka } from '../kafka/reach.ts';
+import { FolderLock } from '../run/folder-lock.ts';
+import { safeName } from '../sink/sink.ts';
 import type { GateVerdict } from '../trainer/model-gates.ts';
-import { printDeep } from '../training-report.ts';
-import { UsageError } from '../usage-error.ts';
+import { LiveTraining } from '../training/live-training.ts';
+import { printDeep } from '../training/training-report.ts';
 import { type AppTopics, appTopics } from './app-topics.ts';
+import { type Cluster, ClusterFault } from './cluster.ts';
 import { ExampleStream, type StreamOf } from './example-stream.ts';
 import { type KafkaFlags, kafkaConfig } from './kafka-config.ts';
 import { watchSignals } from './stop-signals.ts';

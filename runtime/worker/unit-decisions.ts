@@ -2,7 +2,7 @@
  * A unit's decision log: what came from a clock or a person, committed with or before the first output that depends on it.
  * The same partitioned events and the same decisions give the same bytes.
  */
-import type { Cluster, Partition } from '../cluster.ts';
+import type { Cluster, Partition } from './cluster.ts';
 import { readToEnd } from './tail-read.ts';
 
 /** A silent partition holds nobody up: from `row` on what is older than `time` is late. */

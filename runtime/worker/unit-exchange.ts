@@ -2,7 +2,7 @@
  * A unit's part in the exchange: it reads its own partition, and appends to all of them. The topic's records carry their own
  * numbers, so appending is idempotent and needs no transaction; a record that is appended twice is dropped by who reads it.
  */
-import type { ClusterProducer, ClusterReader, Partition } from '../cluster.ts';
+import type { ClusterProducer, ClusterReader, Partition } from './cluster.ts';
 import type { ShardedEngine } from './sharded-engine.ts';
 
 export type ExchangeParts = {

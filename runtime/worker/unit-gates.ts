@@ -5,13 +5,13 @@
  * Rows are judged together only where one unit has all rows of a set: of several each would cut buckets of its own, and the
  * verdicts would depend on how many there are.
  */
-import type { ExamplePlan, Plan } from '../../compiler/plan.ts';
+import type { ExamplePlan, Plan } from '../../compiler/plan/plan.ts';
 import type { BucketBounds } from '../../operators/checks/buckets.ts';
 import { Gate, type Settled } from '../../operators/checks/gate.ts';
 import { bucketChecks } from '../../operators/checks/summary.ts';
-import type { EmissionBatch } from '../../operators/emission-batch.ts';
-import type { SlabSet } from '../../operators/slab.ts';
-import { KeptLines } from '../kept-lines.ts';
+import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
+import type { SlabSet } from '../../operators/state/slab.ts';
+import { KeptLines } from '../sink/kept-lines.ts';
 import type { UnitDecision } from './unit-decisions.ts';
 import type { UnitOutputs } from './unit-outputs.ts';
 

@@ -7,13 +7,13 @@
  *
  * Until the frontier has passed the committed K, what is emitted is out already and is thrown away.
  */
-import type { Plan } from '../../compiler/plan.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import { assert } from '../../operators/assert.ts';
-import type { ColdCopies } from '../../operators/cold-copies.ts';
-import { type CheckpointMeta, type SlabSets, saveCheckpoint } from '../checkpoint.ts';
-import type { Cluster, ClusterReader, TransactionalProducer } from '../cluster.ts';
-import type { LiveEngine } from '../engine.ts';
-import type { StateStore } from '../state-store.ts';
+import type { ColdCopies } from '../../operators/state/cold-copies.ts';
+import type { LiveEngine } from '../run/engine.ts';
+import { type CheckpointMeta, type SlabSets, saveCheckpoint } from '../store/checkpoint.ts';
+import type { StateStore } from '../store/state-store.ts';
+import type { Cluster, ClusterReader, TransactionalProducer } from './cluster.ts';
 import type { LiveSource } from './live-source.ts';
 import { SetAsideRecords } from './set-aside-records.ts';
 import type { FloorDecision } from './unit-decisions.ts';

@@ -2,13 +2,13 @@
  * What a unit commits, in one transaction: example blocks, records that were set aside, decisions, and the progress record.
  * Records gather here and are sent as they fill a batch; nothing is visible before `commit`.
  */
-import type { Plan } from '../../compiler/plan.ts';
-import type { EmissionBatch } from '../../operators/emission-batch.ts';
-import { blockLayout } from '../block-layout.ts';
-import { BlockWriter } from '../block-writer.ts';
-import type { Partition, ProducedRecord, TransactionalProducer } from '../cluster.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
+import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
+import { blockLayout } from '../block/block-layout.ts';
+import { BlockWriter } from '../block/block-writer.ts';
 import { RECORD_ROWS } from '../config.ts';
 import type { AppTopics } from './app-topics.ts';
+import type { Partition, ProducedRecord, TransactionalProducer } from './cluster.ts';
 import { encodeDecision, type UnitDecision } from './unit-decisions.ts';
 import { encodeProgress, type UnitProgress } from './unit-progress.ts';
 

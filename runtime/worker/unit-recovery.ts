@@ -2,16 +2,16 @@
  * The one way a unit comes to life, whatever happened before: fence, read what is committed, load the state, open the
  * sources where the state reads on. A first start is a recovery from nothing.
  */
-import type { Plan } from '../../compiler/plan.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import type { BucketBounds } from '../../operators/checks/buckets.ts';
-import type { ColdCopies } from '../../operators/cold-copies.ts';
-import { GATE_SLABS, type SlabSets } from '../checkpoint.ts';
-import type { Cluster, Partition } from '../cluster.ts';
-import type { LiveEngine } from '../engine.ts';
+import type { ColdCopies } from '../../operators/state/cold-copies.ts';
 import { Fault } from '../fault.ts';
-import type { StateStore } from '../state-store.ts';
+import type { LiveEngine } from '../run/engine.ts';
+import { GATE_SLABS, type SlabSets } from '../store/checkpoint.ts';
+import type { StateStore } from '../store/state-store.ts';
 import type { AppTopics } from './app-topics.ts';
 import { transactionalId } from './app-topics.ts';
+import type { Cluster, Partition } from './cluster.ts';
 import { LiveSource } from './live-source.ts';
 import { LogReach } from './log-reach.ts';
 import type { Chain } from './snapshot-folder.ts';

@@ -1,9 +1,9 @@
 /** What a unit among several has beside its sources: its place among the shards, and the exchange. */
-import type { Plan } from '../../compiler/plan.ts';
-import type { CheckpointMeta } from '../checkpoint.ts';
-import type { Cluster, ClusterReader, Partition } from '../cluster.ts';
-import type { LiveEngine } from '../engine.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import { Fault } from '../fault.ts';
+import type { LiveEngine } from '../run/engine.ts';
+import type { CheckpointMeta } from '../store/checkpoint.ts';
+import type { Cluster, ClusterReader, Partition } from './cluster.ts';
 import { ShardedEngine, type ShardedOptions } from './sharded-engine.ts';
 import { UnitExchange } from './unit-exchange.ts';
 import type { UnitProgress } from './unit-progress.ts';

@@ -9,12 +9,12 @@
  * hangs is left behind, and while it hangs no other is begun.
  */
 import { join } from 'node:path';
-import { PAGE_WORDS } from '../../operators/slab.ts';
-import { readCheckpointMeta, type SlabSets } from '../checkpoint.ts';
-import type { Cluster } from '../cluster.ts';
+import { PAGE_WORDS } from '../../operators/state/slab.ts';
 import { Fault } from '../fault.ts';
 import type { Files } from '../files.ts';
-import type { SavedPage, StateStore } from '../state-store.ts';
+import { readCheckpointMeta, type SlabSets } from '../store/checkpoint.ts';
+import type { SavedPage, StateStore } from '../store/state-store.ts';
+import type { Cluster } from './cluster.ts';
 import { writeSnapshotFile } from './snapshot-file.ts';
 import {
   type Chain,

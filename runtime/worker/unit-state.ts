@@ -3,17 +3,17 @@
  * and whose logs still reach back to where they read on. With none of them everything is read from its beginning.
  */
 import { basename } from 'node:path';
-import { ColdCopies } from '../../operators/cold-copies.ts';
+import { ColdCopies } from '../../operators/state/cold-copies.ts';
+import { Fault } from '../fault.ts';
 import {
   type CheckpointMeta,
   newSlabSets,
   readCheckpointMeta,
   restoreCheckpoint,
   type SlabSets,
-} from '../checkpoint.ts';
-import { type Cluster, ClusterFault } from '../cluster.ts';
-import { Fault } from '../fault.ts';
-import type { StateStore } from '../state-store.ts';
+} from '../store/checkpoint.ts';
+import type { StateStore } from '../store/state-store.ts';
+import { type Cluster, ClusterFault } from './cluster.ts';
 import type { LogReach } from './log-reach.ts';
 import { ShardedEngine } from './sharded-engine.ts';
 import {

@@ -1,11 +1,15 @@
 /** Values of fetched records as batches of a scan: JSON, protobuf or Avro. One row a record, whatever is in it. */
-import type { ScanField } from '../../compiler/plan.ts';
-import { BATCH_ROWS_MAX, type DecodedBatch, LINE_BYTES_MAX } from '../../operators/decoder.ts';
-import { NdjsonDecoder } from '../../operators/ndjson.ts';
-import { SLACK_BYTES } from '../../operators/ndjson-scanner.ts';
-import { ProtobufDecoder, type ProtobufSchema } from '../../operators/protobuf.ts';
-import type { Records } from '../cluster.ts';
-import { AvroValues, type SchemaRegistry } from '../schema-registry.ts';
+import type { ScanField } from '../../compiler/plan/plan.ts';
+import {
+  BATCH_ROWS_MAX,
+  type DecodedBatch,
+  LINE_BYTES_MAX,
+} from '../../operators/decode/decoder.ts';
+import { NdjsonDecoder } from '../../operators/decode/ndjson.ts';
+import { SLACK_BYTES } from '../../operators/decode/ndjson-scanner.ts';
+import { ProtobufDecoder, type ProtobufSchema } from '../../operators/decode/protobuf.ts';
+import { AvroValues, type SchemaRegistry } from '../source/schema-registry.ts';
+import type { Records } from './cluster.ts';
 
 export type ValueDecoder = {
   /** Takes records to decode; all earlier ones are decoded. */

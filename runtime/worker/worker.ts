@@ -2,9 +2,10 @@
  * One worker process of an application: a member of its group that lives the life of each unit it is given. Whatever fails
  * ends that life, and the next begins with the recovery path; only what will never work ends the worker.
  */
-import { type Cluster, ClusterFault, type Membership } from '../cluster.ts';
+
 import { Fault } from '../fault.ts';
 import type { AppTopics } from './app-topics.ts';
+import { type Cluster, ClusterFault, type Membership } from './cluster.ts';
 import type { UnitLife } from './unit-life.ts';
 import { readProgress } from './unit-progress.ts';
 import { type Recovered, recoverUnit, type UnitRequest } from './unit-recovery.ts';

@@ -6,17 +6,17 @@ import { type Compressors, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { ByteWriter, ParquetWriter, type SchemaElement } from 'hyparquet-writer';
 import protobuf from 'protobufjs';
-import type { Column } from '../../operators/column.ts';
-import { valueAt } from '../../operators/column.ts';
-import { decodeBlock, type ExampleBlock } from '../../runtime/block-decode.ts';
-import type { BlockLayout } from '../../runtime/block-layout.ts';
-import { blockRow } from '../../runtime/block-reader.ts';
-import { BLOCK_OPTIONS, type BlockOptions, BlockWriter } from '../../runtime/block-writer.ts';
+import type { Column } from '../../operators/column/column.ts';
+import { valueAt } from '../../operators/column/column.ts';
+import { decodeBlock, type ExampleBlock } from '../../runtime/block/block-decode.ts';
+import type { BlockLayout } from '../../runtime/block/block-layout.ts';
+import { blockRow } from '../../runtime/block/block-reader.ts';
+import { BLOCK_OPTIONS, type BlockOptions, BlockWriter } from '../../runtime/block/block-writer.ts';
+import { isList, scalarKind } from '../../runtime/block/export-schema.ts';
 import { BLOCK_ROWS } from '../../runtime/config.ts';
-import { isList, scalarKind } from '../../runtime/export-schema.ts';
-import { TfRecordExport } from '../../runtime/export-tfrecord.ts';
-import { JsonBytes } from '../../runtime/json-bytes.ts';
-import { NdjsonRows } from '../../runtime/ndjson-rows.ts';
+import { TfRecordExport } from '../../runtime/export/export-tfrecord.ts';
+import { JsonBytes } from '../../runtime/sink/json-bytes.ts';
+import { NdjsonRows } from '../../runtime/sink/ndjson-rows.ts';
 
 export type Format = {
   readonly name: string;

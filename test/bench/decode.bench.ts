@@ -3,10 +3,10 @@
  * Run: npx esbuild test/bench/decode.bench.ts --bundle --platform=node --format=esm | node --input-type=module -
  * (about ten seconds). Not through vite-node: it rewrites private fields, which makes this five times slower.
  */
-import type { ScanField } from '../../compiler/plan.ts';
+import type { ScanField } from '../../compiler/plan/plan.ts';
 import { scalar } from '../../dsl/types.ts';
-import { NdjsonDecoder } from '../../operators/ndjson.ts';
-import { SLACK_BYTES } from '../../operators/ndjson-scanner.ts';
+import { NdjsonDecoder } from '../../operators/decode/ndjson.ts';
+import { SLACK_BYTES } from '../../operators/decode/ndjson-scanner.ts';
 import { rng } from '../random.ts';
 
 const LINES = 200_000;

@@ -3,9 +3,9 @@
  * read back with `read_committed`. The clock runs from before an event's send to when its example was fetched.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { textAt } from '../../operators/column.ts';
-import { decodeBlock } from '../../runtime/block-decode.ts';
-import type { Cluster, ProducedRecord } from '../../runtime/cluster.ts';
+import { textAt } from '../../operators/column/column.ts';
+import { decodeBlock } from '../../runtime/block/block-decode.ts';
+import type { Cluster, ProducedRecord } from '../../runtime/worker/cluster.ts';
 import { rng } from '../random.ts';
 import { topicOf } from './kafka-load.ts';
 

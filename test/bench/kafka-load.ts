@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import protobuf from 'protobufjs';
-import type { Cluster, ProducedRecord } from '../../runtime/cluster.ts';
+import type { Cluster, ProducedRecord } from '../../runtime/worker/cluster.ts';
 import { type Ads60Files, ads60Program } from './ads60-data.ts';
 
 const SEND_RECORDS = 5_000;

@@ -14,7 +14,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { placeExchange } from '../../compiler/place-exchange.ts';
+import { placeExchange } from '../../compiler/plan/place-exchange.ts';
 import { KafkaCluster } from '../../runtime/kafka/kafka-cluster.ts';
 import { decodeParcels } from '../../runtime/worker/exchange-block.ts';
 import { readToEnd } from '../../runtime/worker/tail-read.ts';

@@ -5,14 +5,14 @@
  *
  *   npx vite-node test/bench/kernel.bench.ts [events]
  */
-import type { Plan } from '../../compiler/plan.ts';
-import { Answers } from '../../operators/answers.ts';
-import type { Column } from '../../operators/column.ts';
-import { Frame } from '../../operators/frame.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
+import type { Column } from '../../operators/column/column.ts';
+import { Frame } from '../../operators/column/frame.ts';
 import { hashNumber, lanes } from '../../operators/hash.ts';
-import { Keyspace } from '../../operators/keyspace.ts';
-import { mergeSteps } from '../../operators/merge-steps.ts';
-import { SlabSet } from '../../operators/slab.ts';
+import { Answers } from '../../operators/keyspace/answers.ts';
+import { Keyspace } from '../../operators/keyspace/keyspace.ts';
+import { mergeSteps } from '../../operators/keyspace/merge-steps.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
 import { rng } from '../random.ts';
 
 const EVENTS = Number(process.argv[2] ?? 1_000_000);

@@ -1,5 +1,10 @@
 /** features/ads.feat as a logical program, by hand. */
-import type { LExpr, LogicalLabel, LogicalProgram, LogicalStream } from '../../compiler/logical.ts';
+import type {
+  LExpr,
+  LogicalLabel,
+  LogicalProgram,
+  LogicalStream,
+} from '../../compiler/check/logical.ts';
 import { scalar } from '../../dsl/types.ts';
 import {
   aggregate,

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { check } from '../../compiler/check.ts';
-import { defaultHop } from '../../compiler/hop.ts';
-import type { LExpr, LogicalProgram } from '../../compiler/logical.ts';
+import { check } from '../../compiler/check/check.ts';
+import type { LExpr, LogicalProgram } from '../../compiler/check/logical.ts';
+import { defaultHop } from '../../compiler/plan/hop.ts';
 import { parseFile } from '../../dsl/parse.ts';
 import { rng } from '../random.ts';
 

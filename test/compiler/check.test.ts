@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { check } from '../../compiler/check.ts';
+import { check } from '../../compiler/check/check.ts';
 import type { File } from '../../dsl/ast.ts';
 import type { Diagnostic } from '../../dsl/diagnostic.ts';
 import { parseFile } from '../../dsl/parse.ts';

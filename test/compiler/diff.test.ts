@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { diff, diffText } from '../../compiler/diff.ts';
+import { diff, diffText } from '../../compiler/explain/diff.ts';
 import { rng } from '../random.ts';
 import { goldenText, programOf } from './programs.ts';
 import { randomProgram } from './random-program.ts';

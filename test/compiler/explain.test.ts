@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { explain } from '../../compiler/explain.ts';
-import { explainDot } from '../../compiler/explain-dot.ts';
-import { explainJson } from '../../compiler/explain-json.ts';
-import type { Explanation } from '../../compiler/explain-model.ts';
+import { explain } from '../../compiler/explain/explain.ts';
+import { explainDot } from '../../compiler/explain/explain-dot.ts';
+import { explainJson } from '../../compiler/explain/explain-json.ts';
+import type { Explanation } from '../../compiler/explain/explain-model.ts';
 import { goldenText, programOf } from './programs.ts';
 
 const text = goldenText('ads.feat');

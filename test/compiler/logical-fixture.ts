@@ -11,7 +11,7 @@ import type {
   LogicalProgram,
   LogicalStream,
   Window,
-} from '../../compiler/logical.ts';
+} from '../../compiler/check/logical.ts';
 import { scalar, type Type } from '../../dsl/types.ts';
 
 export const span = { file: 'test.feat', start: 0, end: 0 };

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { lower } from '../../compiler/lower.ts';
-import { optimise } from '../../compiler/optimise.ts';
-import { place } from '../../compiler/place.ts';
-import { showGraph, showPlan } from '../../compiler/show.ts';
+import { lower } from '../../compiler/graph/lower.ts';
+import { optimise } from '../../compiler/graph/optimise.ts';
+import { showGraph, showPlan } from '../../compiler/graph/show.ts';
+import { place } from '../../compiler/plan/place.ts';
 import { goldenText, programOf } from './programs.ts';
 
 /** UPDATE=1 rewrites the golden files; read the difference before you keep it. */

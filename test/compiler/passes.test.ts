@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { signatures } from '../../compiler/digest.ts';
-import { reachable } from '../../compiler/graph.ts';
-import type { LExpr, LogicalProgram } from '../../compiler/logical.ts';
-import { lower } from '../../compiler/lower.ts';
-import { optimise, PASSES } from '../../compiler/optimise.ts';
-import { showGraph } from '../../compiler/show.ts';
-import { storesOf } from '../../compiler/store-use.ts';
-import { VerifyError, verify } from '../../compiler/verify.ts';
+import type { LExpr, LogicalProgram } from '../../compiler/check/logical.ts';
+import { storesOf } from '../../compiler/explain/store-use.ts';
+import { signatures } from '../../compiler/graph/digest.ts';
+import { reachable } from '../../compiler/graph/graph.ts';
+import { lower } from '../../compiler/graph/lower.ts';
+import { optimise, PASSES } from '../../compiler/graph/optimise.ts';
+import { showGraph } from '../../compiler/graph/show.ts';
+import { VerifyError, verify } from '../../compiler/graph/verify.ts';
 import { type Rng, rng } from '../random.ts';
 import { adStreams, isKind } from './ads-fixture.ts';
 import {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { planDigest } from '../../compiler/digest.ts';
-import type { Plan } from '../../compiler/plan.ts';
-import { TEST_SET_PREFIX, withTestExamples } from '../../compiler/test-examples.ts';
-import { lowerToPlan } from '../../compiler/to-plan.ts';
-import { PlanError, verifyPlan } from '../../compiler/verify-plan.ts';
+import { TEST_SET_PREFIX, withTestExamples } from '../../compiler/check/test-examples.ts';
+import { planDigest } from '../../compiler/graph/digest.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
+import { lowerToPlan } from '../../compiler/plan/to-plan.ts';
+import { PlanError, verifyPlan } from '../../compiler/plan/verify-plan.ts';
 import { rng } from '../random.ts';
 import { adsProgram } from './ads-fixture.ts';
 import { goldenText, planOf, programOf } from './programs.ts';

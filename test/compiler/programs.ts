@@ -1,9 +1,9 @@
 /** Programs from text, for the compiler's tests: anything the author would be told about fails the test. */
 import { readFileSync } from 'node:fs';
-import { check } from '../../compiler/check.ts';
+import { check } from '../../compiler/check/check.ts';
+import type { LogicalProgram } from '../../compiler/check/logical.ts';
 import { compile } from '../../compiler/compile.ts';
-import type { LogicalProgram } from '../../compiler/logical.ts';
-import type { Plan } from '../../compiler/plan.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import { hasErrors, renderDiagnostic } from '../../dsl/diagnostic.ts';
 import { parseFile } from '../../dsl/parse.ts';
 

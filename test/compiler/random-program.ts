@@ -5,7 +5,7 @@ import type {
   LExpr,
   LogicalProgram,
   Window,
-} from '../../compiler/logical.ts';
+} from '../../compiler/check/logical.ts';
 import { list } from '../../dsl/types.ts';
 import type { Rng } from '../random.ts';
 import { adLabels, adStreams, isKind } from './ads-fixture.ts';

@@ -1,7 +1,8 @@
 /** One program over one input: the engine in several guises against the reference, and how a difference is made small. */
+
+import type { LogicalProgram } from '../../compiler/check/logical.ts';
 import { compile } from '../../compiler/compile.ts';
-import type { LogicalProgram } from '../../compiler/logical.ts';
-import type { Plan } from '../../compiler/plan.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import { hasErrors, renderDiagnostic } from '../../dsl/diagnostic.ts';
 import { parseFile } from '../../dsl/parse.ts';
 import { type Rng, rng } from '../random.ts';

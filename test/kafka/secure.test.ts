@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { main } from '../../runtime/cli.ts';
+import { main } from '../../runtime/command/cli.ts';
 import { KafkaCluster } from '../../runtime/kafka/kafka-cluster.ts';
 import { reachKafka } from '../../runtime/kafka/reach.ts';
 import { kafkaConfig } from '../../runtime/worker/kafka-config.ts';

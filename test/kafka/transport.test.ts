@@ -1,8 +1,8 @@
 /** The transport against a real broker. Where no broker can be started the tests say so and count as skipped. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ClusterReader, Partition, ProducedRecord } from '../../runtime/cluster.ts';
 import { KafkaCluster } from '../../runtime/kafka/kafka-cluster.ts';
 import { Topics } from '../../runtime/kafka/topics.ts';
+import type { ClusterReader, Partition, ProducedRecord } from '../../runtime/worker/cluster.ts';
 import { Broker } from './broker.ts';
 import { whyNoBroker } from './jars.ts';
 import { settingsOf } from './settings.ts';

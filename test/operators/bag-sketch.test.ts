@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { ReadOp, WindowPlan } from '../../compiler/plan.ts';
+import type { ReadOp, WindowPlan } from '../../compiler/plan/plan.ts';
 import type { Physical } from '../../dsl/types.ts';
-import type { Value } from '../../operators/column.ts';
-import { SLICE_ENTRIES_MAX } from '../../operators/sketch-family.ts';
-import { HLL_STANDARD_ERROR } from '../../operators/sketch-hyperloglog.ts';
+import type { Value } from '../../operators/column/column.ts';
+import { SLICE_ENTRIES_MAX } from '../../operators/sketch/sketch-family.ts';
+import { HLL_STANDARD_ERROR } from '../../operators/sketch/sketch-hyperloglog.ts';
 import { type Rng, rng } from '../random.ts';
 import { inWindow, ranked, SketchWorld } from './sketch-world.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { ReadOp, ValueStore, ViewPlan, WindowPlan } from '../../compiler/plan.ts';
+import type { ReadOp, ValueStore, ViewPlan, WindowPlan } from '../../compiler/plan/plan.ts';
 import type { Physical } from '../../dsl/types.ts';
-import type { Value } from '../../operators/column.ts';
+import type { Value } from '../../operators/column/column.ts';
 import { type Rng, rng } from '../random.ts';
 import {
   type Happening,

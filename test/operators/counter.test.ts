@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { CounterColumn, CounterGroup, ViewPlan } from '../../compiler/plan.ts';
-import { Answers } from '../../operators/answers.ts';
-import { Frame } from '../../operators/frame.ts';
-import { Keyspace } from '../../operators/keyspace.ts';
-import { SlabSet } from '../../operators/slab.ts';
+import type { CounterColumn, CounterGroup, ViewPlan } from '../../compiler/plan/plan.ts';
+import { Frame } from '../../operators/column/frame.ts';
+import { Answers } from '../../operators/keyspace/answers.ts';
+import { Keyspace } from '../../operators/keyspace/keyspace.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
 import { windowStart } from '../../operators/time.ts';
 import { type Rng, rng } from '../random.ts';
 import {

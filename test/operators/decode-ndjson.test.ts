@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { ScanField } from '../../compiler/plan.ts';
+import type { ScanField } from '../../compiler/plan/plan.ts';
 import type { TimeFormat, Type } from '../../dsl/types.ts';
 import { list, scalar } from '../../dsl/types.ts';
-import type { Value } from '../../operators/column.ts';
-import { valueAt } from '../../operators/column.ts';
-import { reasonText } from '../../operators/decode-reasons.ts';
-import type { DecodedBatch } from '../../operators/decoder.ts';
-import { LINE_BYTES_MAX, rawText } from '../../operators/decoder.ts';
+import type { Value } from '../../operators/column/column.ts';
+import { valueAt } from '../../operators/column/column.ts';
+import { reasonText } from '../../operators/decode/decode-reasons.ts';
+import type { DecodedBatch } from '../../operators/decode/decoder.ts';
+import { LINE_BYTES_MAX, rawText } from '../../operators/decode/decoder.ts';
+import { NdjsonDecoder } from '../../operators/decode/ndjson.ts';
+import { SLACK_BYTES } from '../../operators/decode/ndjson-scanner.ts';
 import { hashNumber, hashText, lanes } from '../../operators/hash.ts';
-import { NdjsonDecoder } from '../../operators/ndjson.ts';
-import { SLACK_BYTES } from '../../operators/ndjson-scanner.ts';
 import { rng } from '../random.ts';
 import { mutated, randomLine } from './random-json.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { DepartedKeys } from '../../operators/departed-keys.ts';
 import { hashNumber, lanes } from '../../operators/hash.ts';
-import { Slab } from '../../operators/slab.ts';
+import { DepartedKeys } from '../../operators/state/departed-keys.ts';
+import { Slab } from '../../operators/state/slab.ts';
 import { rng } from '../random.ts';
 
 describe('a filter of departed keys', () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { SlabSet } from '../../operators/slab.ts';
-import { TimerQueue } from '../../operators/timer-queue.ts';
+import { TimerQueue } from '../../operators/emission/timer-queue.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
 import { rng } from '../random.ts';
 import { SavedPages } from './label-fixture.ts';
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { PolicyPlan } from '../../compiler/plan.ts';
-import { Outcomes } from '../../operators/attribute-outcomes.ts';
-import { type Column, valueAt } from '../../operators/column.ts';
-import { Emission } from '../../operators/emission.ts';
-import { type EmissionBatch, LABEL_KINDS } from '../../operators/emission-batch.ts';
-import { SlabSet } from '../../operators/slab.ts';
+import type { PolicyPlan } from '../../compiler/plan/plan.ts';
+import { type Column, valueAt } from '../../operators/column/column.ts';
+import { Emission } from '../../operators/emission/emission.ts';
+import { type EmissionBatch, LABEL_KINDS } from '../../operators/emission/emission-batch.ts';
+import { Outcomes } from '../../operators/label/attribute-outcomes.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
 import { rng } from '../random.ts';
 import { randomChoice } from './label-choices.ts';
 import { columnIn, columnOf, frameOf, inStepOrder, type Row } from './label-fixture.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type Value, valueAt } from '../../operators/column.ts';
+import { type Value, valueAt } from '../../operators/column/column.ts';
 import { Enrich } from '../../operators/enrich.ts';
-import { SlabSet } from '../../operators/slab.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
 import { type Rng, rng } from '../random.ts';
 import {
   columnIn,

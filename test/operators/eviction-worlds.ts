@@ -1,5 +1,5 @@
 /** Keyspaces and histories for tests of eviction. */
-import type { ReadOp, ValueStore, ViewPlan, WindowPlan } from '../../compiler/plan.ts';
+import type { ReadOp, ValueStore, ViewPlan, WindowPlan } from '../../compiler/plan/plan.ts';
 import type { Physical } from '../../dsl/types.ts';
 import type { Rng } from '../random.ts';
 import { type Happening, inStepOrder, type World, world } from './keyspace-world.ts';

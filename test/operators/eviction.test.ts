@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { ColdCopies, type ColdMark } from '../../operators/cold-copies.ts';
-import type { ColdStore } from '../../operators/cold-store.ts';
-import type { Value } from '../../operators/column.ts';
-import { Keyspace } from '../../operators/keyspace.ts';
-import { MemoryColdStore } from '../../operators/memory-cold-store.ts';
-import { SlabSet } from '../../operators/slab.ts';
-import { StateBudget } from '../../operators/state-budget.ts';
+import type { Value } from '../../operators/column/column.ts';
+import { Keyspace } from '../../operators/keyspace/keyspace.ts';
+import { ColdCopies, type ColdMark } from '../../operators/state/cold-copies.ts';
+import type { ColdStore } from '../../operators/state/cold-store.ts';
+import { MemoryColdStore } from '../../operators/state/memory-cold-store.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
+import { StateBudget } from '../../operators/state/state-budget.ts';
 import { type Rng, rng } from '../random.ts';
 import { countingWorld, randomHappenings, randomWorld } from './eviction-worlds.ts';
 import {

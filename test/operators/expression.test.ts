@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Expr } from '../../compiler/plan.ts';
+import type { Expr } from '../../compiler/plan/plan.ts';
 import type { FnName } from '../../dsl/builtins.ts';
-import { type Column, valueAt } from '../../operators/column.ts';
-import { compileExpr } from '../../operators/expression.ts';
-import { ListBuilder, TextBuilder } from '../../operators/text-builder.ts';
+import { type Column, valueAt } from '../../operators/column/column.ts';
+import { ListBuilder, TextBuilder } from '../../operators/column/text-builder.ts';
+import { compileExpr } from '../../operators/expression/expression.ts';
 import { type Rng, rng } from '../random.ts';
 
 const ROWS = 40;

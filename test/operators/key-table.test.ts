@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { hashNumber, lanes } from '../../operators/hash.ts';
-import { KeyTable } from '../../operators/key-table.ts';
-import { Slab, SlabSet } from '../../operators/slab.ts';
-import { TextPool, TextPoolFull } from '../../operators/text-pool.ts';
+import { KeyTable } from '../../operators/state/key-table.ts';
+import { Slab, SlabSet } from '../../operators/state/slab.ts';
+import { TextPool, TextPoolFull } from '../../operators/state/text-pool.ts';
 import { rng } from '../random.ts';
 import { restore, save } from './keyspace-world.ts';
 

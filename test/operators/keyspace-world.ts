@@ -1,12 +1,12 @@
 /** A keyspace on its own: a plan around it, random events, batches of steps, and a driver that feeds them in. */
-import type { FeedPlan, KeyspacePlan, Plan } from '../../compiler/plan.ts';
+import type { FeedPlan, KeyspacePlan, Plan } from '../../compiler/plan/plan.ts';
 import type { Physical } from '../../dsl/types.ts';
-import { Answers } from '../../operators/answers.ts';
-import { type Column, type Value, valueAt } from '../../operators/column.ts';
-import { Frame } from '../../operators/frame.ts';
+import { type Column, type Value, valueAt } from '../../operators/column/column.ts';
+import { Frame } from '../../operators/column/frame.ts';
 import { hashNumber, lanes } from '../../operators/hash.ts';
-import { Keyspace } from '../../operators/keyspace.ts';
-import { type Slab, SlabSet } from '../../operators/slab.ts';
+import { Answers } from '../../operators/keyspace/answers.ts';
+import { Keyspace } from '../../operators/keyspace/keyspace.ts';
+import { type Slab, SlabSet } from '../../operators/state/slab.ts';
 import { appliedAt } from '../../operators/time.ts';
 
 /** One thing that happens: an update by a feed of the keyspace, or a look-up by a probe. */

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { ViewPlan } from '../../compiler/plan.ts';
-import { Answers } from '../../operators/answers.ts';
-import { valueAt } from '../../operators/column.ts';
-import { Frame } from '../../operators/frame.ts';
+import type { ViewPlan } from '../../compiler/plan/plan.ts';
+import { valueAt } from '../../operators/column/column.ts';
+import { Frame } from '../../operators/column/frame.ts';
 import { hashNumber, lanes } from '../../operators/hash.ts';
-import { Keyspace } from '../../operators/keyspace.ts';
-import { SlabSet } from '../../operators/slab.ts';
+import { Answers } from '../../operators/keyspace/answers.ts';
+import { Keyspace } from '../../operators/keyspace/keyspace.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
 import { rng } from '../random.ts';
 import { world } from './keyspace-world.ts';
 

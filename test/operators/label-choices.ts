@@ -1,4 +1,4 @@
-import type { LabelPlan, PolicyPlan } from '../../compiler/plan.ts';
+import type { LabelPlan, PolicyPlan } from '../../compiler/plan/plan.ts';
 import type { Rng } from '../random.ts';
 import type { Choice } from './label-world.ts';
 

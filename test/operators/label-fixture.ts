@@ -6,13 +6,13 @@ import type {
   SlotOp,
   SlotPlan,
   StreamPlan,
-} from '../../compiler/plan.ts';
+} from '../../compiler/plan/plan.ts';
 import type { Physical } from '../../dsl/types.ts';
-import type { Column, Value } from '../../operators/column.ts';
-import { Frame } from '../../operators/frame.ts';
+import type { Column, Value } from '../../operators/column/column.ts';
+import { Frame } from '../../operators/column/frame.ts';
+import { ListBuilder, TextBuilder } from '../../operators/column/text-builder.ts';
 import { hashNumber, hashText, lanes } from '../../operators/hash.ts';
-import { type Slab, SlabSet } from '../../operators/slab.ts';
-import { ListBuilder, TextBuilder } from '../../operators/text-builder.ts';
+import { type Slab, SlabSet } from '../../operators/state/slab.ts';
 
 /** One row of a stream. `values` by slot; a hash slot takes the key as a number or a text. */
 export type Row = {

@@ -3,8 +3,8 @@
  * the operators. It reads the plan, takes all rows at once, and asks of every anchor and every instant what the
  * rules say.
  */
-import type { LabelPlan, Plan, PolicyPlan } from '../../compiler/plan.ts';
-import type { Value } from '../../operators/column.ts';
+import type { LabelPlan, Plan, PolicyPlan } from '../../compiler/plan/plan.ts';
+import type { Value } from '../../operators/column/column.ts';
 import { hash01, hashText, lanes } from '../../operators/hash.ts';
 import type { Row } from './label-fixture.ts';
 

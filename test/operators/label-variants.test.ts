@@ -1,10 +1,10 @@
 /** Labels that differ in windows and credit alone: one join, whatever their number. */
 import { describe, expect, it } from 'vitest';
-import { explain } from '../../compiler/explain.ts';
-import { NdjsonDecoder } from '../../operators/ndjson.ts';
-import { SLACK_BYTES } from '../../operators/ndjson-scanner.ts';
+import { explain } from '../../compiler/explain/explain.ts';
+import { NdjsonDecoder } from '../../operators/decode/ndjson.ts';
+import { SLACK_BYTES } from '../../operators/decode/ndjson-scanner.ts';
 import { Pipeline } from '../../operators/pipeline.ts';
-import { SlabSet } from '../../operators/slab.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
 import { programOf } from '../compiler/programs.ts';
 import { rng } from '../random.ts';
 import { planOf } from '../run-in-memory.ts';

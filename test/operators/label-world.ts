@@ -1,10 +1,14 @@
 /** An ad world for label tests: impressions, clicks, pixels; plans over them, random rows, and runs of the operators. */
-import type { ExamplePlan, LabelPlan, Plan, PolicyPlan } from '../../compiler/plan.ts';
-import { Attribution } from '../../operators/attribute.ts';
-import { type Value, valueAt } from '../../operators/column.ts';
-import { Emission } from '../../operators/emission.ts';
-import { type EmissionBatch, LABEL_KINDS, ROW_KINDS } from '../../operators/emission-batch.ts';
-import { SlabSet } from '../../operators/slab.ts';
+import type { ExamplePlan, LabelPlan, Plan, PolicyPlan } from '../../compiler/plan/plan.ts';
+import { type Value, valueAt } from '../../operators/column/column.ts';
+import { Emission } from '../../operators/emission/emission.ts';
+import {
+  type EmissionBatch,
+  LABEL_KINDS,
+  ROW_KINDS,
+} from '../../operators/emission/emission-batch.ts';
+import { Attribution } from '../../operators/label/attribute.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
 import type { Rng } from '../random.ts';
 import {
   columnIn,

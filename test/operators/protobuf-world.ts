@@ -1,11 +1,11 @@
 /** Random protobuf messages of one wide schema, and what the protobufjs library makes of them. */
 import protobuf from 'protobufjs';
-import type { ScanField } from '../../compiler/plan.ts';
+import type { ScanField } from '../../compiler/plan/plan.ts';
 import { list, scalar, type Type } from '../../dsl/types.ts';
-import { type Value, valueAt } from '../../operators/column.ts';
-import { reasonText } from '../../operators/decode-reasons.ts';
-import { RowDecoder } from '../../operators/decode-rows.ts';
-import type { DecodedBatch } from '../../operators/decoder.ts';
+import { type Value, valueAt } from '../../operators/column/column.ts';
+import { reasonText } from '../../operators/decode/decode-reasons.ts';
+import { RowDecoder } from '../../operators/decode/decode-rows.ts';
+import type { DecodedBatch } from '../../operators/decode/decoder.ts';
 import type { Rng } from '../random.ts';
 
 type Syntax = 'proto2' | 'proto3';

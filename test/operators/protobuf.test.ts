@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { ScanField } from '../../compiler/plan.ts';
+import type { ScanField } from '../../compiler/plan/plan.ts';
 import { list, scalar, type Type } from '../../dsl/types.ts';
-import { rawText } from '../../operators/decoder.ts';
-import { ProtobufDecoder } from '../../operators/protobuf.ts';
+import { rawText } from '../../operators/decode/decoder.ts';
+import { ProtobufDecoder } from '../../operators/decode/protobuf.ts';
 import { rng } from '../random.ts';
 import {
   damaged,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ReadOp, WindowPlan } from '../../compiler/plan.ts';
-import { BUCKET_ACCURACY } from '../../operators/sketch-buckets.ts';
+import type { ReadOp, WindowPlan } from '../../compiler/plan/plan.ts';
+import { BUCKET_ACCURACY } from '../../operators/sketch/sketch-buckets.ts';
 import { type Rng, rng } from '../random.ts';
 import { inWindow, nearestRank, SketchWorld } from './sketch-world.ts';
 

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Physical } from '../../dsl/types.ts';
-import { type Value, valueAt } from '../../operators/column.ts';
-import { RowBuilder } from '../../operators/row-builder.ts';
-import { RowCodec } from '../../operators/row-codec.ts';
-import { Slab } from '../../operators/slab.ts';
+import { type Value, valueAt } from '../../operators/column/column.ts';
+import { RowBuilder } from '../../operators/column/row-builder.ts';
+import { RowCodec } from '../../operators/state/row-codec.ts';
+import { Slab } from '../../operators/state/slab.ts';
 import { type Rng, rng } from '../random.ts';
 import { columnOf } from './label-fixture.ts';
 

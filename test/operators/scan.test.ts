@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { Plan, ScanField, StreamPlan } from '../../compiler/plan.ts';
-import { PLAN_VERSION } from '../../compiler/plan.ts';
+import type { Plan, ScanField, StreamPlan } from '../../compiler/plan/plan.ts';
+import { PLAN_VERSION } from '../../compiler/plan/plan.ts';
 import { scalar } from '../../dsl/types.ts';
-import { REASON } from '../../operators/decode-reasons.ts';
-import { RowDecoder } from '../../operators/decode-rows.ts';
-import type { DecodedBatch } from '../../operators/decoder.ts';
-import type { PartitionRows, ScanState } from '../../operators/partition-scan.ts';
-import { PartitionScan } from '../../operators/partition-scan.ts';
-import { DedupSet, DUPLICATE, KNOWN } from '../../operators/scan-dedup.ts';
-import { Slab, SlabSet } from '../../operators/slab.ts';
+import { REASON } from '../../operators/decode/decode-reasons.ts';
+import { RowDecoder } from '../../operators/decode/decode-rows.ts';
+import type { DecodedBatch } from '../../operators/decode/decoder.ts';
+import type { PartitionRows, ScanState } from '../../operators/scan/partition-scan.ts';
+import { PartitionScan } from '../../operators/scan/partition-scan.ts';
+import { DedupSet, DUPLICATE, KNOWN } from '../../operators/scan/scan-dedup.ts';
+import { Slab, SlabSet } from '../../operators/state/slab.ts';
 import type { Rng } from '../random.ts';
 import { rng } from '../random.ts';
 

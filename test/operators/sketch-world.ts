@@ -1,14 +1,20 @@
 /** One key of one sketched store, driven by hand: any number of events, a look-up whenever one is wanted. */
-import type { KeyspacePlan, Plan, ReadOp, ValueStore, WindowPlan } from '../../compiler/plan.ts';
+import type {
+  KeyspacePlan,
+  Plan,
+  ReadOp,
+  ValueStore,
+  WindowPlan,
+} from '../../compiler/plan/plan.ts';
 import type { Physical } from '../../dsl/types.ts';
-import { finish, output } from '../../operators/answers.ts';
-import { type Column, type Value, valueAt } from '../../operators/column.ts';
-import { Frame } from '../../operators/frame.ts';
+import { type Column, type Value, valueAt } from '../../operators/column/column.ts';
+import { Frame } from '../../operators/column/frame.ts';
 import { hashNumber, lanes } from '../../operators/hash.ts';
-import { SlabSet } from '../../operators/slab.ts';
-import { bagStore } from '../../operators/value-bag.ts';
-import { quantileStore } from '../../operators/value-quantile.ts';
-import type { ValueStoreOperator } from '../../operators/value-store.ts';
+import { finish, output } from '../../operators/keyspace/answers.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
+import { bagStore } from '../../operators/value/value-bag.ts';
+import { quantileStore } from '../../operators/value/value-quantile.ts';
+import type { ValueStoreOperator } from '../../operators/value/value-store.ts';
 import { restore, save } from './keyspace-world.ts';
 
 export type Ask = { readonly window: number; readonly read: ReadOp };

@@ -5,12 +5,12 @@ import {
   BUCKET_MAX,
   bucketOf,
   bucketValue,
-} from '../../operators/sketch-buckets.ts';
-import { COUNT_MAP_WORDS, CountMap } from '../../operators/sketch-count-map.ts';
-import { sketchError } from '../../operators/sketch-error.ts';
-import { HLL_STANDARD_ERROR, HyperLogLog } from '../../operators/sketch-hyperloglog.ts';
-import { selectWeighted } from '../../operators/sketch-select.ts';
-import { Slab } from '../../operators/slab.ts';
+} from '../../operators/sketch/sketch-buckets.ts';
+import { COUNT_MAP_WORDS, CountMap } from '../../operators/sketch/sketch-count-map.ts';
+import { sketchError } from '../../operators/sketch/sketch-error.ts';
+import { HLL_STANDARD_ERROR, HyperLogLog } from '../../operators/sketch/sketch-hyperloglog.ts';
+import { selectWeighted } from '../../operators/sketch/sketch-select.ts';
+import { Slab } from '../../operators/state/slab.ts';
 import { type Rng, rng } from '../random.ts';
 
 const SEEDS = Array.from({ length: 12 }, (_, seed) => seed);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Slab, SlabSet } from '../../operators/slab.ts';
+import { Slab, SlabSet } from '../../operators/state/slab.ts';
 import { rng } from '../random.ts';
 import { restore, save } from './keyspace-world.ts';
 

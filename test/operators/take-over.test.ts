@@ -8,11 +8,11 @@
  * and the rows of anchors before K are those of the program before, with the columns they froze.
  */
 import { describe, expect, it } from 'vitest';
-import type { LogicalProgram } from '../../compiler/logical.ts';
-import type { Plan } from '../../compiler/plan.ts';
-import { sealPlan } from '../../compiler/seal-plan.ts';
+import type { LogicalProgram } from '../../compiler/check/logical.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
+import { sealPlan } from '../../compiler/plan/seal-plan.ts';
 import { Pipeline } from '../../operators/pipeline.ts';
-import { SlabSet } from '../../operators/slab.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
 import { coverageOf } from '../../operators/take-over/coverage.ts';
 import { nameOf } from '../../operators/take-over/keep-sets.ts';
 import { takeOver } from '../../operators/take-over/take-over.ts';

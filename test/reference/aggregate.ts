@@ -1,5 +1,5 @@
 /** Aggregates over the events of a window, by their definitions (S10). Sums are exact, in big integers. */
-import type { AggregateDef } from '../../compiler/logical.ts';
+import type { AggregateDef } from '../../compiler/check/logical.ts';
 import { compare, type Value } from './value.ts';
 import type { Seen } from './window.ts';
 

@@ -1,5 +1,5 @@
 /** Which anchors each label's events are credited to, and which credits are taken back (S13). */
-import type { LabelRoute, LogicalLabel } from '../../compiler/logical.ts';
+import type { LabelRoute, LogicalLabel } from '../../compiler/check/logical.ts';
 import { sharesOf } from './credit-shares.ts';
 import type { StreamEvent } from './events.ts';
 import { passes } from './expression.ts';

@@ -2,11 +2,11 @@
  * The checks of an example set, slow and obvious: all rows in an array, buckets cut by walking over it, every figure worked
  * out from the bucket's rows again. It shares no code with the engine but the types and the hash.
  */
-import type { CheckPlan, ExamplePlan } from '../../compiler/plan.ts';
+import type { CheckPlan, ExamplePlan } from '../../compiler/plan/plan.ts';
 import type { BucketBounds } from '../../operators/checks/buckets.ts';
-import type { Value } from '../../operators/column.ts';
+import type { Value } from '../../operators/column/column.ts';
 import { hashNumber, hashText, lanes } from '../../operators/hash.ts';
-import type { ExampleRow } from '../../runtime/example-row.ts';
+import type { ExampleRow } from '../../runtime/training/example-row.ts';
 
 export type JudgedBucket = {
   readonly from: number;

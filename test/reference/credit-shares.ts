@@ -1,5 +1,5 @@
 /** What each touch of a conversion gets, in millionths: rounded down, and what is left handed out one by one, newest first. */
-import type { LogicalLabel } from '../../compiler/logical.ts';
+import type { LogicalLabel } from '../../compiler/check/logical.ts';
 
 const MILLION = 1_000_000;
 

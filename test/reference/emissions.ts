@@ -1,5 +1,5 @@
 /** The rows of an example set for each anchor: labels due together in one row, sampling, audit (S14). */
-import type { LogicalExamples } from '../../compiler/logical.ts';
+import type { LogicalExamples } from '../../compiler/check/logical.ts';
 import type { StreamEvent } from './events.ts';
 import { passes } from './expression.ts';
 import { Features, type FeatureWorld } from './features.ts';

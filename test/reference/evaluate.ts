@@ -3,7 +3,7 @@
  * worked out from all of it, so nothing here depends on the order in which rows are worked through. It shares no code with
  * the engine but the types, the parser, the checker and the hash.
  */
-import type { LogicalProgram } from '../../compiler/logical.ts';
+import type { LogicalProgram } from '../../compiler/check/logical.ts';
 import { attribute } from './attribution.ts';
 import { type ExampleRowJson, examplesOf, type Pending } from './emissions.ts';
 import type { Counts, InputPartition } from './events.ts';

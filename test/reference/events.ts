@@ -2,7 +2,7 @@
  * Rows to events: what is malformed, a duplicate or late, decided row by row (rules S2 to S5), and the order in which
  * the rest is applied (S6).
  */
-import type { LogicalField, LogicalStream } from '../../compiler/logical.ts';
+import type { LogicalField, LogicalStream } from '../../compiler/check/logical.ts';
 import type { ScalarName, TimeFormat } from '../../dsl/types.ts';
 import type { Value } from './value.ts';
 

@@ -1,5 +1,5 @@
 /** Expressions of the checked program, evaluated by walking them. */
-import type { LExpr } from '../../compiler/logical.ts';
+import type { LExpr } from '../../compiler/check/logical.ts';
 import { callFunction } from './functions.ts';
 import type { Value } from './value.ts';
 

@@ -1,5 +1,10 @@
 /** The features of one anchor, each worked out from the whole history. */
-import type { AggregateDef, EventSource, FeatureColumn, LExpr } from '../../compiler/logical.ts';
+import type {
+  AggregateDef,
+  EventSource,
+  FeatureColumn,
+  LExpr,
+} from '../../compiler/check/logical.ts';
 import { aggregate } from './aggregate.ts';
 import type { Credit } from './attribution.ts';
 import type { StreamEvent } from './events.ts';

@@ -1,5 +1,5 @@
 /** All events of all streams, with what enrichments add to them (S7), and tables as of a time (S12). */
-import type { LogicalEnrichment, LogicalProgram } from '../../compiler/logical.ts';
+import type { LogicalEnrichment, LogicalProgram } from '../../compiler/check/logical.ts';
 import { type Counts, type InputPartition, type StreamEvent, scanStream } from './events.ts';
 import { passes, type Scope } from './expression.ts';
 import { sameKey, type Value } from './value.ts';

@@ -1,5 +1,5 @@
 /** What became of one label of one anchor over time, and when it is settled (S13, S15). */
-import type { LogicalLabel, LogicalProgram } from '../../compiler/logical.ts';
+import type { LogicalLabel, LogicalProgram } from '../../compiler/check/logical.ts';
 import type { Credit } from './attribution.ts';
 import type { StreamEvent } from './events.ts';
 

@@ -1,5 +1,5 @@
 /** The emission table of the design: what one label of one anchor emits, and when (S14, S15). */
-import type { Policy } from '../../compiler/logical.ts';
+import type { Policy } from '../../compiler/check/logical.ts';
 import { type Ends, firstDue, type LabelCourse } from './label-course.ts';
 
 export type Emitted = {

@@ -1,5 +1,5 @@
 /** Which events an anchor sees in a window (S8, S9). */
-import type { Window } from '../../compiler/logical.ts';
+import type { Window } from '../../compiler/check/logical.ts';
 import type { Value } from './value.ts';
 
 /** An event as an aggregate sees it: it passed the filters and has the anchor's key. */

@@ -1,12 +1,16 @@
 /** Example sets and batches for the tests of blocks. */
-import type { ExamplePlan } from '../../compiler/plan.ts';
+import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { scalar } from '../../dsl/types.ts';
-import type { Column } from '../../operators/column.ts';
-import type { EmissionBatch } from '../../operators/emission-batch.ts';
-import { TextBuilder } from '../../operators/text-builder.ts';
-import { decodeBlock, type ExampleBlock } from '../../runtime/block-decode.ts';
-import { type BlockColumn, type BlockLayout, blockLayout } from '../../runtime/block-layout.ts';
-import { BLOCK_OPTIONS, type BlockOptions, BlockWriter } from '../../runtime/block-writer.ts';
+import type { Column } from '../../operators/column/column.ts';
+import { TextBuilder } from '../../operators/column/text-builder.ts';
+import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
+import { decodeBlock, type ExampleBlock } from '../../runtime/block/block-decode.ts';
+import {
+  type BlockColumn,
+  type BlockLayout,
+  blockLayout,
+} from '../../runtime/block/block-layout.ts';
+import { BLOCK_OPTIONS, type BlockOptions, BlockWriter } from '../../runtime/block/block-writer.ts';
 
 /** What a test says of a column; the rest is as for a column of no group. */
 export type TestColumn = Partial<BlockColumn> & {

@@ -1,15 +1,15 @@
 /** Example blocks: every value comes back, in few bytes; damage is refused; other programs read them by the schema. */
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
-import { valueAt } from '../../operators/column.ts';
-import { decodeBlock, decodeBlockHeader } from '../../runtime/block-decode.ts';
-import { blockLayout } from '../../runtime/block-layout.ts';
-import { protoText } from '../../runtime/block-proto.ts';
-import { blockRow } from '../../runtime/block-reader.ts';
-import { BLOCK_OPTIONS, BlockWriter } from '../../runtime/block-writer.ts';
-import { emissionRows } from '../../runtime/emission-row.ts';
-import { decodeInts, IntPacker } from '../../runtime/packed-ints.ts';
-import { WireWriter } from '../../runtime/wire.ts';
+import { valueAt } from '../../operators/column/column.ts';
+import { decodeBlock, decodeBlockHeader } from '../../runtime/block/block-decode.ts';
+import { blockLayout } from '../../runtime/block/block-layout.ts';
+import { protoText } from '../../runtime/block/block-proto.ts';
+import { blockRow } from '../../runtime/block/block-reader.ts';
+import { BLOCK_OPTIONS, BlockWriter } from '../../runtime/block/block-writer.ts';
+import { decodeInts, IntPacker } from '../../runtime/block/packed-ints.ts';
+import { WireWriter } from '../../runtime/block/wire.ts';
+import { emissionRows } from '../../runtime/sink/emission-row.ts';
 import { rng } from '../random.ts';
 import { allRows, batchOf, numbers, setOf, texts, throughBlock } from './block-world.ts';
 import { EVERYTHING, randomBatch, randomNumber } from './random-batch.ts';

@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CheckPlan } from '../../compiler/plan.ts';
+import type { CheckPlan } from '../../compiler/plan/plan.ts';
 import { BUCKET_BOUNDS } from '../../operators/checks/buckets.ts';
-import { type DecidedFolder, withDecidedFolder } from '../../runtime/decided-folder.ts';
-import { type RunRequest, run } from '../../runtime/run.ts';
+import { type DecidedFolder, withDecidedFolder } from '../../runtime/run/decided-folder.ts';
+import { type RunRequest, run } from '../../runtime/run/run.ts';
 import { rng } from '../random.ts';
 import { Crash } from './simulated-disk.ts';
 import { tinyPlan } from './tiny-engine.ts';
@@ -63,7 +63,7 @@ async function decide(w: World): Promise<void> {
 
 async function decisionsOf(w: World) {
   const files = w.disk;
-  const { decisionsOf: read } = await import('../../runtime/decided-folder.ts');
+  const { decisionsOf: read } = await import('../../runtime/run/decided-folder.ts');
   return read(w.path, files);
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { main } from '../../runtime/cli.ts';
+import { main } from '../../runtime/command/cli.ts';
 import { rng } from '../random.ts';
 import { runChild, startChild } from './child.ts';
 

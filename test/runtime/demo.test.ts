@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Plan } from '../../compiler/plan.ts';
-import { main } from '../../runtime/cli.ts';
-import { DemoTrainer } from '../../runtime/demo-trainer.ts';
-import type { Manifest } from '../../runtime/manifest.ts';
-import type { ModelManifest } from '../../runtime/model-folder.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
+import { main } from '../../runtime/command/cli.ts';
+import { DemoTrainer } from '../../runtime/demo/demo-trainer.ts';
+import type { Manifest } from '../../runtime/run/manifest.ts';
 import type { TrafficSummary } from '../../runtime/simulator/ad-traffic.ts';
 import { readTruth } from '../../runtime/simulator/truth.ts';
+import type { ModelManifest } from '../../runtime/training/model-folder.ts';
 import { rng } from '../random.ts';
 import { startChild } from './child.ts';
 

@@ -4,12 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LABEL_KINDS, ROW_AUDIT, ROW_EXAMPLE } from '../../operators/emission-batch.ts';
-import { decodeBlock } from '../../runtime/block-decode.ts';
-import { blockLayout } from '../../runtime/block-layout.ts';
-import { BlockWriter } from '../../runtime/block-writer.ts';
-import { emissionRows } from '../../runtime/emission-row.ts';
-import type { LabelKind } from '../../runtime/example-row.ts';
+import { LABEL_KINDS, ROW_AUDIT, ROW_EXAMPLE } from '../../operators/emission/emission-batch.ts';
+import { decodeBlock } from '../../runtime/block/block-decode.ts';
+import { blockLayout } from '../../runtime/block/block-layout.ts';
+import { BlockWriter } from '../../runtime/block/block-writer.ts';
 import {
   type Example,
   feature,
@@ -20,7 +18,9 @@ import {
   weights,
 } from '../../runtime/examples.ts';
 import { disk } from '../../runtime/files.ts';
-import { openSink } from '../../runtime/open-sink.ts';
+import { emissionRows } from '../../runtime/sink/emission-row.ts';
+import { openSink } from '../../runtime/sink/open-sink.ts';
+import type { LabelKind } from '../../runtime/training/example-row.ts';
 import { rng } from '../random.ts';
 import { allRows } from './block-world.ts';
 import { EVERYTHING, randomBatch } from './random-batch.ts';

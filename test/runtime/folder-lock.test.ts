@@ -3,7 +3,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { LOCK_STALE_MS } from '../../runtime/config.ts';
-import { FolderLock } from '../../runtime/folder-lock.ts';
+import { FolderLock } from '../../runtime/run/folder-lock.ts';
 import { runChild } from './child.ts';
 
 let folder = '';

@@ -2,8 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { PolicyPlan } from '../../compiler/plan.ts';
-import type { EmittedLabel, ExampleRow } from '../../runtime/example-row.ts';
+import type { PolicyPlan } from '../../compiler/plan/plan.ts';
 import { FtrlTrainer } from '../../runtime/trainer/ftrl-trainer.ts';
 import {
   headsOf,
@@ -15,6 +14,7 @@ import {
   type Weighting,
 } from '../../runtime/trainer/label-weights.ts';
 import { chooseWeighting, WEIGHTS } from '../../runtime/trainer/weightings.ts';
+import type { EmittedLabel, ExampleRow } from '../../runtime/training/example-row.ts';
 import { rng } from '../random.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-weights-'));

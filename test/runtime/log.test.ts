@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { crc32, crc32ByTable } from '../../runtime/checksum.ts';
-import { EmbeddedLog } from '../../runtime/embedded-log.ts';
-import type { Log, LogPartition } from '../../runtime/log.ts';
-import { MemoryLog } from '../../runtime/memory-log.ts';
+import { EmbeddedLog } from '../../runtime/log/embedded-log.ts';
+import type { Log, LogPartition } from '../../runtime/log/log.ts';
+import { MemoryLog } from '../../runtime/log/memory-log.ts';
+import { crc32, crc32ByTable } from '../../runtime/store/checksum.ts';
 import { rng } from '../random.ts';
 import { Crash, SimulatedDisk } from './simulated-disk.ts';
 

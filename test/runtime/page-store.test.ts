@@ -2,16 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PAGE_WORDS, SlabSet } from '../../operators/slab.ts';
+import { PAGE_WORDS, SlabSet } from '../../operators/state/slab.ts';
 import {
   type CheckpointMeta,
   restoreCheckpoint,
   saveCheckpoint,
-} from '../../runtime/checkpoint.ts';
-import { openPageFile } from '../../runtime/page-file.ts';
-import type { IndexEntry, PageIndex } from '../../runtime/page-index.ts';
-import { openPageStore } from '../../runtime/page-store.ts';
-import { META_KEY } from '../../runtime/state-store.ts';
+} from '../../runtime/store/checkpoint.ts';
+import { openPageFile } from '../../runtime/store/page-file.ts';
+import type { IndexEntry, PageIndex } from '../../runtime/store/page-index.ts';
+import { openPageStore } from '../../runtime/store/page-store.ts';
+import { META_KEY } from '../../runtime/store/state-store.ts';
 import { rng } from '../random.ts';
 import { Crash, SimulatedDisk } from './simulated-disk.ts';
 import { SimulatedPageFile } from './simulated-page-file.ts';

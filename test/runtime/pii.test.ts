@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { main } from '../../runtime/cli.ts';
+import { main } from '../../runtime/command/cli.ts';
 
 const PROGRAM = `
 stream impression from "imps" {

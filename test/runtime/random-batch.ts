@@ -1,8 +1,8 @@
-import type { ExamplePlan } from '../../compiler/plan.ts';
+import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { list, scalar } from '../../dsl/types.ts';
-import type { Column } from '../../operators/column.ts';
-import { type EmissionBatch, LABEL_KINDS } from '../../operators/emission-batch.ts';
-import { ListBuilder, TextBuilder } from '../../operators/text-builder.ts';
+import type { Column } from '../../operators/column/column.ts';
+import { ListBuilder, TextBuilder } from '../../operators/column/text-builder.ts';
+import { type EmissionBatch, LABEL_KINDS } from '../../operators/emission/emission-batch.ts';
 import type { Rng } from '../random.ts';
 
 /** A set with a column of every kind and two labels; names need escaping. */

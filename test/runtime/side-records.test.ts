@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { disk } from '../../runtime/files.ts';
-import { SideRecords } from '../../runtime/side-records.ts';
+import { SideRecords } from '../../runtime/sink/side-records.ts';
 
 let folder = '';
 beforeAll(async () => {

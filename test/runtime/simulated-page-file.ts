@@ -1,4 +1,4 @@
-import { type PageFile, SECTOR_BYTES } from '../../runtime/page-file.ts';
+import { type PageFile, SECTOR_BYTES } from '../../runtime/store/page-file.ts';
 import type { Rng } from '../random.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
 

@@ -2,16 +2,16 @@ import { appendFile, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PAGE_WORDS, SlabSet } from '../../operators/slab.ts';
+import { PAGE_WORDS, SlabSet } from '../../operators/state/slab.ts';
 import {
   type CheckpointMeta,
   restoreCheckpoint,
   saveCheckpoint,
-} from '../../runtime/checkpoint.ts';
-import { openClassicStore } from '../../runtime/classic-store.ts';
-import { MemoryStore } from '../../runtime/memory-store.ts';
-import { openRocksStore } from '../../runtime/rocks-store.ts';
-import type { StateStore } from '../../runtime/state-store.ts';
+} from '../../runtime/store/checkpoint.ts';
+import { openClassicStore } from '../../runtime/store/classic-store.ts';
+import { MemoryStore } from '../../runtime/store/memory-store.ts';
+import { openRocksStore } from '../../runtime/store/rocks-store.ts';
+import type { StateStore } from '../../runtime/store/state-store.ts';
 import { rng } from '../random.ts';
 import { runChild, startChild } from './child.ts';
 

@@ -3,17 +3,17 @@
  * the promises a task relies on (state in slabs, order by (time, partition, offset), late by watermark), and nothing else.
  */
 
-import { type CheckPlan, PLAN_VERSION, type Plan } from '../../compiler/plan.ts';
+import { type CheckPlan, PLAN_VERSION, type Plan } from '../../compiler/plan/plan.ts';
 import { scalar } from '../../dsl/types.ts';
-import type { Column } from '../../operators/column.ts';
-import type { DecodedBatch } from '../../operators/decoder.ts';
-import type { EmissionBatch } from '../../operators/emission-batch.ts';
-import { PAGE_WORDS, ROOT_USER, type Slab } from '../../operators/slab.ts';
-import { TextBuilder } from '../../operators/text-builder.ts';
-import type { SlabSets } from '../../runtime/checkpoint.ts';
-import type { Engine, SetAside, StreamCounts } from '../../runtime/engine.ts';
-import type { RecordReader } from '../../runtime/record-reader.ts';
-import type { SideRecord } from '../../runtime/side-records.ts';
+import type { Column } from '../../operators/column/column.ts';
+import { TextBuilder } from '../../operators/column/text-builder.ts';
+import type { DecodedBatch } from '../../operators/decode/decoder.ts';
+import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
+import { PAGE_WORDS, ROOT_USER, type Slab } from '../../operators/state/slab.ts';
+import type { Engine, SetAside, StreamCounts } from '../../runtime/run/engine.ts';
+import type { SideRecord } from '../../runtime/sink/side-records.ts';
+import type { RecordReader } from '../../runtime/source/record-reader.ts';
+import type { SlabSets } from '../../runtime/store/checkpoint.ts';
 
 const LATE_MS = 50;
 const KEYS = 40;

@@ -1,9 +1,9 @@
 /** Runs of the tiny engine on a disk and a store that lose power together. */
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { MemoryStore } from '../../runtime/memory-store.ts';
-import { type RunRequest, type RunResult, run } from '../../runtime/run.ts';
-import type { SavedPage, StateStore } from '../../runtime/state-store.ts';
+import { type RunRequest, type RunResult, run } from '../../runtime/run/run.ts';
+import { MemoryStore } from '../../runtime/store/memory-store.ts';
+import type { SavedPage, StateStore } from '../../runtime/store/state-store.ts';
 import { type Rng, rng } from '../random.ts';
 import { Crash, SimulatedDisk } from './simulated-disk.ts';
 import { BAD, TinyEngine, TinyReader, tinyPlan } from './tiny-engine.ts';

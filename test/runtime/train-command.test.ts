@@ -2,12 +2,12 @@ import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Plan } from '../../compiler/plan.ts';
-import { main } from '../../runtime/cli.ts';
-import type { ExampleRow } from '../../runtime/example-row.ts';
-import { ExampleTrainer } from '../../runtime/example-trainer.ts';
-import { EXAMPLES_START, readExamples } from '../../runtime/read-examples.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
+import { main } from '../../runtime/command/cli.ts';
 import { FtrlTrainer } from '../../runtime/trainer/ftrl-trainer.ts';
+import type { ExampleRow } from '../../runtime/training/example-row.ts';
+import { ExampleTrainer } from '../../runtime/training/example-trainer.ts';
+import { EXAMPLES_START, readExamples } from '../../runtime/training/read-examples.ts';
 import { rng } from '../random.ts';
 
 const PROGRAM = `stream impression from "imps" {

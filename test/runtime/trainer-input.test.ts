@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
-import type { ExamplePlan } from '../../compiler/plan.ts';
+import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { scalar } from '../../dsl/types.ts';
-import type { Column } from '../../operators/column.ts';
+import type { Column } from '../../operators/column/column.ts';
 import {
   type EmissionBatch,
   LABEL_ABSENT,
   LABEL_AUDIT,
   LABEL_OBSERVED,
   LABEL_UNKNOWN,
-} from '../../operators/emission-batch.ts';
-import { emissionRows } from '../../runtime/emission-row.ts';
+} from '../../operators/emission/emission-batch.ts';
+import { emissionRows } from '../../runtime/sink/emission-row.ts';
 import { FtrlTrainer } from '../../runtime/trainer/ftrl-trainer.ts';
 import { trainerConfig } from '../../runtime/trainer/trainer-config.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Value } from '../../operators/column.ts';
+import type { Value } from '../../operators/column/column.ts';
 import { hashFeature } from '../../runtime/trainer/feature-hash.ts';
 import { HourlySeries } from '../../runtime/trainer/hourly-series.ts';
 import { LabelMetrics } from '../../runtime/trainer/label-metrics.ts';

@@ -1,6 +1,6 @@
 /** One random program over random rows, on one process and on a random cluster. */
 import { compile } from '../../compiler/compile.ts';
-import type { Plan } from '../../compiler/plan.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import { hasErrors, renderDiagnostic } from '../../dsl/diagnostic.ts';
 import { parseFile } from '../../dsl/parse.ts';
 import { programText } from '../generate/program-text.ts';

@@ -3,9 +3,9 @@
  * order that a seed decides. Tasks crash and lose their memory, are started again from their last checkpoint, and go on as
  * zombies beside their successors; parcels are cut anyhow and appended whenever. What is committed must not care.
  */
-import type { ExchangePlan } from '../../compiler/exchange-plan.ts';
-import { placeExchange } from '../../compiler/place-exchange.ts';
-import type { Plan } from '../../compiler/plan.ts';
+import type { ExchangePlan } from '../../compiler/plan/exchange-plan.ts';
+import { placeExchange } from '../../compiler/plan/place-exchange.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import type { ShardState } from '../../operators/stages/shard-stage.ts';
 import type { Rng } from '../random.ts';
 import type { Partition } from '../run-in-memory.ts';

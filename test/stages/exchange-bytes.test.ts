@@ -1,8 +1,8 @@
 /** Parcels as bytes: what is decoded is what was encoded, also where a record would be too large. */
 import { describe, expect, it } from 'vitest';
-import type { ExchangePlan } from '../../compiler/exchange-plan.ts';
+import type { ExchangePlan } from '../../compiler/plan/exchange-plan.ts';
 import type { Physical } from '../../dsl/types.ts';
-import { type Column, valueAt } from '../../operators/column.ts';
+import { type Column, valueAt } from '../../operators/column/column.ts';
 import type { ExchangeRows, Parcel, Section } from '../../operators/stages/exchange-rows.ts';
 import { decodeParcels, encodeParcels } from '../../runtime/worker/exchange-block.ts';
 import { recordsOf } from '../../runtime/worker/exchange-records.ts';

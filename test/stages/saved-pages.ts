@@ -1,5 +1,5 @@
 /** Pages as a store keeps them: each checkpoint adds those that are dirty, a restart gets all there are. */
-import { SlabSet } from '../../operators/slab.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
 
 export class SavedPages {
   readonly #slabs = new Map<string, Map<number, Uint8Array>>();

@@ -1,6 +1,7 @@
 /** One partition's scan in the simulated cluster. It may die between any two parcels. */
-import type { SlabSet } from '../../operators/slab.ts';
+
 import { ScanStage, type ScanStageState } from '../../operators/stages/scan-stage.ts';
+import type { SlabSet } from '../../operators/state/slab.ts';
 import { encodeParcels } from '../../runtime/worker/exchange-block.ts';
 import { decode } from '../run-in-memory.ts';
 import type { World } from './cluster.ts';

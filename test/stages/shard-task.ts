@@ -1,10 +1,10 @@
 /** One shard in the simulated cluster: reads its log, commits outputs with how far they are, saves its state now and then. */
 import { deserialize, serialize } from 'node:v8';
-import type { SlabSet } from '../../operators/slab.ts';
 import type { ExchangeRows } from '../../operators/stages/exchange-rows.ts';
 import type { RowSpill } from '../../operators/stages/ordered-input.ts';
 import { ShardStage, type ShardState } from '../../operators/stages/shard-stage.ts';
-import { NdjsonRows } from '../../runtime/ndjson-rows.ts';
+import type { SlabSet } from '../../operators/state/slab.ts';
+import { NdjsonRows } from '../../runtime/sink/ndjson-rows.ts';
 import { decodeParcels, encodeParcels } from '../../runtime/worker/exchange-block.ts';
 import { printLines } from '../run-in-memory.ts';
 import type { World } from './cluster.ts';

@@ -1,9 +1,9 @@
 /** Units of a sharded application over random programs: killed and restored in turn, they give what one process gives. */
 import { describe, expect, it } from 'vitest';
-import type { Plan } from '../../compiler/plan.ts';
-import type { EmissionBatch } from '../../operators/emission-batch.ts';
-import { SlabSet } from '../../operators/slab.ts';
-import { NdjsonRows } from '../../runtime/ndjson-rows.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
+import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
+import { NdjsonRows } from '../../runtime/sink/ndjson-rows.ts';
 import { ShardedEngine } from '../../runtime/worker/sharded-engine.ts';
 import { generateCase } from '../generate/trial.ts';
 import { rng } from '../random.ts';

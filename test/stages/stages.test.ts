@@ -3,7 +3,7 @@
  * crashes and the zombies: random programs over random rows, on a random cluster.
  */
 import { describe, expect, it } from 'vitest';
-import { placeExchange } from '../../compiler/place-exchange.ts';
+import { placeExchange } from '../../compiler/plan/place-exchange.ts';
 import { ExchangeGap, Inbox } from '../../operators/stages/inbox.ts';
 import type { ShardState } from '../../operators/stages/shard-stage.ts';
 import { planOf } from '../run-in-memory.ts';

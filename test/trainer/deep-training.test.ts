@@ -2,10 +2,10 @@ import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ModelPlan } from '../../compiler/model-plan.ts';
-import { DeepTraining } from '../../runtime/deep-training.ts';
+import type { ModelPlan } from '../../compiler/check/model-plan.ts';
 import type { Fault } from '../../runtime/fault.ts';
 import { openDevice, type TensorDevice } from '../../runtime/trainer/tensor-device.ts';
+import { DeepTraining } from '../../runtime/training/deep-training.ts';
 import { rng } from '../random.ts';
 import { MODEL, rowsOf, SET } from './deep-world.ts';
 import { lineOf } from './example-lines.ts';

@@ -1,8 +1,8 @@
 /** Small models over made-up examples, for tests of the deep trainer. */
-import type { ModelPlan } from '../../compiler/model-plan.ts';
-import type { ExamplePlan } from '../../compiler/plan.ts';
+import type { ModelPlan } from '../../compiler/check/model-plan.ts';
+import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { list, scalar } from '../../dsl/types.ts';
-import type { ExampleRow } from '../../runtime/example-row.ts';
+import type { ExampleRow } from '../../runtime/training/example-row.ts';
 import { type Rng, rng } from '../random.ts';
 
 export const SET: ExamplePlan = {

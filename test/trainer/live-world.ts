@@ -1,11 +1,15 @@
 /** An application's example and progress topics in memory: blocks of some units, which arrive as a seed says. */
 
-import type { Column, TextColumn } from '../../operators/column.ts';
-import { type EmissionBatch, LABEL_KINDS, ROW_KINDS } from '../../operators/emission-batch.ts';
-import { blockLayout } from '../../runtime/block-layout.ts';
-import { BlockWriter } from '../../runtime/block-writer.ts';
-import type { Cluster, ClusterReader, Partition, Records } from '../../runtime/cluster.ts';
-import type { ExampleRow } from '../../runtime/example-row.ts';
+import type { Column, TextColumn } from '../../operators/column/column.ts';
+import {
+  type EmissionBatch,
+  LABEL_KINDS,
+  ROW_KINDS,
+} from '../../operators/emission/emission-batch.ts';
+import { blockLayout } from '../../runtime/block/block-layout.ts';
+import { BlockWriter } from '../../runtime/block/block-writer.ts';
+import type { ExampleRow } from '../../runtime/training/example-row.ts';
+import type { Cluster, ClusterReader, Partition, Records } from '../../runtime/worker/cluster.ts';
 import { UNIT_HEADER } from '../../runtime/worker/unit-outputs.ts';
 import { encodeProgress } from '../../runtime/worker/unit-progress.ts';
 import { type Rng, rng } from '../random.ts';

@@ -3,10 +3,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { main } from '../../runtime/cli.ts';
-import { DeepTraining } from '../../runtime/deep-training.ts';
-import type { ModelManifest } from '../../runtime/model-folder.ts';
+import { main } from '../../runtime/command/cli.ts';
 import { openDevice, type TensorDevice } from '../../runtime/trainer/tensor-device.ts';
+import { DeepTraining } from '../../runtime/training/deep-training.ts';
+import type { ModelManifest } from '../../runtime/training/model-folder.ts';
 import { MODEL, rowsOf, SET } from './deep-world.ts';
 import { lineOf } from './example-lines.ts';
 

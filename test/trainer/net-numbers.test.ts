@@ -3,7 +3,7 @@
  * gradients by differences of that loss. Relative error at most 1e-4.
  */
 import { describe, expect, it } from 'vitest';
-import type { HeadsPlan, ModelPlan, NetPlan } from '../../compiler/model-plan.ts';
+import type { HeadsPlan, ModelPlan, NetPlan } from '../../compiler/check/model-plan.ts';
 import { type DeepConfig, deepConfig } from '../../runtime/trainer/deep-config.ts';
 import { DeepNet } from '../../runtime/trainer/deep-net.ts';
 import { scoreBatch, trainStep } from '../../runtime/trainer/deep-step.ts';

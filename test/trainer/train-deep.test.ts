@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { main } from '../../runtime/cli.ts';
-import type { ModelManifest } from '../../runtime/model-folder.ts';
+import { main } from '../../runtime/command/cli.ts';
+import type { ModelManifest } from '../../runtime/training/model-folder.ts';
 import { rng } from '../random.ts';
 import { startChild } from '../runtime/child.ts';
 

@@ -2,15 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { ModelPlan } from '../../compiler/model-plan.ts';
-import type { ExampleRow } from '../../runtime/example-row.ts';
+import type { ModelPlan } from '../../compiler/check/model-plan.ts';
 import { deepConfig } from '../../runtime/trainer/deep-config.ts';
 import { DeepTrainer } from '../../runtime/trainer/deep-trainer.ts';
 import { FtrlTrainer } from '../../runtime/trainer/ftrl-trainer.ts';
 import { ModelGates } from '../../runtime/trainer/model-gates.ts';
 import { openDevice, type TensorDevice } from '../../runtime/trainer/tensor-device.ts';
 import { trainerConfig } from '../../runtime/trainer/trainer-config.ts';
-import { renderStale } from '../../runtime/training-report.ts';
+import type { ExampleRow } from '../../runtime/training/example-row.ts';
+import { renderStale } from '../../runtime/training/training-report.ts';
 import { rng } from '../random.ts';
 import { MODEL, rowsOf, SET } from './deep-world.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ClusterFault, type FaultEffect } from '../../runtime/cluster.ts';
+import { ClusterFault, type FaultEffect } from '../../runtime/worker/cluster.ts';
 
 describe('a fault of the cluster', () => {
   const effects: FaultEffect[] = ['retriable', 'abortable', 'fenced', 'indeterminate', 'fatal'];

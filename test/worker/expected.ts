@@ -1,12 +1,12 @@
 /** What an application must have written: engine and checks over the same partitioned events and decisions, in one go. */
-import type { Plan } from '../../compiler/plan.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import type { BucketBounds } from '../../operators/checks/buckets.ts';
 import { Gate, type Settled } from '../../operators/checks/gate.ts';
-import { SlabSet } from '../../operators/slab.ts';
-import { emissionRows } from '../../runtime/emission-row.ts';
-import type { ExampleRow } from '../../runtime/example-row.ts';
-import { KeptLines } from '../../runtime/kept-lines.ts';
-import { PipelineEngine } from '../../runtime/pipeline-engine.ts';
+import { SlabSet } from '../../operators/state/slab.ts';
+import { PipelineEngine } from '../../runtime/run/pipeline-engine.ts';
+import { emissionRows } from '../../runtime/sink/emission-row.ts';
+import { KeptLines } from '../../runtime/sink/kept-lines.ts';
+import type { ExampleRow } from '../../runtime/training/example-row.ts';
 import type { FloorDecision } from '../../runtime/worker/unit-decisions.ts';
 import { decode, type Partition } from '../run-in-memory.ts';
 

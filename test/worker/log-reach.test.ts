@@ -1,6 +1,6 @@
 /** A state is gone on from only where the logs still hold what it reads on from. */
 import { describe, expect, it } from 'vitest';
-import type { CheckpointMeta } from '../../runtime/checkpoint.ts';
+import type { CheckpointMeta } from '../../runtime/store/checkpoint.ts';
 import { LogReach } from '../../runtime/worker/log-reach.ts';
 import { rng } from '../random.ts';
 import { BrokerState } from './simulator/broker-state.ts';

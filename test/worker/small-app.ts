@@ -1,5 +1,5 @@
 /** A small program with a feature, a label and a table, and events for it. */
-import type { Plan } from '../../compiler/plan.ts';
+import type { Plan } from '../../compiler/plan/plan.ts';
 import { rng } from '../random.ts';
 import { type Partition, planOf } from '../run-in-memory.ts';
 

@@ -1,7 +1,7 @@
 /** Values of records become rows one to one, whatever is in them. */
 import { describe, expect, it } from 'vitest';
-import { rawText } from '../../operators/decoder.ts';
-import type { Records } from '../../runtime/cluster.ts';
+import { rawText } from '../../operators/decode/decoder.ts';
+import type { Records } from '../../runtime/worker/cluster.ts';
 import { valueDecoder } from '../../runtime/worker/value-decoder.ts';
 import { smallPlan } from './small-app.ts';
 

@@ -4,12 +4,12 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Plan } from '../../../compiler/plan.ts';
-import { main } from '../../../runtime/cli.ts';
-import type { ExampleRow } from '../../../runtime/example-row.ts';
-import { EXAMPLES_START, readExamples } from '../../../runtime/read-examples.ts';
+import type { Plan } from '../../../compiler/plan/plan.ts';
+import { main } from '../../../runtime/command/cli.ts';
 import { writeAdTraffic } from '../../../runtime/simulator/ad-traffic.ts';
 import { defaultTraffic } from '../../../runtime/simulator/traffic-config.ts';
+import type { ExampleRow } from '../../../runtime/training/example-row.ts';
+import { EXAMPLES_START, readExamples } from '../../../runtime/training/read-examples.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

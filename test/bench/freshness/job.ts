@@ -1,6 +1,7 @@
 /** One line of the comparison in a process of its own: which rows, which model, online or a batch a day. */
+
+import type { ModelPlan } from '../../../compiler/check/model-plan.ts';
 import { compile } from '../../../compiler/compile.ts';
-import type { ModelPlan } from '../../../compiler/model-plan.ts';
 import { parseFile } from '../../../dsl/parse.ts';
 import { deepConfig } from '../../../runtime/trainer/deep-config.ts';
 import { DeepTrainer } from '../../../runtime/trainer/deep-trainer.ts';

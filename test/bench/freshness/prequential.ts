@@ -3,10 +3,11 @@
  * final; no row is scored after it was trained on. One pass of training serves every publish interval: at a publish
  * time the anchors shown until the next one are scored by the model as it is then.
  */
-import type { ExampleRow } from '../../../runtime/example-row.ts';
+
 import { SeededRandom } from '../../../runtime/simulator/seeded-random.ts';
 import type { DeepTrainer } from '../../../runtime/trainer/deep-trainer.ts';
 import { LabelMetrics, type MetricValues } from '../../../runtime/trainer/label-metrics.ts';
+import type { ExampleRow } from '../../../runtime/training/example-row.ts';
 
 export type Quality = {
   readonly auc: number | null;

@@ -1,11 +1,11 @@
 /** The real engine in memory, fed a day of lines at a time; gives the rows it emits, by example set. */
-import type { Plan } from '../../../compiler/plan.ts';
-import { NdjsonDecoder } from '../../../operators/ndjson.ts';
-import { SLACK_BYTES } from '../../../operators/ndjson-scanner.ts';
+import type { Plan } from '../../../compiler/plan/plan.ts';
+import { NdjsonDecoder } from '../../../operators/decode/ndjson.ts';
+import { SLACK_BYTES } from '../../../operators/decode/ndjson-scanner.ts';
 import { Pipeline } from '../../../operators/pipeline.ts';
-import { SlabSet } from '../../../operators/slab.ts';
-import { emissionRows } from '../../../runtime/emission-row.ts';
-import type { ExampleRow } from '../../../runtime/example-row.ts';
+import { SlabSet } from '../../../operators/state/slab.ts';
+import { emissionRows } from '../../../runtime/sink/emission-row.ts';
+import type { ExampleRow } from '../../../runtime/training/example-row.ts';
 
 const BATCH_ROWS = 4096;
 

@@ -5,14 +5,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { ModelPlan } from '../../../compiler/model-plan.ts';
-import type { ExamplePlan } from '../../../compiler/plan.ts';
+import type { ModelPlan } from '../../../compiler/check/model-plan.ts';
+import type { ExamplePlan } from '../../../compiler/plan/plan.ts';
 import { scalar } from '../../../dsl/types.ts';
-import type { EmissionBatch } from '../../../operators/emission-batch.ts';
-import { TextBuilder } from '../../../operators/text-builder.ts';
+import { TextBuilder } from '../../../operators/column/text-builder.ts';
+import type { EmissionBatch } from '../../../operators/emission/emission-batch.ts';
 import { disk } from '../../../runtime/files.ts';
-import { EXAMPLES_START, readExamples } from '../../../runtime/read-examples.ts';
-import { BlockSink } from '../../../runtime/sink-block.ts';
+import { BlockSink } from '../../../runtime/sink/sink-block.ts';
 import { deepConfig } from '../../../runtime/trainer/deep-config.ts';
 import { DeepNet } from '../../../runtime/trainer/deep-net.ts';
 import { trainStep } from '../../../runtime/trainer/deep-step.ts';
@@ -23,6 +22,7 @@ import { EmbeddingTable } from '../../../runtime/trainer/embedding-table.ts';
 import { BatchEncoder } from '../../../runtime/trainer/encoded-batch.ts';
 import { headSlopes } from '../../../runtime/trainer/head-loss.ts';
 import type { TensorDevice } from '../../../runtime/trainer/tensor-device.ts';
+import { EXAMPLES_START, readExamples } from '../../../runtime/training/read-examples.ts';
 import { rng } from '../../random.ts';
 
 export const STEP = { rows: 4_096, fields: 26, dim: 16, idsPerField: 40_000 } as const;

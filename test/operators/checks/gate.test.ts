@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { CheckPlan, ExamplePlan } from '../../../compiler/plan.ts';
+import type { CheckPlan, ExamplePlan } from '../../../compiler/plan/plan.ts';
 import { BUCKET_BOUNDS } from '../../../operators/checks/buckets.ts';
 import { Gate, type Settled } from '../../../operators/checks/gate.ts';
-import type { EmissionBatch } from '../../../operators/emission-batch.ts';
-import { takeEmissions } from '../../../operators/emission-order.ts';
-import { Slab } from '../../../operators/slab.ts';
-import { emissionRows } from '../../../runtime/emission-row.ts';
+import type { EmissionBatch } from '../../../operators/emission/emission-batch.ts';
+import { takeEmissions } from '../../../operators/emission/emission-order.ts';
+import { Slab } from '../../../operators/state/slab.ts';
+import { emissionRows } from '../../../runtime/sink/emission-row.ts';
 import { type Rng, rng } from '../../random.ts';
 import { breaksRange, judgeRows } from '../../reference/checks.ts';
 import { EVERYTHING, randomBatch } from '../../runtime/random-batch.ts';

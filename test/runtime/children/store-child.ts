@@ -1,6 +1,6 @@
 /** Run by the store's test in a process of its own: `store-child.ts hold|write FOLDER`. */
 import { Fault } from '../../../runtime/fault.ts';
-import { openRocksStore } from '../../../runtime/rocks-store.ts';
+import { openRocksStore } from '../../../runtime/store/rocks-store.ts';
 
 const [act, folder] = process.argv.slice(2);
 

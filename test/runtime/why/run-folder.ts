@@ -1,10 +1,10 @@
 /** Output folders of small runs, made by the command line in this process, and what `why` says of them. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Plan } from '../../../compiler/plan.ts';
-import { ErasedRows } from '../../../operators/erasure.ts';
-import { main } from '../../../runtime/cli.ts';
-import { parseInputs } from '../../../runtime/inputs.ts';
+import type { Plan } from '../../../compiler/plan/plan.ts';
+import { ErasedRows } from '../../../operators/scan/erasure.ts';
+import { main } from '../../../runtime/command/cli.ts';
+import { parseInputs } from '../../../runtime/command/inputs.ts';
 import { replayPlan } from '../../../runtime/why/replay.ts';
 import type { ReplayInputs } from '../../../runtime/why/replay-inputs.ts';
 import { Sources } from '../../../runtime/why/sources.ts';

@@ -1,6 +1,6 @@
 /** What the brokers of a simulated cluster know: logs, transactions with epochs, a group. No time passes in here. */
-import type { Partition, ProducedRecord } from '../../../runtime/cluster.ts';
-import { ClusterFault } from '../../../runtime/cluster.ts';
+import type { Partition, ProducedRecord } from '../../../runtime/worker/cluster.ts';
+import { ClusterFault } from '../../../runtime/worker/cluster.ts';
 
 export type Transaction = { state: 'open' | 'ending' | 'committed' | 'aborted' };
 

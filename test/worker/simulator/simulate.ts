@@ -3,13 +3,13 @@
  * started anew, with and without their disks; then the weather clears, one worker reads to the end, and what is committed
  * must be what the engine gives over the same events and the same decisions.
  */
-import type { Plan } from '../../../compiler/plan.ts';
+import type { Plan } from '../../../compiler/plan/plan.ts';
 import { BUCKET_BOUNDS, type BucketBounds } from '../../../operators/checks/buckets.ts';
-import { decodeBlock } from '../../../runtime/block-decode.ts';
-import { blockRow } from '../../../runtime/block-reader.ts';
-import type { ExampleRow } from '../../../runtime/example-row.ts';
-import { MemoryStore } from '../../../runtime/memory-store.ts';
-import { PipelineEngine } from '../../../runtime/pipeline-engine.ts';
+import { decodeBlock } from '../../../runtime/block/block-decode.ts';
+import { blockRow } from '../../../runtime/block/block-reader.ts';
+import { PipelineEngine } from '../../../runtime/run/pipeline-engine.ts';
+import { MemoryStore } from '../../../runtime/store/memory-store.ts';
+import type { ExampleRow } from '../../../runtime/training/example-row.ts';
 import { appTopics } from '../../../runtime/worker/app-topics.ts';
 import { ShardedEngine } from '../../../runtime/worker/sharded-engine.ts';
 import type { FloorDecision, UnitDecision } from '../../../runtime/worker/unit-decisions.ts';

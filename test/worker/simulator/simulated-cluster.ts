@@ -10,7 +10,7 @@ import type {
   Partition,
   ReaderOptions,
   TransactionalProducer,
-} from '../../../runtime/cluster.ts';
+} from '../../../runtime/worker/cluster.ts';
 import type { BrokerState } from './broker-state.ts';
 import type { SimulatedGroup } from './simulated-group.ts';
 import type { SimulatedProcess } from './simulated-process.ts';

@@ -4,7 +4,7 @@ import {
   type Partition,
   type ReaderOptions,
   type Records,
-} from '../../../runtime/cluster.ts';
+} from '../../../runtime/worker/cluster.ts';
 import { type BrokerState, nameOf } from './broker-state.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 

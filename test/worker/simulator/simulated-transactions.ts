@@ -3,7 +3,7 @@ import {
   type Partition,
   type ProducedRecord,
   type TransactionalProducer,
-} from '../../../runtime/cluster.ts';
+} from '../../../runtime/worker/cluster.ts';
 import type { BrokerState } from './broker-state.ts';
 import type { Canary } from './simulated-cluster.ts';
 import type { SimulatedProcess } from './simulated-process.ts';

@@ -1,5 +1,5 @@
-import type { MemoryStore } from '../../../runtime/memory-store.ts';
-import type { SavedPage, StateStore } from '../../../runtime/state-store.ts';
+import type { MemoryStore } from '../../../runtime/store/memory-store.ts';
+import type { SavedPage, StateStore } from '../../../runtime/store/state-store.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
 /** A disk in virtual time: a write is there whole at some moment before it is acknowledged, or never when the process dies first. */

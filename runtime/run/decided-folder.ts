@@ -1,0 +1,154 @@
+/**
+ * An output folder as `millrace quarantine` sees it: what is kept aside in it, and decisions about that. The folder is
+ * locked meanwhile, so no run is at work in it.
+ */
+import { join } from 'node:path';
+import type { Plan } from '../../compiler/plan/plan.ts';
+import { PROGRESS_SEGMENT_BYTES } from '../config.ts';
+import { Fault } from '../fault.ts';
+import { disk, type Files } from '../files.ts';
+import { EmbeddedLog } from '../log/embedded-log.ts';
+import { parseFormat } from '../sink/format-text.ts';
+import { Quarantine } from '../sink/quarantine.ts';
+import { DecisionLog, type LotDecision } from './decisions.ts';
+import { FolderLock } from './folder-lock.ts';
+import { toJsonTime } from './json-time.ts';
+import { type Progress, readProgress } from './progress.ts';
+import { PRIVATE, readRunFolder } from './run-folder.ts';
+import { settleDone } from './settle-done.ts';
+
+/** Rows that were kept aside together. */
+export type Lot = {
+  readonly set: string;
+  readonly lot: string;
+  readonly rows: number;
+  /** First and last emission time, ms. */
+  readonly from: number;
+  readonly to: number;
+  /** The first row's. */
+  readonly reason: string;
+  readonly state: 'kept' | 'released' | 'dropped';
+};
+
+export type DecidedFolder = {
+  readonly plan: Plan;
+  readonly lots: readonly Lot[];
+  /** By example set. */
+  readonly quarantines: ReadonlyMap<string, Quarantine>;
+  /** The run is over: what is decided takes effect at once, else when it goes on. */
+  readonly isDone: boolean;
+  /** What is out: null before the first commit. */
+  readonly progress: Progress | null;
+  /** Writes the decisions down, and in a finished folder acts on them. */
+  readonly decide: (
+    kind: LotDecision['kind'],
+    lots: readonly Pick<Lot, 'set' | 'lot'>[],
+  ) => Promise<void>;
+};
+
+/** Opens the folder for `use` and closes it after. Throws a Fault where no run began, or one is at work. */
+export async function withDecidedFolder<T>(
+  folder: string,
+  use: (of: DecidedFolder) => Promise<T>,
+  files: Files = disk,
+): Promise<T> {
+  const { plan, format, block } = await readRun(folder, files);
+  const own = join(folder, PRIVATE);
+  const lock = await FolderLock.take(own);
+  const closing: (() => Promise<void>)[] = [() => lock.release()];
+  try {
+    const log = new EmbeddedLog(join(own, 'log'), { files, segmentBytes: PROGRESS_SEGMENT_BYTES });
+    closing.push(() => log.close());
+    const progressLog = await log.open('progress', 0);
+    const decisions = await DecisionLog.open(await log.open('decisions', 0));
+    const settle = async () => {
+      const progress = await readProgress(progressLog);
+      if (progress !== null && progress.erased < decisions.erasures.length)
+        throw unfinished(folder);
+      if (progress?.done)
+        await settleDone(
+          { plan, folder, format, block, files },
+          { decisions, progress, log: progressLog },
+        );
+      return progress;
+    };
+    // What an interrupted command decided.
+    const progress = await settle();
+    const quarantines = new Map<string, Quarantine>();
+    for (const example of plan.examples) {
+      const committed = progress?.outputs ?? {};
+      const quarantine = await Quarantine.open(folder, example, { files, committed });
+      closing.push(() => quarantine.close());
+      quarantines.set(example.name, quarantine);
+    }
+    return await use({
+      plan,
+      lots: await lotsOf(quarantines, decisions),
+      quarantines,
+      isDone: progress?.done === true,
+      progress,
+      decide: async (kind, lots) => {
+        const k = toJsonTime(progress?.k ?? Number.NEGATIVE_INFINITY);
+        const at = new Date().toISOString();
+        await decisions.take(...lots.map(({ set, lot }) => ({ kind, set, lot, k, at })));
+        await settle();
+      },
+    });
+  } finally {
+    for (const close of closing.reverse()) await close().catch(() => undefined);
+  }
+}
+
+/** The decisions of a folder, in their order: for a run that is to obey them. */
+export async function decisionsOf(
+  folder: string,
+  files: Files = disk,
+): Promise<DecisionLog['taken']> {
+  await readRun(folder, files);
+  const own = join(folder, PRIVATE);
+  const lock = await FolderLock.take(own);
+  const log = new EmbeddedLog(join(own, 'log'), { files, segmentBytes: PROGRESS_SEGMENT_BYTES });
+  try {
+    return (await DecisionLog.open(await log.open('decisions', 0))).taken;
+  } finally {
+    await log.close();
+    await lock.release();
+  }
+}
+
+async function readRun(folder: string, files: Files) {
+  const { plan, identity } = await readRunFolder(folder, files);
+  return { plan, ...parseFormat(identity.format) };
+}
+
+function unfinished(folder: string): Fault {
+  return new Fault(
+    'erasure_unfinished',
+    `an erasure in ${folder} was cut off: run the command again that made the folder.`,
+    { context: { path: folder } },
+  );
+}
+
+async function lotsOf(
+  quarantines: ReadonlyMap<string, Quarantine>,
+  decisions: DecisionLog,
+): Promise<Lot[]> {
+  const decided = new Map(decisions.lots.map(({ set, lot, kind }) => [`${set} ${lot}`, kind]));
+  const lots: Lot[] = [];
+  for (const [set, quarantine] of quarantines) {
+    const found = new Map<string, { -readonly [K in keyof Lot]: Lot[K] }>();
+    for await (const { lot, reason, row } of quarantine.lines()) {
+      const known = found.get(lot);
+      if (known !== undefined) {
+        known.rows++;
+        known.to = row.emitted;
+        continue;
+      }
+      const kind = decided.get(`${set} ${lot}`);
+      const state = kind === undefined ? 'kept' : kind === 'release' ? 'released' : 'dropped';
+      found.set(lot, { set, lot, rows: 1, from: row.emitted, to: row.emitted, reason, state });
+    }
+    lots.push(...found.values());
+  }
+  return lots;
+}

@@ -1,0 +1,38 @@
+import type { Plan } from '../../compiler/plan/plan.ts';
+import { reasonText } from '../../operators/decode/decode-reasons.ts';
+import { type DecodedBatch, rawText } from '../../operators/decode/decoder.ts';
+import type { PartitionRows } from '../../operators/scan/partition-scan.ts';
+import type { SetAside } from '../run/engine.ts';
+
+/**
+ * The rows of a batch that a scan has set aside, with their reasons as text; the record itself where it may be kept: else its
+ * place says where it is to be had.
+ */
+export function setAsideOf(
+  plan: Plan,
+  stream: number,
+  batch: DecodedBatch,
+  rows: PartitionRows,
+): SetAside {
+  const { scan } = plan.streams[stream]!;
+  const { fields } = plan.scans[scan]!;
+  const raw = (row: number) => (keepsRecords(plan, scan) ? rawText(batch, row) : null);
+  return {
+    late: rows.late.map(({ row, offset, time, watermark }) => ({
+      offset,
+      reason: `its time ${time} is before the watermark ${watermark}`,
+      raw: raw(row),
+    })),
+    malformed: rows.malformed.map(({ row, offset, field, reason }) => ({
+      offset,
+      reason: reasonText(reason, field < 0 ? null : fields[field]!.name),
+      raw: raw(row),
+    })),
+  };
+}
+
+/** A record with personal fields, or one that is kept for a time only, does not lie about elsewhere. */
+function keepsRecords(plan: Plan, scan: number): boolean {
+  const streams = plan.scans[scan]!.streams.map((stream) => plan.streams[stream]!);
+  return streams.every(({ pii, retainMs }) => pii === undefined && retainMs === undefined);
+}
