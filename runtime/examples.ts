@@ -15,10 +15,10 @@ import {
 import { decodeBlock, type ExampleBlock } from './block/block-decode.ts';
 import { blockFiles } from './block/block-files.ts';
 import { readBlocks } from './block/block-reader.ts';
+import { wasOf } from './block/emission-row.ts';
+import type { LabelKind } from './block/example-row.ts';
 import { Fault } from './fault.ts';
-import { wasOf } from './sink/emission-row.ts';
 import { labelSteps } from './trainer/label-weights.ts';
-import type { LabelKind } from './training/example-row.ts';
 
 export type { Column, Value } from '../operators/column/column.ts';
 export { textAt, valueAt } from '../operators/column/column.ts';

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { main } from './command/cli.ts';
-import { processConsole } from './command/console-output.ts';
+import { processConsole } from './console-output.ts';
 
 /** The nearest package.json above this file: it lies one folder higher once it is built. */
 function packageVersion(): string {

@@ -66,6 +66,25 @@ describe('layers', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('within the runtime they point left too, folder by folder', () => {
+    const order = [
+      ...['.', 'store', 'log', 'block', 'sink', 'export', 'run', 'source', 'simulator', 'trainer'],
+      ...['training', 'worker', 'kafka', 'why', 'command', 'demo'],
+    ];
+    // Entry points stand in the root and import from anywhere.
+    const entries = ['runtime/main.ts', 'runtime/examples.ts'];
+    const rank = (file: string) => order.indexOf(path.posix.dirname(file).split('/')[1] ?? '.');
+    const wrong = sources
+      .filter(({ file }) => file.startsWith('runtime/') && !entries.includes(file))
+      .flatMap(({ file, text }) =>
+        [...text.matchAll(/^(?:import|export) [^;]*?from '(\.[^']+)'/gm)]
+          .map(([, name]) => path.posix.join(path.posix.dirname(file), name!))
+          .filter((target) => target.startsWith('runtime/') && rank(target) > rank(file))
+          .map((target) => `${file} -> ${target}`),
+      );
+    expect(wrong).toEqual([]);
+  });
+
   it('each third-party library is imported by one file', () => {
     const importers = new Map<string, string[]>();
     for (const { file, imports } of sources) {

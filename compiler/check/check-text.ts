@@ -1,4 +1,4 @@
-import { showDuration } from '../explain/show-duration.ts';
+import { showDuration } from '../show-duration.ts';
 import type { LogicalCheck } from './logical.ts';
 
 /** A check as its author would write it, without the word `check`. */

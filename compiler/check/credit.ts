@@ -3,7 +3,7 @@ import type { CreditNode, NamedArg } from '../../dsl/ast.ts';
 import { type Credit, WHOLE_CREDIT } from '../../dsl/credit.ts';
 import type { Diagnostic } from '../../dsl/diagnostic.ts';
 import * as say from '../../dsl/messages-labels.ts';
-import { durationText } from '../explain/duration-text.ts';
+import { durationText } from '../duration-text.ts';
 import { literal } from './type-expression.ts';
 
 /** Each rule as it is written; `last` is the default. */

@@ -4,7 +4,7 @@ import * as say from '../../dsl/messages-examples.ts';
 import * as sayLabels from '../../dsl/messages-labels.ts';
 import * as sayNames from '../../dsl/messages-names.ts';
 import * as sayStreams from '../../dsl/messages-streams.ts';
-import { showDuration } from '../explain/show-duration.ts';
+import { showDuration } from '../show-duration.ts';
 import type { ItemContext } from './items.ts';
 import { namedAnchors } from './label-anchors.ts';
 import type { LogicalExamples, LogicalLabel, Policy } from './logical.ts';

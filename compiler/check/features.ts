@@ -2,7 +2,7 @@
 import type { Expr, FeatureDecl } from '../../dsl/ast.ts';
 import * as say from '../../dsl/messages-features.ts';
 import { showType, type Type } from '../../dsl/types.ts';
-import { showDuration } from '../explain/show-duration.ts';
+import { showDuration } from '../show-duration.ts';
 import { aggregateColumns } from './aggregate.ts';
 import { type AnchorReads, anchorScope } from './anchor-scope.ts';
 import type { Member } from './check-window.ts';

@@ -5,7 +5,7 @@ import * as say from '../../dsl/messages-labels.ts';
 import * as sayNames from '../../dsl/messages-names.ts';
 import * as sayStreams from '../../dsl/messages-streams.ts';
 import { scalar } from '../../dsl/types.ts';
-import { showDuration } from '../explain/show-duration.ts';
+import { showDuration } from '../show-duration.ts';
 import { checkLabelEvents } from './check-label.ts';
 import { retainOf } from './check-window.ts';
 import { orderByDependency } from './cycles.ts';

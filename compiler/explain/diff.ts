@@ -6,15 +6,15 @@
 import { showType } from '../../dsl/types.ts';
 import { creditText } from '../check/credit.ts';
 import type { LogicalProgram } from '../check/logical.ts';
+import { durationText } from '../duration-text.ts';
 import { signatures } from '../graph/digest.ts';
 import { frameOfSource, reachable } from '../graph/graph.ts';
 import type { ExampleNode, Graph } from '../graph/ir.ts';
 import { lower } from '../graph/lower.ts';
 import { optimise } from '../graph/optimise.ts';
+import { frameText } from '../plan/expression-text.ts';
 import type { StateId } from '../plan/plan.ts';
 import { diffExamples, type ExamplesDiff } from './diff-examples.ts';
-import { durationText } from './duration-text.ts';
-import { frameText } from './expression-text.ts';
 import { type StorePart, type StoreUse, storesOf } from './store-use.ts';
 
 export type StateChange = {

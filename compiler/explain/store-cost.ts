@@ -3,9 +3,9 @@
  * without the slack of blocks; sketches are counted at their exact limit.
  */
 
+import { durationText } from '../duration-text.ts';
 import type { CounterStoreNode, CounterWindow, ValueStoreNode } from '../graph/ir.ts';
 import type { WindowPlan } from '../plan/plan.ts';
-import { durationText } from './duration-text.ts';
 
 export type StoreCost = {
   /** Bytes of every key, however few events it has. */

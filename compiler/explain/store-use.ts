@@ -1,11 +1,12 @@
 /** The stores of a graph as people think of them: what goes in, which windows are read, what it costs. */
+
+import { durationText } from '../duration-text.ts';
 import { signatures } from '../graph/digest.ts';
 import { reachable } from '../graph/graph.ts';
 import type { CounterStoreNode, Graph, Node, ValueStoreNode, ViewNode } from '../graph/ir.ts';
+import { expressionText, frameText, storeText, windowText } from '../plan/expression-text.ts';
 import { keyspaceTitle } from '../plan/keyspace-of.ts';
 import type { StateId } from '../plan/plan.ts';
-import { durationText } from './duration-text.ts';
-import { expressionText, frameText, storeText, windowText } from './expression-text.ts';
 import { familyError, type StoreCost, storeCost, windowError } from './store-cost.ts';
 
 export type StoreUse = {

@@ -1,8 +1,8 @@
 /** A graph or a plan as stable text, one node or thing a line: for golden files and for reading a pass's work. */
 import { showType } from '../../dsl/types.ts';
 import { creditText } from '../check/credit.ts';
-import { durationText } from '../explain/duration-text.ts';
-import { windowText } from '../explain/expression-text.ts';
+import { durationText } from '../duration-text.ts';
+import { windowText } from '../plan/expression-text.ts';
 import type { Plan, SlotOp, SlotPlan } from '../plan/plan.ts';
 import type { CounterWindow, Graph, Node, NodeId, Tree, ViewRead } from './ir.ts';
 

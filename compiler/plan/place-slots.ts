@@ -1,6 +1,5 @@
 /** Columns of frames, made on demand: one slot per (expression, value or hash), inputs first. */
 import { type Physical, physical } from '../../dsl/types.ts';
-import { expressionText } from '../explain/expression-text.ts';
 import { frameOfSource } from '../graph/graph.ts';
 import type {
   AttributeNode,
@@ -12,6 +11,7 @@ import type {
   Tree,
   ViewNode,
 } from '../graph/ir.ts';
+import { expressionText } from './expression-text.ts';
 import type { Sources } from './place-sources.ts';
 import type { EnrichPlan, Expr, SlotOp, SlotPlan } from './plan.ts';
 

@@ -18,7 +18,6 @@ import { CounterInterpreter } from '../counter/counter-interpreter.ts';
 import type { CounterKernel } from '../counter/counter-kernel.ts';
 import { type CounterLayout, counterLayout } from '../counter/counter-layout.ts';
 import { shiftRefs } from '../state/block-ref.ts';
-import { KeyEviction, type KeyEvictionParts, type StepKeys } from '../state/key-eviction.ts';
 import { KeyTable } from '../state/key-table.ts';
 import { RecordSlots } from '../state/record-slots.ts';
 import { PAGE_SHIFT, PAGE_WORDS, type Slab, type SlabSet } from '../state/slab.ts';
@@ -26,6 +25,7 @@ import type { StateBudget } from '../state/state-budget.ts';
 import { valueFamilies } from '../value/value-families.ts';
 import { type PlacedStore, runValueStore } from '../value/value-store.ts';
 import type { Answers } from './answers.ts';
+import { KeyEviction, type KeyEvictionParts, type StepKeys } from './key-eviction.ts';
 import { type Participants, participantsOf } from './participants.ts';
 import type { Steps } from './steps.ts';
 

@@ -11,9 +11,9 @@ import {
 import { BLOCK_BYTES_MAX } from '../config.ts';
 import { Fault } from '../fault.ts';
 import { fileFault } from '../files.ts';
-import { wasOf } from '../sink/emission-row.ts';
-import type { EmittedLabel, ExampleRow } from '../training/example-row.ts';
 import { decodeBlock, type ExampleBlock } from './block-decode.ts';
+import { wasOf } from './emission-row.ts';
+import type { EmittedLabel, ExampleRow } from './example-row.ts';
 import { WireReader } from './wire.ts';
 
 /** A block with the byte position behind it. */

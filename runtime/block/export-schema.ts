@@ -51,3 +51,12 @@ export function isList(type: string): boolean {
 function bare(type: string): string {
   return type.replace(/\?$/, '').replace(/\[\]$/, '');
 }
+
+/** Takes the blocks of one set, in order. */
+export type Exporter = {
+  write(block: ExampleBlock): Promise<void>;
+  /** The file is whole when this returns. */
+  finish(): Promise<void>;
+  /** After an error. */
+  abandon(): Promise<void>;
+};

@@ -1,5 +1,5 @@
 /** How exactly an output keeps `float` features: as they are, or with less precision and an error that is said. */
-import { UsageError } from '../command/usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 
 export type FloatForm =
   | { readonly kind: 'exact' }

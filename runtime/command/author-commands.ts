@@ -11,11 +11,11 @@ import type { Plan } from '../../compiler/plan/plan.ts';
 import { diagnosticJson, hasErrors } from '../../dsl/diagnostic.ts';
 import { printFile } from '../../dsl/print.ts';
 import { didYouMean } from '../../dsl/suggest.ts';
+import { type Console, showDiagnostics } from '../console-output.ts';
 import { fileFault } from '../files.ts';
-import { type Console, showDiagnostics } from './console-output.ts';
-import { compileProgram, type Program, readProgram } from './program-files.ts';
-import { takeOverPreview } from './take-over-text.ts';
-import { UsageError } from './usage-error.ts';
+import { compileProgram, type Program, readProgram } from '../program-files.ts';
+import { takeOverPreview } from '../run/take-over-text.ts';
+import { UsageError } from '../usage-error.ts';
 
 /** All diagnostics; 1 if any is an error. */
 export function checkCommand(

@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Plan } from '../../compiler/plan/plan.ts';
 import { BUFFER_BYTES } from '../config.ts';
+import type { Console } from '../console-output.ts';
+import { compileProgram, readProgram } from '../program-files.ts';
 import { safeName } from '../sink/sink.ts';
+import { parseInputs } from '../source/inputs.ts';
 import { stateBytesDefault } from '../store/state-memory.ts';
-import type { Console } from './console-output.ts';
-import { parseInputs } from './inputs.ts';
-import { compileProgram, readProgram } from './program-files.ts';
+import { UsageError } from '../usage-error.ts';
 import { SampleSummary } from './propose-checks.ts';
 import { recordsText, runPlan } from './run-command.ts';
-import { UsageError } from './usage-error.ts';
 
 /** Prints the proposals; the program must be free of errors. Throws UsageError, Fault. */
 export async function proposeChecks(

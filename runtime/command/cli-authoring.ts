@@ -1,7 +1,8 @@
 /** What authors type: init, check, fmt, test, explain, diff. */
+
+import type { Console } from '../console-output.ts';
+import { collect } from '../option-values.ts';
 import type { Command } from './cli.ts';
-import type { Console } from './console-output.ts';
-import { collect } from './option-values.ts';
 
 export const PATHS = '.feat files, or folders of them; all together are one program';
 

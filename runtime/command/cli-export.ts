@@ -1,8 +1,8 @@
 /** `millrace export` on the command line. */
 
+import type { Console } from '../console-output.ts';
 import type { ExportFormat } from '../export/export.ts';
 import type { Command } from './cli.ts';
-import type { Console } from './console-output.ts';
 
 type Options = { format: ExportFormat; to: string; set?: string; fresh?: boolean };
 

@@ -1,9 +1,10 @@
 /** `millrace why` on the command line. */
+
+import type { Console } from '../console-output.ts';
+import { collect } from '../option-values.ts';
+import { UsageError } from '../usage-error.ts';
 import type { Command } from './cli.ts';
 import { SCHEMA } from './cli-authoring.ts';
-import type { Console } from './console-output.ts';
-import { collect } from './option-values.ts';
-import { UsageError } from './usage-error.ts';
 
 type Options = {
   set?: string;

@@ -2,9 +2,18 @@
 import { Command, CommanderError, Option } from 'commander';
 import { parseFloatForm } from '../block/float-form.ts';
 import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from '../config.ts';
+import type { Console } from '../console-output.ts';
 import { Fault } from '../fault.ts';
+import { collect, folder, megabytes, seconds, whole, within } from '../option-values.ts';
 import { stateBytesDefault } from '../store/state-memory.ts';
 import { DEVICES } from '../trainer/tensor-device.ts';
+import { UsageError } from '../usage-error.ts';
+import { addAuthoring, PATHS, SCHEMA } from './cli-authoring.ts';
+import { addErase } from './cli-erase.ts';
+import { addExport } from './cli-export.ts';
+import { addModel } from './cli-model.ts';
+import { addQuarantine } from './cli-quarantine.ts';
+import { addWhy } from './cli-why.ts';
 import {
   checkFileRun,
   isKafkaRun,
@@ -15,16 +24,7 @@ import {
   runTopics,
   runTrainer,
   type TopicsOptions,
-} from '../worker/kafka-options.ts';
-import { addAuthoring, PATHS, SCHEMA } from './cli-authoring.ts';
-import { addErase } from './cli-erase.ts';
-import { addExport } from './cli-export.ts';
-import { addModel } from './cli-model.ts';
-import { addQuarantine } from './cli-quarantine.ts';
-import { addWhy } from './cli-why.ts';
-import type { Console } from './console-output.ts';
-import { collect, folder, megabytes, seconds, whole, within } from './option-values.ts';
-import { UsageError } from './usage-error.ts';
+} from './kafka-options.ts';
 
 /** For the files that add commands: Commander itself is this file's. */
 export type { Command } from 'commander';

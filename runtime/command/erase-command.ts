@@ -4,6 +4,7 @@ import { chdir } from 'node:process';
 import type { Plan } from '../../compiler/plan/plan.ts';
 import { type ErasedKey, erasableFields, erasedKey } from '../../operators/scan/erasure.ts';
 import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from '../config.ts';
+import type { Console } from '../console-output.ts';
 import { Fault } from '../fault.ts';
 import { disk } from '../files.ts';
 import { receiptOf, receiptPath } from '../run/erasure-receipt.ts';
@@ -12,11 +13,10 @@ import type { RunOrigin } from '../run/run-origin.ts';
 import type { SourceInput } from '../run/task-source.ts';
 import { isWorkerState } from '../run/worker-state.ts';
 import { parseFormat } from '../sink/format-text.ts';
+import { parseInputs } from '../source/inputs.ts';
 import { stateBytesDefault } from '../store/state-memory.ts';
-import type { Console } from './console-output.ts';
-import { parseInputs } from './inputs.ts';
+import { UsageError } from '../usage-error.ts';
 import { type RunFlags, runPlan } from './run-command.ts';
-import { UsageError } from './usage-error.ts';
 
 /** Gives the exit code; throws UsageError, Fault. The keys' values are hashed here and kept nowhere. */
 export async function eraseCommand(

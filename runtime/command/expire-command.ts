@@ -3,10 +3,10 @@
  * than the stream keeps them (`retain`).
  */
 import type { Plan } from '../../compiler/plan/plan.ts';
+import type { Console } from '../console-output.ts';
 import { disk } from '../files.ts';
 import { type DecidedFolder, type Lot, withDecidedFolder } from '../run/decided-folder.ts';
-import type { Console } from './console-output.ts';
-import { UsageError } from './usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 
 /** `now`: ms, by which ages are told. Gives the exit code; throws UsageError, Fault. */
 export async function expireLots(folder: string, now: number, out: Console): Promise<number> {

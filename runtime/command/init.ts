@@ -1,9 +1,9 @@
 /** `millrace init DIR`: a small project that runs at once, with data to run it on. */
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Console } from '../console-output.ts';
 import { fileFault } from '../files.ts';
-import type { Console } from './console-output.ts';
-import { UsageError } from './usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 
 /** Makes the files in DIR, which must be new or empty. */
 export async function initCommand(dir: string, out: Console): Promise<number> {

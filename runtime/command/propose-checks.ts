@@ -3,8 +3,8 @@
  * ten times the values. They are a start: an author knows better what must never happen.
  */
 
-import { showDuration } from '../../compiler/explain/show-duration.ts';
 import type { ExamplePlan, Plan } from '../../compiler/plan/plan.ts';
+import { showDuration } from '../../compiler/show-duration.ts';
 import {
   addToShare,
   emptyShare,

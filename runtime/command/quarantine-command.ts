@@ -1,9 +1,9 @@
 /** `millrace quarantine list|show|release|drop DIR …`: rows that were kept aside, and what becomes of them. */
 
+import type { Console } from '../console-output.ts';
 import { type DecidedFolder, type Lot, withDecidedFolder } from '../run/decided-folder.ts';
-import type { Console } from './console-output.ts';
-import { textTable } from './text-table.ts';
-import { UsageError } from './usage-error.ts';
+import { textTable } from '../text-table.ts';
+import { UsageError } from '../usage-error.ts';
 
 export async function listLots(
   folder: string,

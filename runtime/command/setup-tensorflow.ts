@@ -21,10 +21,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Console } from '../console-output.ts';
 import { Fault } from '../fault.ts';
 import { type DeviceName, openDevice } from '../trainer/tensor-device.ts';
 import { tensorflowFolder } from '../trainer/tensorflow-folder.ts';
-import type { Console } from './console-output.ts';
 
 export type SetupFlags = {
   readonly gpu: boolean;

@@ -13,9 +13,9 @@ import { NdjsonDecoder } from '../../operators/decode/ndjson.ts';
 import { SLACK_BYTES } from '../../operators/decode/ndjson-scanner.ts';
 import { Pipeline } from '../../operators/pipeline.ts';
 import { SlabSet } from '../../operators/state/slab.ts';
+import { emissionRows } from '../block/emission-row.ts';
+import type { ExampleRow } from '../block/example-row.ts';
 import { READ_ROWS } from '../config.ts';
-import { emissionRows } from '../sink/emission-row.ts';
-import type { ExampleRow } from '../training/example-row.ts';
 
 /** An expectation that did not hold, where it stands, and what was found instead. */
 export type TestFailure = { readonly span: Span; readonly message: string };

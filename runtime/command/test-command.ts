@@ -1,7 +1,7 @@
 /** `millrace test PATH…`: runs the test blocks, one line each. */
 import { renderDiagnostic } from '../../dsl/diagnostic.ts';
-import { type Console, showDiagnostics } from './console-output.ts';
-import { compileProgram, readProgram } from './program-files.ts';
+import { type Console, showDiagnostics } from '../console-output.ts';
+import { compileProgram, readProgram } from '../program-files.ts';
 import { runTest } from './test-block.ts';
 
 /** 0 when all pass, 1 when one fails or the program has an error. */

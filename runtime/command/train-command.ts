@@ -4,12 +4,14 @@ import type { ModelPlan } from '../../compiler/check/model-plan.ts';
 import type { ExamplePlan, Plan } from '../../compiler/plan/plan.ts';
 import { didYouMean } from '../../dsl/suggest.ts';
 import { MODEL_SNAPSHOT_EVERY_MS } from '../config.ts';
+import type { Console } from '../console-output.ts';
 import { Fault } from '../fault.ts';
 import { disk } from '../files.ts';
 import { FolderLock } from '../run/folder-lock.ts';
 import type { Manifest } from '../run/manifest.ts';
 import { PLAN, PRIVATE } from '../run/run-folder.ts';
 import { sinkName } from '../sink/sink.ts';
+import { grouped } from '../text-table.ts';
 import type { Weighting } from '../trainer/label-weights.ts';
 import type { GateVerdict } from '../trainer/model-gates.ts';
 import { type DeviceName, openDevice, type TensorDevice } from '../trainer/tensor-device.ts';
@@ -18,9 +20,7 @@ import { DeepTraining } from '../training/deep-training.ts';
 import { ExampleTrainer, type ExampleTraining, modelPath } from '../training/example-trainer.ts';
 import { modelFolder } from '../training/model-folder.ts';
 import { printDeep, renderStale, renderTraining } from '../training/training-report.ts';
-import type { Console } from './console-output.ts';
-import { grouped } from './text-table.ts';
-import { UsageError } from './usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 
 export type TrainFlags = {
   /** Output folder of a finished run. */

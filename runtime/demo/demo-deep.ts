@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { ExamplePlan, Plan } from '../../compiler/plan/plan.ts';
-import type { Console } from '../command/console-output.ts';
-import { fixed } from '../command/text-table.ts';
+import type { Console } from '../console-output.ts';
 import { sinkName } from '../sink/sink.ts';
+import { fixed } from '../text-table.ts';
 import { openDevice } from '../trainer/tensor-device.ts';
 import { DeepTraining } from '../training/deep-training.ts';
 import { modelFolder } from '../training/model-folder.ts';

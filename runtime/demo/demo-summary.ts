@@ -1,4 +1,4 @@
-import { fixed, grouped, textTable } from '../command/text-table.ts';
+import { fixed, grouped, textTable } from '../text-table.ts';
 import type { HourPoint } from '../trainer/hourly-series.ts';
 import type { MetricValues } from '../trainer/label-metrics.ts';
 

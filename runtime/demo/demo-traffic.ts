@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import type { Console } from '../command/console-output.ts';
+import type { Console } from '../console-output.ts';
 import { disk } from '../files.ts';
 import { type TrafficSummary, writeAdTraffic } from '../simulator/ad-traffic.ts';
 import { defaultTraffic } from '../simulator/traffic-config.ts';

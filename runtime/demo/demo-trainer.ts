@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
-import { fixed, grouped } from '../command/text-table.ts';
 import { MODEL_SNAPSHOT_EVERY_MS } from '../config.ts';
 import type { Truth } from '../simulator/truth.ts';
 import { sinkName } from '../sink/sink.ts';
+import { fixed, grouped } from '../text-table.ts';
 import { ExampleTrainer, modelPath } from '../training/example-trainer.ts';
 import { IdealMetrics, type IdealMetricsData } from '../training/ideal-metrics.ts';
 import type { SummaryEmission, SummaryLabel } from './demo-summary.ts';

@@ -2,20 +2,20 @@
 import { join } from 'node:path';
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { assert } from '../../operators/assert.ts';
-import type { Console } from '../command/console-output.ts';
-import { parseInputs } from '../command/inputs.ts';
-import { ownCommand, packageFile, shownPath } from '../command/own-command.ts';
-import { compileProgram, readProgram } from '../command/program-files.ts';
 import { type RunFlags, runPlan } from '../command/run-command.ts';
-import { grouped } from '../command/text-table.ts';
 import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from '../config.ts';
+import type { Console } from '../console-output.ts';
 import { disk } from '../files.ts';
+import { ownCommand, packageFile, shownPath } from '../own-command.ts';
+import { compileProgram, readProgram } from '../program-files.ts';
 import { FolderLock } from '../run/folder-lock.ts';
 import type { Manifest } from '../run/manifest.ts';
 import type { TrafficSummary } from '../simulator/ad-traffic.ts';
 import { readTruth } from '../simulator/truth.ts';
 import { sinkName } from '../sink/sink.ts';
+import { parseInputs } from '../source/inputs.ts';
 import { stateBytesDefault } from '../store/state-memory.ts';
+import { grouped } from '../text-table.ts';
 import { DemoDeep } from './demo-deep.ts';
 import {
   claimDemo,

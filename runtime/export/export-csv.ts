@@ -2,10 +2,9 @@ import { stringify } from 'csv-stringify/sync';
 import type { Value } from '../../operators/column/column.ts';
 import type { ExampleBlock } from '../block/block-decode.ts';
 import { blockRow } from '../block/block-reader.ts';
-import type { ExportSchema } from '../block/export-schema.ts';
+import type { Exporter, ExportSchema } from '../block/export-schema.ts';
 import { disk } from '../files.ts';
 import { OutputFile } from '../sink/output-file.ts';
-import type { Exporter } from './export.ts';
 
 /**
  * RFC 4180 with a header line: the row's own cells, then `label.NAME.value` and its like, then the features by name (as

@@ -1,8 +1,8 @@
 import type { ExampleBlock } from '../block/block-decode.ts';
+import type { Exporter } from '../block/export-schema.ts';
 import { disk } from '../files.ts';
 import { NdjsonRows } from '../sink/ndjson-rows.ts';
 import { OutputFile } from '../sink/output-file.ts';
-import type { Exporter } from './export.ts';
 
 /** One emission a line, as a run writes them. A line has the columns of its own plan. */
 export class NdjsonExport implements Exporter {

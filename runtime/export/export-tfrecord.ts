@@ -13,12 +13,12 @@ import {
   takenBack,
 } from '../../operators/emission/emission-batch.ts';
 import type { ExampleBlock } from '../block/block-decode.ts';
+import type { Exporter } from '../block/export-schema.ts';
 import { scalarKind } from '../block/export-schema.ts';
 import { WireWriter } from '../block/wire.ts';
 import { disk } from '../files.ts';
 import { OutputFile } from '../sink/output-file.ts';
 import { crc32c } from '../store/crc32c.ts';
-import type { Exporter } from './export.ts';
 
 /**
  * One Example a row: `id`, `time`, `emitted`, `kind`, `sample_rate`, `label.NAME.value` and its like, and features by name.

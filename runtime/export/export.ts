@@ -1,31 +1,21 @@
 /** `millrace export FROM --format F --to DIR`: blocks as files that other tools read. */
 import { rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExampleBlock } from '../block/block-decode.ts';
 import { blockFiles } from '../block/block-files.ts';
 import { readBlocks } from '../block/block-reader.ts';
-import { type ExportSchema, widened } from '../block/export-schema.ts';
-import type { Console } from '../command/console-output.ts';
-import { grouped } from '../command/text-table.ts';
-import { UsageError } from '../command/usage-error.ts';
+import { type Exporter, type ExportSchema, widened } from '../block/export-schema.ts';
+import type { Console } from '../console-output.ts';
 import { Fault } from '../fault.ts';
 import { fileFault } from '../files.ts';
 import { ParquetExport } from '../sink/parquet-file.ts';
 import { safeName } from '../sink/sink.ts';
+import { grouped } from '../text-table.ts';
+import { UsageError } from '../usage-error.ts';
 import { CsvExport } from './export-csv.ts';
 import { NdjsonExport } from './export-ndjson.ts';
 import { TfRecordExport } from './export-tfrecord.ts';
 
 export type ExportFormat = 'ndjson' | 'parquet' | 'tfrecord' | 'csv';
-
-/** Takes the blocks of one set, in order. */
-export type Exporter = {
-  write(block: ExampleBlock): Promise<void>;
-  /** The file is whole when this returns. */
-  finish(): Promise<void>;
-  /** After an error. */
-  abandon(): Promise<void>;
-};
 
 export type ExportOptions = {
   readonly format: ExportFormat;

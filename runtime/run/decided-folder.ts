@@ -7,13 +7,13 @@ import type { Plan } from '../../compiler/plan/plan.ts';
 import { PROGRESS_SEGMENT_BYTES } from '../config.ts';
 import { Fault } from '../fault.ts';
 import { disk, type Files } from '../files.ts';
+import { toJsonTime } from '../json-time.ts';
+import { DecisionLog, type LotDecision } from '../log/decisions.ts';
 import { EmbeddedLog } from '../log/embedded-log.ts';
+import { type Progress, readProgress } from '../log/progress.ts';
 import { parseFormat } from '../sink/format-text.ts';
 import { Quarantine } from '../sink/quarantine.ts';
-import { DecisionLog, type LotDecision } from './decisions.ts';
 import { FolderLock } from './folder-lock.ts';
-import { toJsonTime } from './json-time.ts';
-import { type Progress, readProgress } from './progress.ts';
 import { PRIVATE, readRunFolder } from './run-folder.ts';
 import { settleDone } from './settle-done.ts';
 

@@ -3,15 +3,15 @@
  * when everything derived has been deleted, and again, with counts, when the run has been made anew.
  */
 import { join } from 'node:path';
-import { showDuration } from '../../compiler/explain/show-duration.ts';
 import type { Plan } from '../../compiler/plan/plan.ts';
+import { showDuration } from '../../compiler/show-duration.ts';
 import type { ErasedKey } from '../../operators/scan/erasure.ts';
 import type { Files } from '../files.ts';
+import type { JsonTime } from '../json-time.ts';
+import type { DecisionLog, EraseDecision } from '../log/decisions.ts';
+import type { Progress } from '../log/progress.ts';
 import { folderNames, outputNames } from '../sink/open-sink.ts';
-import type { DecisionLog, EraseDecision } from './decisions.ts';
-import type { JsonTime } from './json-time.ts';
 import type { Manifest } from './manifest.ts';
-import type { Progress } from './progress.ts';
 import { PRIVATE } from './run-folder.ts';
 
 export type ErasureReceipt = {

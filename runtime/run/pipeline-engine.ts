@@ -3,8 +3,8 @@ import type { DecodedBatch } from '../../operators/decode/decoder.ts';
 import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
 import { Pipeline, type PipelineOptions } from '../../operators/pipeline.ts';
 import type { ScanState } from '../../operators/scan/partition-scan.ts';
-import { setAsideOf } from '../sink/set-aside.ts';
 import type { LiveEngine, SetAside, StreamCounts } from './engine.ts';
+import { setAsideOf } from './set-aside.ts';
 
 /** The pipeline as a task drives it: reasons become text, counts are summed over partitions. */
 export class PipelineEngine implements LiveEngine {

@@ -1,17 +1,18 @@
 /** One run over files: claims the folder, puts log, state, engine, sources and sinks together, runs the task to its end. */
 import { dirname, join, resolve } from 'node:path';
-import { showDuration } from '../../compiler/explain/show-duration.ts';
 import type { Plan } from '../../compiler/plan/plan.ts';
+import { showDuration } from '../../compiler/show-duration.ts';
 import type { BucketBounds } from '../../operators/checks/buckets.ts';
 import { type ErasedKey, ErasedRows } from '../../operators/scan/erasure.ts';
 import { ColdCopies } from '../../operators/state/cold-copies.ts';
 import { BLOCK_OPTIONS, type BlockOptions } from '../block/block-writer.ts';
-import { type InputFacts, inputWarnings } from '../command/input-warnings.ts';
 import { PROGRESS_SEGMENT_BYTES } from '../config.ts';
 import { Fault } from '../fault.ts';
 import { disk, type Files } from '../files.ts';
+import { type Decision, DecisionLog } from '../log/decisions.ts';
 import { EmbeddedLog } from '../log/embedded-log.ts';
 import type { Log, LogPartition } from '../log/log.ts';
+import { type Progress, readProgress } from '../log/progress.ts';
 import { formatText } from '../sink/format-text.ts';
 import type { Landing } from '../sink/landing.ts';
 import { openOutputs } from '../sink/open-outputs.ts';
@@ -27,12 +28,11 @@ import {
 import { NoStore } from '../store/memory-store.ts';
 import { openStateStore } from '../store/open-store.ts';
 import type { StateStore } from '../store/state-store.ts';
-import { type Decision, DecisionLog } from './decisions.ts';
 import type { Engine } from './engine.ts';
 import { finishReceipts } from './erasure-receipt.ts';
 import { FolderLock } from './folder-lock.ts';
+import { type InputFacts, inputWarnings } from './input-warnings.ts';
 import { type Manifest, makeManifest } from './manifest.ts';
-import { type Progress, readProgress } from './progress.ts';
 import { claimFolder, clearFolder, findRunFolder, PRIVATE } from './run-folder.ts';
 import { IDENTITY_VERSION, identifyFile, type RunIdentity } from './run-identity.ts';
 import type { RunOrigin } from './run-origin.ts';

@@ -5,13 +5,13 @@
 import { join } from 'node:path';
 import { SlabSet } from '../../operators/state/slab.ts';
 import { disk } from '../files.ts';
+import type { DecisionLog } from '../log/decisions.ts';
 import type { LogPartition } from '../log/log.ts';
+import { type Progress, writeProgress } from '../log/progress.ts';
 import { type OutputsOf, openOutputs } from '../sink/open-outputs.ts';
 import { setCounts } from '../sink/set-counts.ts';
 import { GATE_SLABS } from '../store/checkpoint.ts';
-import type { DecisionLog } from './decisions.ts';
 import { type Manifest, withSetCounts } from './manifest.ts';
-import { type Progress, writeProgress } from './progress.ts';
 
 /** Does nothing where every decision is in the outputs already. The folder is locked by the caller. */
 export async function settleDone(

@@ -8,12 +8,12 @@ import type { Plan } from '../../compiler/plan/plan.ts';
 import { ERASURES_MAX, type ErasedKey } from '../../operators/scan/erasure.ts';
 import { Fault } from '../fault.ts';
 import type { Files } from '../files.ts';
+import { toJsonTime } from '../json-time.ts';
+import type { DecisionLog, EraseDecision } from '../log/decisions.ts';
 import type { LogPartition } from '../log/log.ts';
+import { type Progress, writeProgress } from '../log/progress.ts';
 import { outputNames } from '../sink/open-sink.ts';
-import type { DecisionLog, EraseDecision } from './decisions.ts';
 import { beginReceipts } from './erasure-receipt.ts';
-import { toJsonTime } from './json-time.ts';
-import { type Progress, writeProgress } from './progress.ts';
 import { ERASED, KEPT_BY_ERASURE, PRIVATE } from './run-folder.ts';
 
 /** Gives the progress from which the folder goes on. The folder is locked by the caller. */

@@ -3,7 +3,7 @@ import type { Plan } from '../../compiler/plan/plan.ts';
 import { erasableFields } from '../../operators/scan/erasure.ts';
 import { Fault } from '../fault.ts';
 import type { Files } from '../files.ts';
-import type { Decision, DecisionLog, EraseDecision } from './decisions.ts';
+import type { Decision, DecisionLog, EraseDecision } from '../log/decisions.ts';
 import { keepErasures, keptErasures } from './settle-erasures.ts';
 
 type Started = {

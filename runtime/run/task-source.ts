@@ -3,9 +3,9 @@ import type { ErasedRows } from '../../operators/scan/erasure.ts';
 import { READ_ROWS } from '../config.ts';
 import { Fault } from '../fault.ts';
 import type { SideRecord, SideSource } from '../sink/side-records.ts';
-import type { ReadPosition, RecordReader } from '../source/record-reader.ts';
 import type { SourceSnapshot } from '../store/checkpoint.ts';
 import type { Engine, SetAside } from './engine.ts';
+import type { ReadPosition, RecordReader } from './record-reader.ts';
 import { Snapshots } from './snapshots.ts';
 
 /** One input: a partition of a topic, and how to open it at a place. */

@@ -14,15 +14,15 @@ import type { Plan } from '../../compiler/plan/plan.ts';
 import { assert } from '../../operators/assert.ts';
 import type { ColdCopies } from '../../operators/state/cold-copies.ts';
 import { Fault } from '../fault.ts';
+import { fromJsonTime } from '../json-time.ts';
+import type { DecisionLog } from '../log/decisions.ts';
 import type { LogPartition } from '../log/log.ts';
+import { type OutputPosition, type Progress, writeProgress } from '../log/progress.ts';
 import type { Landing } from '../sink/landing.ts';
 import type { SideRecords } from '../sink/side-records.ts';
 import { type CheckpointMeta, type SlabSets, saveCheckpoint } from '../store/checkpoint.ts';
 import type { StateStore } from '../store/state-store.ts';
-import type { DecisionLog } from './decisions.ts';
 import type { Engine } from './engine.ts';
-import { fromJsonTime } from './json-time.ts';
-import { type OutputPosition, type Progress, writeProgress } from './progress.ts';
 import { malformedFault, type TaskSource } from './task-source.ts';
 
 export type TaskParts = {

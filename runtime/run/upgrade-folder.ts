@@ -13,17 +13,16 @@ import { join } from 'node:path';
 import type { Plan } from '../../compiler/plan/plan.ts';
 import { sealPlan } from '../../compiler/plan/seal-plan.ts';
 import { takeOver } from '../../operators/take-over/take-over.ts';
-import { takeOverText } from '../command/take-over-text.ts';
 import { PROGRESS_SEGMENT_BYTES } from '../config.ts';
 import { Fault } from '../fault.ts';
 import type { Files } from '../files.ts';
+import { toJsonTime } from '../json-time.ts';
+import { DecisionLog } from '../log/decisions.ts';
 import { EmbeddedLog } from '../log/embedded-log.ts';
+import { type Progress, readProgress } from '../log/progress.ts';
 import { outputNames } from '../sink/open-sink.ts';
 import { savedMeta } from '../store/checkpoint.ts';
 import type { StateStore } from '../store/state-store.ts';
-import { DecisionLog } from './decisions.ts';
-import { toJsonTime } from './json-time.ts';
-import { type Progress, readProgress } from './progress.ts';
 import {
   becomeNext,
   findRunFolder,
@@ -36,6 +35,7 @@ import {
 import { type RunIdentity, upgradeDifferences } from './run-identity.ts';
 import type { RunOrigin } from './run-origin.ts';
 import { keptErasures } from './settle-erasures.ts';
+import { takeOverText } from './take-over-text.ts';
 
 /** What the folder is run with, once a change that was decided has happened; null: it is nobody's yet. */
 export async function folderNow(folder: string, files: Files): Promise<RunFolder | null> {

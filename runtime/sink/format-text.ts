@@ -1,6 +1,6 @@
 import type { BlockOptions, Compression } from '../block/block-writer.ts';
 import { parseFloatForm } from '../block/float-form.ts';
-import { UsageError } from '../command/usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 import type { OutputFormat } from './sink.ts';
 
 /** What a folder is known by: two halves of a file in two precisions would be neither. */

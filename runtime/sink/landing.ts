@@ -8,8 +8,8 @@ import type { Staleness } from '../../operators/checks/freshness.ts';
 import { Gate, type Settled } from '../../operators/checks/gate.ts';
 import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
 import type { SlabSet } from '../../operators/state/slab.ts';
-import type { DecisionLog, LotDecision } from '../run/decisions.ts';
-import type { OutputPosition } from '../run/progress.ts';
+import type { DecisionLog, LotDecision } from '../log/decisions.ts';
+import type { OutputPosition } from '../log/progress.ts';
 import type { Quarantine } from './quarantine.ts';
 import type { Sink } from './sink.ts';
 

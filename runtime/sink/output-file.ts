@@ -5,7 +5,7 @@
 import { SINK_BUFFER_BYTES } from '../config.ts';
 import { Fault } from '../fault.ts';
 import type { AppendFile, Files } from '../files.ts';
-import type { OutputPosition } from '../run/progress.ts';
+import type { OutputPosition } from '../log/progress.ts';
 import { JsonBytes } from './json-bytes.ts';
 
 export class OutputFile {

@@ -15,9 +15,8 @@ import {
 } from '../../operators/emission/emission-batch.ts';
 import type { BlockLabel, ExampleBlock } from '../block/block-decode.ts';
 import { readBlocks } from '../block/block-reader.ts';
-import { type ExportSchema, isList, scalarKind } from '../block/export-schema.ts';
+import { type Exporter, type ExportSchema, isList, scalarKind } from '../block/export-schema.ts';
 import { PARQUET_GROUP_ROWS } from '../config.ts';
-import type { Exporter } from '../export/export.ts';
 import { fileFault } from '../files.ts';
 
 type ParquetColumn = {

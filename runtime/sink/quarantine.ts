@@ -14,7 +14,7 @@ import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
 import { ROOT_WORDS, Slab } from '../../operators/state/slab.ts';
 import { Fault } from '../fault.ts';
 import type { Files } from '../files.ts';
-import type { OutputPosition } from '../run/progress.ts';
+import type { OutputPosition } from '../log/progress.ts';
 import { type ByteRange, blankRanges } from './blank-ranges.ts';
 import { KeptLines } from './kept-lines.ts';
 import { OutputFile } from './output-file.ts';

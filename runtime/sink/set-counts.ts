@@ -1,4 +1,4 @@
-import type { DecisionLog } from '../run/decisions.ts';
+import type { DecisionLog } from '../log/decisions.ts';
 import type { Landing } from './landing.ts';
 
 /** What became of the rows of one example set. */

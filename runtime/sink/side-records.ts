@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import { RAW_TEXT_BYTES_MAX } from '../config.ts';
 import type { AppendFile, Files } from '../files.ts';
-import type { OutputPosition } from '../run/progress.ts';
+import type { OutputPosition } from '../log/progress.ts';
 import { OutputFile } from './output-file.ts';
 
 export type SideKind = 'late' | 'malformed';

@@ -5,7 +5,7 @@ import { protoText } from '../block/block-proto.ts';
 import { BLOCK_OPTIONS, BlockWriter } from '../block/block-writer.ts';
 import { WireWriter } from '../block/wire.ts';
 import { BLOCK_ROWS } from '../config.ts';
-import type { OutputPosition } from '../run/progress.ts';
+import type { OutputPosition } from '../log/progress.ts';
 import { OutputFile } from './output-file.ts';
 import { type Sink, type SinkParts, safeName } from './sink.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
-import type { OutputPosition } from '../run/progress.ts';
+import type { OutputPosition } from '../log/progress.ts';
 import { NdjsonRows } from './ndjson-rows.ts';
 import { OutputFile } from './output-file.ts';
 import type { Sink, SinkParts } from './sink.ts';

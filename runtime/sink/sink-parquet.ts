@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
-import type { OutputPosition } from '../run/progress.ts';
+import type { OutputPosition } from '../log/progress.ts';
 import { blocksToParquet } from './parquet-file.ts';
 import { type Sink, type SinkParts, safeName } from './sink.ts';
 import { BlockSink } from './sink-block.ts';

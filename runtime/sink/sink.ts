@@ -3,7 +3,7 @@ import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
 import type { Origins } from '../block/block-layout.ts';
 import type { BlockOptions } from '../block/block-writer.ts';
 import type { Files } from '../files.ts';
-import type { OutputPosition } from '../run/progress.ts';
+import type { OutputPosition } from '../log/progress.ts';
 
 export type OutputFormat = 'ndjson' | 'block' | 'parquet';
 

@@ -1,16 +1,16 @@
 /** `millrace ingest PATH… --from STREAM=FILE --to DIR`: files decoded once into a log of event blocks. */
 import type { ScanField } from '../../compiler/plan/plan.ts';
 import { hasErrors } from '../../dsl/diagnostic.ts';
-import { type Console, showDiagnostics } from '../command/console-output.ts';
-import { parseInputs } from '../command/inputs.ts';
-import { compileProgram, readProgram } from '../command/program-files.ts';
 import { READ_ROWS } from '../config.ts';
+import { type Console, showDiagnostics } from '../console-output.ts';
 import { Fault } from '../fault.ts';
 import { EmbeddedLog } from '../log/embedded-log.ts';
+import { compileProgram, readProgram } from '../program-files.ts';
 import { FolderLock } from '../run/folder-lock.ts';
 import type { SourceInput } from '../run/task-source.ts';
 import { encodeEvents } from './event-block.ts';
 import { readIngestRecord, writeIngestRecord } from './ingest-record.ts';
+import { parseInputs } from './inputs.ts';
 
 export async function ingestCommand(
   paths: readonly string[],

@@ -1,7 +1,7 @@
 import type { ScanField } from '../../compiler/plan/plan.ts';
 import { assert } from '../../operators/assert.ts';
 import type { ProtobufSchema } from '../../operators/decode/protobuf.ts';
-import type { ReadPosition, RecordReader } from './record-reader.ts';
+import type { ReadPosition, RecordReader } from '../run/record-reader.ts';
 import { openNdjson } from './source-ndjson.ts';
 
 export type ReaderOptions = {

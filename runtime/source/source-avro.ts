@@ -2,8 +2,8 @@ import type { ScanField } from '../../compiler/plan/plan.ts';
 import { BATCH_ROWS_MAX } from '../../operators/decode/decoder.ts';
 import { Fault } from '../fault.ts';
 import { fileFault } from '../files.ts';
+import type { ReadPosition, RecordReader } from '../run/record-reader.ts';
 import { AvroDecoder, avroRecords } from './avro.ts';
-import type { ReadPosition, RecordReader } from './record-reader.ts';
 
 /** An Avro object container file. Goes on from a row, by reading over those before it. */
 export async function openAvro(

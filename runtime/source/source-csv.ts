@@ -13,7 +13,7 @@ import { REASON } from '../../operators/decode/decode-reasons.ts';
 import { RowDecoder } from '../../operators/decode/decode-rows.ts';
 import { BATCH_ROWS_MAX, LINE_BYTES_MAX } from '../../operators/decode/decoder.ts';
 import { Fault } from '../fault.ts';
-import type { ReadPosition, RecordReader } from './record-reader.ts';
+import type { ReadPosition, RecordReader } from '../run/record-reader.ts';
 import { openBytes, shorterInput } from './source-bytes.ts';
 import { columnsOf } from './source-columns.ts';
 

@@ -3,10 +3,10 @@ import { LOG_READ_BYTES } from '../config.ts';
 import { Fault } from '../fault.ts';
 import { EmbeddedLog } from '../log/embedded-log.ts';
 import type { LogPartition, LogRecord } from '../log/log.ts';
+import type { ReadPosition, RecordReader } from '../run/record-reader.ts';
 import type { SourceInput } from '../run/task-source.ts';
 import { decodeEvents } from './event-block.ts';
 import { readIngestRecord } from './ingest-record.ts';
-import type { ReadPosition, RecordReader } from './record-reader.ts';
 
 /** One way to open each partition that the log folder has of the topic, in order. A Fault when it has none. */
 export async function openLogSource(

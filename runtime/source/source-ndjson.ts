@@ -1,6 +1,6 @@
 import type { ScanField } from '../../compiler/plan/plan.ts';
 import { NdjsonDecoder } from '../../operators/decode/ndjson.ts';
-import type { ReadPosition, RecordReader } from './record-reader.ts';
+import type { ReadPosition, RecordReader } from '../run/record-reader.ts';
 import { openBytes } from './source-bytes.ts';
 import type { LineChunk } from './source-lines.ts';
 import { LineReader } from './source-lines.ts';

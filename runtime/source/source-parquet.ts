@@ -14,7 +14,7 @@ import type { ScanField } from '../../compiler/plan/plan.ts';
 import { RowDecoder } from '../../operators/decode/decode-rows.ts';
 import { BATCH_ROWS_MAX } from '../../operators/decode/decoder.ts';
 import { Fault } from '../fault.ts';
-import type { ReadPosition, RecordReader } from './record-reader.ts';
+import type { ReadPosition, RecordReader } from '../run/record-reader.ts';
 import { columnsOf } from './source-columns.ts';
 
 /** Both magic numbers and the length of the footer: nothing shorter is Parquet, not even without rows. */

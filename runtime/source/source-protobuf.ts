@@ -3,7 +3,7 @@ import { BATCH_ROWS_MAX, LINE_BYTES_MAX } from '../../operators/decode/decoder.t
 import type { ProtobufSchema } from '../../operators/decode/protobuf.ts';
 import { ProtobufDecoder } from '../../operators/decode/protobuf.ts';
 import { Fault } from '../fault.ts';
-import type { ReadPosition, RecordReader } from './record-reader.ts';
+import type { ReadPosition, RecordReader } from '../run/record-reader.ts';
 import type { ByteSource } from './source-bytes.ts';
 import { openBytes } from './source-bytes.ts';
 

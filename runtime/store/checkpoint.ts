@@ -11,7 +11,7 @@
 import type { ColdCopies, ColdMark } from '../../operators/state/cold-copies.ts';
 import { SlabSet } from '../../operators/state/slab.ts';
 import { Fault } from '../fault.ts';
-import { fromJsonTime, type JsonTime, toJsonTime } from '../run/json-time.ts';
+import { fromJsonTime, type JsonTime, toJsonTime } from '../json-time.ts';
 import type { SavedPage, StateStore } from './state-store.ts';
 
 export const CHECKPOINT_VERSION = 2;

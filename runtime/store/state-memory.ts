@@ -1,7 +1,7 @@
 /** How much memory state may take, and what a run says of it. */
 import { totalmem } from 'node:os';
 import type { StateSizes } from '../../operators/state/state-budget.ts';
-import { grouped } from '../command/text-table.ts';
+import { grouped } from '../text-table.ts';
 
 /** Share of the machine's memory (or of what this process may use of it) for state, when the command does not say. */
 export const STATE_MEMORY_SHARE = 0.5;

@@ -1,7 +1,7 @@
 /** How good a deep model's scores are: by label over emissions and audits, by slice, over time; what drifts; and the audits that wait. */
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { assert } from '../../operators/assert.ts';
-import type { ExampleRow } from '../training/example-row.ts';
+import type { ExampleRow } from '../block/example-row.ts';
 import { type LabelState, newLabelState } from './deep-state.ts';
 import { type Drift, DriftMetrics, type DriftState } from './drift-metrics.ts';
 import type { ScoredLabel, TrainerMetrics } from './ftrl-trainer.ts';

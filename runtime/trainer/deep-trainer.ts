@@ -6,8 +6,8 @@
  */
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { assert } from '../../operators/assert.ts';
+import type { ExampleRow } from '../block/example-row.ts';
 import { Fault } from '../fault.ts';
-import type { ExampleRow } from '../training/example-row.ts';
 import { type DeepConfig, START_LOGIT } from './deep-config.ts';
 import { DeepNet } from './deep-net.ts';
 import { type Beside, DeepQuality } from './deep-quality.ts';

@@ -7,7 +7,7 @@ import type { ExampleColumn } from '../../compiler/plan/plan.ts';
 import { BINS, binOfValue, stability } from '../../operators/checks/bins.ts';
 import { type BinWeights, effectiveRows } from '../../operators/checks/drift-reference.ts';
 import { psiThreshold } from '../../operators/checks/interval.ts';
-import type { ExampleRow } from '../training/example-row.ts';
+import type { ExampleRow } from '../block/example-row.ts';
 
 const DAY_MS = 86_400_000;
 /** Both days must have so many (effective) rows. */

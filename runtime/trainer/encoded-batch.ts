@@ -1,7 +1,7 @@
 /** Rows as arrays of ids and numbers: what is looked up and fed to the device. Built by `BatchEncoder`, and used again. */
 import type { Value } from '../../operators/column/column.ts';
 import { combine, hashNumber, hashText, lanes } from '../../operators/hash.ts';
-import type { ExampleRow } from '../training/example-row.ts';
+import type { ExampleRow } from '../block/example-row.ts';
 import { type DeepConfig, type Field, listIdsMax } from './deep-config.ts';
 import { type DenseMoments, signedLog } from './dense-moments.ts';
 

@@ -1,6 +1,6 @@
 import { assert } from '../../operators/assert.ts';
 import type { Value } from '../../operators/column/column.ts';
-import type { ExampleRow } from '../training/example-row.ts';
+import type { ExampleRow } from '../block/example-row.ts';
 import { FtrlModel, type FtrlRates } from './ftrl-model.ts';
 import { type DayPoint, HourlySeries, type HourPoint } from './hourly-series.ts';
 import { type FreshnessState, LabelFreshness } from './label-freshness.ts';

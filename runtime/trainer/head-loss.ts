@@ -3,7 +3,7 @@
  * row has to the gradient of the weighted log loss by its logits. Labels that are not due are absent from a row and add
  * nothing. ESMM (Ma et al., SIGIR 2018): the second label's probability is the product of both heads', over all rows.
  */
-import type { ExampleRow } from '../training/example-row.ts';
+import type { ExampleRow } from '../block/example-row.ts';
 import type { DeepConfig } from './deep-config.ts';
 import { keptScore } from './label-metrics.ts';
 import { labelSteps, labelWeights, servedScore } from './label-weights.ts';

@@ -1,4 +1,4 @@
-import type { EmittedLabel } from '../training/example-row.ts';
+import type { EmittedLabel } from '../block/example-row.ts';
 
 /**
  * How the delay of a label is corrected for. Below, p is the true rate given the features, f the model's own prediction

@@ -1,4 +1,4 @@
-import type { EmittedLabel } from '../training/example-row.ts';
+import type { EmittedLabel } from '../block/example-row.ts';
 import { FtrlModel, type FtrlRates } from './ftrl-model.ts';
 import { type Head, headsOf, headTarget, headUnlearnt, type Weighting } from './label-weights.ts';
 import type { RowEncoder } from './row-encoder.ts';

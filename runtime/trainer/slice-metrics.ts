@@ -3,7 +3,7 @@
  * when it was emitted. Bounded: values beyond the first are counted together.
  */
 import type { Value } from '../../operators/column/column.ts';
-import type { ExampleRow } from '../training/example-row.ts';
+import type { ExampleRow } from '../block/example-row.ts';
 import { keptScore, LossSums } from './label-metrics.ts';
 
 /** Slices of one column of one label; further values fall into `OTHERS`. */

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { Fault } from '../fault.ts';
-import type { OutputPosition } from '../run/progress.ts';
+import type { OutputPosition } from '../log/progress.ts';
 import { safeName } from '../sink/sink.ts';
 import { FtrlTrainer, type ScoredLabel } from '../trainer/ftrl-trainer.ts';
 import type { Weighting } from '../trainer/label-weights.ts';

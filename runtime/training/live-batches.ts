@@ -3,7 +3,7 @@
  * alone decide, so that every reader of the stream cuts it alike.
  */
 import { assert } from '../../operators/assert.ts';
-import type { ExampleRow } from './example-row.ts';
+import type { ExampleRow } from '../block/example-row.ts';
 
 /** The next rows in order, and what is known of those behind them. */
 export type ReadyRows = {

@@ -8,13 +8,13 @@
  */
 import type { ModelPlan } from '../../compiler/check/model-plan.ts';
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
+import type { ExampleRow } from '../block/example-row.ts';
 import { LIVE_CLOCK_CUT_MS, LIVE_PACE_MS, MODEL_SNAPSHOT_EVERY_MS } from '../config.ts';
 import { deepConfig } from '../trainer/deep-config.ts';
 import { DeepTrainer } from '../trainer/deep-trainer.ts';
 import type { Weighting } from '../trainer/label-weights.ts';
 import type { GateVerdict } from '../trainer/model-gates.ts';
 import type { TensorDevice } from '../trainer/tensor-device.ts';
-import type { ExampleRow } from './example-row.ts';
 import { LiveBatches, type ReadyRows } from './live-batches.ts';
 import { ModelFolder, type SnapshotEntry, type StreamPlace } from './model-folder.ts';
 

@@ -1,12 +1,11 @@
 /** `millrace model export DIR --to OUT`: a snapshot as files that others read. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Console } from '../command/console-output.ts';
-import { grouped } from '../command/text-table.ts';
-import { UsageError } from '../command/usage-error.ts';
+import type { Console } from '../console-output.ts';
 import { Fault } from '../fault.ts';
 import { disk, fileFault } from '../files.ts';
 import { type TableColumn, writeTable } from '../sink/parquet-file.ts';
+import { grouped } from '../text-table.ts';
 import { type DeepConfig, deepConfig } from '../trainer/deep-config.ts';
 import { DeepNet } from '../trainer/deep-net.ts';
 import { type DeepState, restoreDeep } from '../trainer/deep-state.ts';
@@ -15,6 +14,7 @@ import { FLAGS, FREE, HITS, ID_HI, ID_LO, LAST, LINEAR } from '../trainer/embedd
 import { EmbeddingTable, UNKNOWN_ROW } from '../trainer/embedding-table.ts';
 import { recordGraph } from '../trainer/graph-recorder.ts';
 import { readSnapshot } from '../trainer/snapshot-file.ts';
+import { UsageError } from '../usage-error.ts';
 import { chainOf, type ModelManifest } from './model-folder.ts';
 import { openModel, version } from './model-versions.ts';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { ModelPlan } from '../../compiler/check/model-plan.ts';
 import { Fault } from '../fault.ts';
 import { disk } from '../files.ts';
-import type { OutputPosition } from '../run/progress.ts';
+import type { OutputPosition } from '../log/progress.ts';
 import { safeName } from '../sink/sink.ts';
 import type { DeepTrainer, Restored } from '../trainer/deep-trainer.ts';
 import { driftOf } from '../trainer/drift-metrics.ts';
@@ -16,7 +16,7 @@ import type { MetricValues } from '../trainer/label-metrics.ts';
 import type { GateVerdict } from '../trainer/model-gates.ts';
 import type { TrainerColumn } from '../trainer/row-encoder.ts';
 import { readSnapshot, writeSnapshot } from '../trainer/snapshot-file.ts';
-import type { MergePlace } from '../worker/example-merge.ts';
+import type { MergePlace } from './example-merge.ts';
 import { ERASED_SINCE } from './example-trainer.ts';
 
 const MANIFEST = 'manifest.json';

@@ -1,10 +1,10 @@
 /** `millrace model list|rollback DIR`: the snapshots of a model, and which of them is the published one. */
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { Console } from '../command/console-output.ts';
-import { fixed, grouped, textTable } from '../command/text-table.ts';
-import { UsageError } from '../command/usage-error.ts';
+import type { Console } from '../console-output.ts';
 import { FolderLock } from '../run/folder-lock.ts';
+import { fixed, grouped, textTable } from '../text-table.ts';
+import { UsageError } from '../usage-error.ts';
 import {
   type ModelManifest,
   readManifest,

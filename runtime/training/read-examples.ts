@@ -3,11 +3,11 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import type { Value } from '../../operators/column/column.ts';
 import { blockRow, readBlocks } from '../block/block-reader.ts';
+import type { EmittedLabel, ExampleRow } from '../block/example-row.ts';
 import { EXAMPLE_READ_BYTES, READ_ROWS } from '../config.ts';
 import { Fault } from '../fault.ts';
 import { fileFault } from '../files.ts';
-import type { OutputPosition } from '../run/progress.ts';
-import type { EmittedLabel, ExampleRow } from './example-row.ts';
+import type { OutputPosition } from '../log/progress.ts';
 
 /** Some rows, and the place behind the last of them. */
 export type ExamplePiece = { readonly rows: readonly ExampleRow[]; readonly end: OutputPosition };

@@ -1,5 +1,5 @@
-import type { Console } from '../command/console-output.ts';
-import { fixed, grouped, textTable } from '../command/text-table.ts';
+import type { Console } from '../console-output.ts';
+import { fixed, grouped, textTable } from '../text-table.ts';
 import type { DeepCounts, DeepTrainer } from '../trainer/deep-trainer.ts';
 import { type Drift, driftOf } from '../trainer/drift-metrics.ts';
 import type { TrainerMetrics } from '../trainer/ftrl-trainer.ts';

@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { didYouMean } from '../../dsl/suggest.ts';
+import type { ExampleRow } from '../block/example-row.ts';
+import type { OutputPosition } from '../log/progress.ts';
 import { withDecidedFolder } from '../run/decided-folder.ts';
-import type { OutputPosition } from '../run/progress.ts';
 import { type OutputFormat, sinkName } from '../sink/sink.ts';
-import type { ExampleRow } from '../training/example-row.ts';
 import { EXAMPLES_START, readExamples } from '../training/read-examples.ts';
 
 export type KeptAside = { readonly lot: string; readonly reason: string; readonly emitted: number };

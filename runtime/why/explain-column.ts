@@ -5,7 +5,7 @@
  *   questions   what is to be gathered, before the inputs are replayed
  *   explain     the column with its values, after
  */
-import { callText, windowText } from '../../compiler/explain/expression-text.ts';
+import { callText, windowText } from '../../compiler/plan/expression-text.ts';
 import type { ExamplePlan, Expr, Plan, SlotOp, SlotPlan } from '../../compiler/plan/plan.ts';
 import type { Value } from '../../operators/column/column.ts';
 import { evaluate } from '../../operators/expression/expression-interpreter.ts';

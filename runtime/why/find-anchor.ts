@@ -1,7 +1,7 @@
 /** The inputs are read twice for an answer: until the anchor is found, and to their ends for what concerns it. */
 import type { ExamplePlan, Plan } from '../../compiler/plan/plan.ts';
 import type { AppliedBatch } from '../../operators/pipeline.ts';
-import { UsageError } from '../command/usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 import { type AnchorRow, AnchorSearch } from './anchor-row.ts';
 import type { EmittedRows } from './emitted-rows.ts';
 import { type Reached, replay } from './replay.ts';

@@ -1,6 +1,6 @@
 /** Labels, their rules and policies in words, as an author would write them. */
 import { creditText } from '../../compiler/check/credit.ts';
-import { durationText } from '../../compiler/explain/duration-text.ts';
+import { durationText } from '../../compiler/duration-text.ts';
 import type { LabelPlan, Plan, PolicyPlan } from '../../compiler/plan/plan.ts';
 import type { LabelReason } from './judge-event.ts';
 

@@ -1,6 +1,6 @@
 /** What `millrace why` prints for people. Times are UTC, with milliseconds. */
 import type { Value } from '../../operators/column/column.ts';
-import { ownCommand, shownPath } from '../command/own-command.ts';
+import { ownCommand, shownPath } from '../own-command.ts';
 import type { EmittedRows } from './emitted-rows.ts';
 import { indented, nearLines, placeCells, placeText, table } from './event-lines.ts';
 import type { Explained, ExplainedLookUp } from './explain-column.ts';

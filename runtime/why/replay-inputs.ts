@@ -1,16 +1,16 @@
 /** The inputs of a finished or stopped run, opened again: found where the run found them, and checked to be the same. */
 import type { Plan } from '../../compiler/plan/plan.ts';
 import { ErasedRows } from '../../operators/scan/erasure.ts';
-import { parseInputs } from '../command/inputs.ts';
-import { shownPath } from '../command/own-command.ts';
-import { UsageError } from '../command/usage-error.ts';
 import { Fault } from '../fault.ts';
 import { disk } from '../files.ts';
-import { erasureOf } from '../run/decisions.ts';
+import { erasureOf } from '../log/decisions.ts';
+import { shownPath } from '../own-command.ts';
 import { differencesOf, identifyFile, type RunIdentity } from '../run/run-identity.ts';
 import { absoluteFroms, absoluteSchemas, type RunOrigin } from '../run/run-origin.ts';
 import { keptErasures } from '../run/settle-erasures.ts';
 import type { SourceInput } from '../run/task-source.ts';
+import { parseInputs } from '../source/inputs.ts';
+import { UsageError } from '../usage-error.ts';
 import { replayPlan } from './replay.ts';
 import { Sources } from './sources.ts';
 

@@ -13,8 +13,8 @@ import type { ErasedRows } from '../../operators/scan/erasure.ts';
 import type { PartitionRows } from '../../operators/scan/partition-scan.ts';
 import { SlabSet } from '../../operators/state/slab.ts';
 import { BUFFER_BYTES, READ_ROWS } from '../config.ts';
+import type { RecordReader } from '../run/record-reader.ts';
 import type { SourceInput } from '../run/task-source.ts';
-import type { RecordReader } from '../source/record-reader.ts';
 import { SpillFile } from '../store/spill-file.ts';
 
 /** What was decided of a batch of one stream's partition. */

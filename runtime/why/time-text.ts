@@ -1,5 +1,5 @@
 /** Times and durations as people read them beside each other. */
-import { showDuration } from '../../compiler/explain/show-duration.ts';
+import { showDuration } from '../../compiler/show-duration.ts';
 
 /** `2024-10-27T03:33:20.000Z`; times that are none are named. */
 export function timeText(ms: number): string {

@@ -7,14 +7,14 @@
  */
 import type { ExamplePlan, Plan } from '../../compiler/plan/plan.ts';
 import { didYouMean } from '../../dsl/suggest.ts';
-import type { Console } from '../command/console-output.ts';
-import { UsageError } from '../command/usage-error.ts';
+import type { Console } from '../console-output.ts';
 import { Fault } from '../fault.ts';
 import { disk } from '../files.ts';
 import { readRunFolder, refuseChanged } from '../run/run-folder.ts';
 import { IDENTITY_VERSION } from '../run/run-identity.ts';
 import { isWorkerState } from '../run/worker-state.ts';
 import { parseFormat } from '../sink/format-text.ts';
+import { UsageError } from '../usage-error.ts';
 import { readEmitted } from './emitted-rows.ts';
 import { type Asked, ambiguous, findAnchor } from './find-anchor.ts';
 import { maskPersonal, maskPersonalLabel } from './mask-personal.ts';

@@ -3,7 +3,7 @@
  * says the same.
  */
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
-import type { EmittedLabel, ExampleRow } from '../training/example-row.ts';
+import type { EmittedLabel, ExampleRow } from '../block/example-row.ts';
 import type { AnchorRow } from './anchor-row.ts';
 import type { EmittedRows } from './emitted-rows.ts';
 import { type ExplainedLabel, explainLabel, type LabelFindings } from './explain-label.ts';

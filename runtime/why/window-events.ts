@@ -2,7 +2,7 @@
  * The events of one window of one key, as an anchor at t sees them, gathered while the inputs are replayed; and those
  * that lie near and do not count, each with the first reason that keeps it out.
  */
-import { durationText } from '../../compiler/explain/duration-text.ts';
+import { durationText } from '../../compiler/duration-text.ts';
 import type { FeedPlan, Plan, WindowPlan } from '../../compiler/plan/plan.ts';
 import {
   type BoolColumn,

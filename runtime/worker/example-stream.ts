@@ -6,9 +6,9 @@ import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { decodeBlock, type ExampleBlock } from '../block/block-decode.ts';
 import { blockRow } from '../block/block-reader.ts';
 import { Fault } from '../fault.ts';
+import { ExampleMerge, type MergePlace } from '../training/example-merge.ts';
 import type { AppTopics } from './app-topics.ts';
 import type { Cluster, ClusterReader, Partition, Records } from './cluster.ts';
-import { ExampleMerge, type MergePlace } from './example-merge.ts';
 import { UNIT_HEADER } from './unit-outputs.ts';
 import { decodeProgress, outBefore, readProgress } from './unit-progress.ts';
 

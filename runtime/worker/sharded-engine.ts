@@ -22,7 +22,7 @@ import type { SlabSet } from '../../operators/state/slab.ts';
 import type { StateBudget } from '../../operators/state/state-budget.ts';
 import { Fault } from '../fault.ts';
 import type { LiveEngine, SetAside, StreamCounts } from '../run/engine.ts';
-import { setAsideOf } from '../sink/set-aside.ts';
+import { setAsideOf } from '../run/set-aside.ts';
 import { decodeParcels } from './exchange-block.ts';
 import { recordsOf } from './exchange-records.ts';
 

@@ -1,7 +1,7 @@
 /** The record that a unit's every commit ends with, in the same transaction as what it commits. The last one is the truth. */
 
 import { Fault } from '../fault.ts';
-import { fromJsonTime, type JsonTime, toJsonTime } from '../run/json-time.ts';
+import { fromJsonTime, type JsonTime, toJsonTime } from '../json-time.ts';
 import type { Cluster, Partition } from './cluster.ts';
 import { readLast } from './tail-read.ts';
 

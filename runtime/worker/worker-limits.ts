@@ -1,6 +1,6 @@
 import type { Plan } from '../../compiler/plan/plan.ts';
 import { bucketChecks } from '../../operators/checks/summary.ts';
-import { UsageError } from '../command/usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 
 /** What a worker cannot do of a plan: a UsageError where answers would differ, a remark where checks are not made. */
 export function workerLimits(plan: Plan, units: number): readonly string[] {

@@ -13,8 +13,8 @@ import { gunzipSync } from 'node:zlib';
 import type { ExampleBlock } from '../../runtime/block/block-decode.ts';
 import { type BlockLayout, blockLayout } from '../../runtime/block/block-layout.ts';
 import { readBlocks } from '../../runtime/block/block-reader.ts';
-import { compileProgram, readProgram } from '../../runtime/command/program-files.ts';
-import { textTable } from '../../runtime/command/text-table.ts';
+import { compileProgram, readProgram } from '../../runtime/program-files.ts';
+import { textTable } from '../../runtime/text-table.ts';
 import { ads60Program, writeAds60 } from './ads60-data.ts';
 import { type Format, formats } from './block-formats.ts';
 

@@ -4,9 +4,9 @@
  * the next owner has, or none. In the end every example is there once.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ExampleRow } from '../../runtime/block/example-row.ts';
 import { KafkaCluster } from '../../runtime/kafka/kafka-cluster.ts';
 import { SESSION_TIMEOUT_MS } from '../../runtime/kafka/settings.ts';
-import type { ExampleRow } from '../../runtime/training/example-row.ts';
 import type { Partition } from '../run-in-memory.ts';
 import { expectedOf } from '../worker/expected.ts';
 import { smallEvents, smallPlan } from '../worker/small-app.ts';

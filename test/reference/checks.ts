@@ -6,7 +6,7 @@ import type { CheckPlan, ExamplePlan } from '../../compiler/plan/plan.ts';
 import type { BucketBounds } from '../../operators/checks/buckets.ts';
 import type { Value } from '../../operators/column/column.ts';
 import { hashNumber, hashText, lanes } from '../../operators/hash.ts';
-import type { ExampleRow } from '../../runtime/training/example-row.ts';
+import type { ExampleRow } from '../../runtime/block/example-row.ts';
 
 export type JudgedBucket = {
   readonly from: number;

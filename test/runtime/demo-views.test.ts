@@ -1,12 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ownCommand, packageFile, shownPath } from '../../runtime/command/own-command.ts';
-import {
-  type ProgressState,
-  ProgressView,
-  renderProgress,
-} from '../../runtime/command/progress-view.ts';
 import { type DemoSummary, renderSummary } from '../../runtime/demo/demo-summary.ts';
+import { ownCommand, packageFile, shownPath } from '../../runtime/own-command.ts';
+import { type ProgressState, ProgressView, renderProgress } from '../../runtime/progress-view.ts';
 import { Truth } from '../../runtime/simulator/truth.ts';
 import { LabelMetrics } from '../../runtime/trainer/label-metrics.ts';
 import { IdealMetrics } from '../../runtime/training/ideal-metrics.ts';

@@ -59,9 +59,9 @@ it('the Kubernetes objects follow their schemas, and fit together', () => {
 });
 
 it('every option and variable that they use is one of the worker', () => {
-  const sources = ['runtime/command/cli.ts', 'runtime/worker/kafka-options.ts'];
+  const sources = ['runtime/command/cli.ts', 'runtime/command/kafka-options.ts'];
   const known = sources.map((name) => readFileSync(`${ROOT}${name}`, 'utf8')).join('\n');
-  const config = readFileSync(`${ROOT}runtime/worker/kafka-config.ts`, 'utf8');
+  const config = readFileSync(`${ROOT}runtime/command/kafka-config.ts`, 'utf8');
   const files = ['Dockerfile', 'compose.yaml', 'kubernetes.yaml'].map(read).join('\n');
   const lines = files.split('\n').filter((line) => /CMD|command:|args:/.test(line));
   const options = [...new Set(lines.join('\n').match(/--[a-z-]+/g))];

@@ -8,6 +8,8 @@ import { LABEL_KINDS, ROW_AUDIT, ROW_EXAMPLE } from '../../operators/emission/em
 import { decodeBlock } from '../../runtime/block/block-decode.ts';
 import { blockLayout } from '../../runtime/block/block-layout.ts';
 import { BlockWriter } from '../../runtime/block/block-writer.ts';
+import { emissionRows } from '../../runtime/block/emission-row.ts';
+import type { LabelKind } from '../../runtime/block/example-row.ts';
 import {
   type Example,
   feature,
@@ -18,9 +20,7 @@ import {
   weights,
 } from '../../runtime/examples.ts';
 import { disk } from '../../runtime/files.ts';
-import { emissionRows } from '../../runtime/sink/emission-row.ts';
 import { openSink } from '../../runtime/sink/open-sink.ts';
-import type { LabelKind } from '../../runtime/training/example-row.ts';
 import { rng } from '../random.ts';
 import { allRows } from './block-world.ts';
 import { EVERYTHING, randomBatch } from './random-batch.ts';

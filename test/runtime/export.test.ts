@@ -7,13 +7,13 @@ import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import protobuf from 'protobufjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
+import { emissionRows } from '../../runtime/block/emission-row.ts';
+import type { ExampleRow } from '../../runtime/block/example-row.ts';
 import { main } from '../../runtime/command/cli.ts';
 import { disk } from '../../runtime/files.ts';
-import { emissionRows } from '../../runtime/sink/emission-row.ts';
 import { openSink } from '../../runtime/sink/open-sink.ts';
 import type { OutputFormat } from '../../runtime/sink/sink.ts';
 import { crc32c } from '../../runtime/store/crc32c.ts';
-import type { ExampleRow } from '../../runtime/training/example-row.ts';
 import { rng } from '../random.ts';
 import { EVERYTHING, randomBatch } from './random-batch.ts';
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { PolicyPlan } from '../../compiler/plan/plan.ts';
+import type { EmittedLabel, ExampleRow } from '../../runtime/block/example-row.ts';
 import { FtrlTrainer } from '../../runtime/trainer/ftrl-trainer.ts';
 import {
   headsOf,
@@ -14,7 +15,6 @@ import {
   type Weighting,
 } from '../../runtime/trainer/label-weights.ts';
 import { chooseWeighting, WEIGHTS } from '../../runtime/trainer/weightings.ts';
-import type { EmittedLabel, ExampleRow } from '../../runtime/training/example-row.ts';
 import { rng } from '../random.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-weights-'));

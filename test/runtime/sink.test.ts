@@ -6,14 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Gate } from '../../operators/checks/gate.ts';
 import { Slab } from '../../operators/state/slab.ts';
 import { blockRow, readBlocks } from '../../runtime/block/block-reader.ts';
+import { emissionRows } from '../../runtime/block/emission-row.ts';
+import type { ExampleRow } from '../../runtime/block/example-row.ts';
 import { disk } from '../../runtime/files.ts';
-import { emissionRows } from '../../runtime/sink/emission-row.ts';
 import { JsonBytes } from '../../runtime/sink/json-bytes.ts';
 import { NdjsonRows } from '../../runtime/sink/ndjson-rows.ts';
 import { openSink } from '../../runtime/sink/open-sink.ts';
 import { Quarantine } from '../../runtime/sink/quarantine.ts';
 import type { OutputFormat } from '../../runtime/sink/sink.ts';
-import type { ExampleRow } from '../../runtime/training/example-row.ts';
 import { rng } from '../random.ts';
 import { EVERYTHING, randomBatch, randomNumber } from './random-batch.ts';
 

@@ -13,9 +13,9 @@ import { valueAt } from '../../operators/column/column.ts';
 import { reasonText } from '../../operators/decode/decode-reasons.ts';
 import { rawText } from '../../operators/decode/decoder.ts';
 import { Fault } from '../../runtime/fault.ts';
+import type { ReadPosition } from '../../runtime/run/record-reader.ts';
 import type { ReaderOptions } from '../../runtime/source/open-reader.ts';
 import { openReader } from '../../runtime/source/open-reader.ts';
-import type { ReadPosition } from '../../runtime/source/record-reader.ts';
 import { rng } from '../random.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'source-'));

@@ -11,8 +11,8 @@ import type { DecodedBatch } from '../../operators/decode/decoder.ts';
 import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
 import { PAGE_WORDS, ROOT_USER, type Slab } from '../../operators/state/slab.ts';
 import type { Engine, SetAside, StreamCounts } from '../../runtime/run/engine.ts';
+import type { RecordReader } from '../../runtime/run/record-reader.ts';
 import type { SideRecord } from '../../runtime/sink/side-records.ts';
-import type { RecordReader } from '../../runtime/source/record-reader.ts';
 import type { SlabSets } from '../../runtime/store/checkpoint.ts';
 
 const LATE_MS = 50;

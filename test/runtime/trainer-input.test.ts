@@ -9,7 +9,7 @@ import {
   LABEL_OBSERVED,
   LABEL_UNKNOWN,
 } from '../../operators/emission/emission-batch.ts';
-import { emissionRows } from '../../runtime/sink/emission-row.ts';
+import { emissionRows } from '../../runtime/block/emission-row.ts';
 import { FtrlTrainer } from '../../runtime/trainer/ftrl-trainer.ts';
 import { trainerConfig } from '../../runtime/trainer/trainer-config.ts';
 

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import type { EmittedLabel, ExampleRow } from '../../runtime/block/example-row.ts';
 import { Fault } from '../../runtime/fault.ts';
 import {
   type FtrlConfig,
@@ -9,7 +10,6 @@ import {
   type ScoredLabel,
 } from '../../runtime/trainer/ftrl-trainer.ts';
 import { readSnapshot, writeSnapshot } from '../../runtime/trainer/snapshot-file.ts';
-import type { EmittedLabel, ExampleRow } from '../../runtime/training/example-row.ts';
 import { type Rng, rng } from '../random.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-trainer-'));

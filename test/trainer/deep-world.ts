@@ -2,7 +2,7 @@
 import type { ModelPlan } from '../../compiler/check/model-plan.ts';
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { list, scalar } from '../../dsl/types.ts';
-import type { ExampleRow } from '../../runtime/training/example-row.ts';
+import type { ExampleRow } from '../../runtime/block/example-row.ts';
 import { type Rng, rng } from '../random.ts';
 
 export const SET: ExamplePlan = {

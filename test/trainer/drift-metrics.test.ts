@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { binOf, binOfValue } from '../../operators/checks/bins.ts';
+import type { ExampleRow } from '../../runtime/block/example-row.ts';
 import { deepConfig } from '../../runtime/trainer/deep-config.ts';
 import { DeepTrainer } from '../../runtime/trainer/deep-trainer.ts';
 import { DriftMetrics, driftOf } from '../../runtime/trainer/drift-metrics.ts';
 import { HourlySeries } from '../../runtime/trainer/hourly-series.ts';
 import { LossSums } from '../../runtime/trainer/label-metrics.ts';
 import { openDevice } from '../../runtime/trainer/tensor-device.ts';
-import type { ExampleRow } from '../../runtime/training/example-row.ts';
 import { printDeep } from '../../runtime/training/training-report.ts';
 import { rng } from '../random.ts';
 import { MODEL, rowsOf, SET } from './deep-world.ts';

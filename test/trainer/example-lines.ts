@@ -1,4 +1,4 @@
-import type { ExampleRow } from '../../runtime/training/example-row.ts';
+import type { ExampleRow } from '../../runtime/block/example-row.ts';
 import { SET } from './deep-world.ts';
 
 /** A row of the small set as a run writes it to NDJSON. */

@@ -8,7 +8,7 @@ import {
 } from '../../operators/emission/emission-batch.ts';
 import { blockLayout } from '../../runtime/block/block-layout.ts';
 import { BlockWriter } from '../../runtime/block/block-writer.ts';
-import type { ExampleRow } from '../../runtime/training/example-row.ts';
+import type { ExampleRow } from '../../runtime/block/example-row.ts';
 import type { Cluster, ClusterReader, Partition, Records } from '../../runtime/worker/cluster.ts';
 import { UNIT_HEADER } from '../../runtime/worker/unit-outputs.ts';
 import { encodeProgress } from '../../runtime/worker/unit-progress.ts';

@@ -3,10 +3,10 @@ import type { Plan } from '../../compiler/plan/plan.ts';
 import type { BucketBounds } from '../../operators/checks/buckets.ts';
 import { Gate, type Settled } from '../../operators/checks/gate.ts';
 import { SlabSet } from '../../operators/state/slab.ts';
+import { emissionRows } from '../../runtime/block/emission-row.ts';
+import type { ExampleRow } from '../../runtime/block/example-row.ts';
 import { PipelineEngine } from '../../runtime/run/pipeline-engine.ts';
-import { emissionRows } from '../../runtime/sink/emission-row.ts';
 import { KeptLines } from '../../runtime/sink/kept-lines.ts';
-import type { ExampleRow } from '../../runtime/training/example-row.ts';
 import type { FloorDecision } from '../../runtime/worker/unit-decisions.ts';
 import { decode, type Partition } from '../run-in-memory.ts';
 

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { kafkaConfig } from '../../runtime/worker/kafka-config.ts';
+import { kafkaConfig } from '../../runtime/command/kafka-config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-config-'));
 

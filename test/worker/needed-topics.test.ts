@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeTopic, neededTopics } from '../../runtime/worker/needed-topics.ts';
+import { judgeTopic, neededTopics } from '../../runtime/command/needed-topics.ts';
 import { smallPlan } from './small-app.ts';
 
 const sizes = { sourcePartitions: 6, examplePartitions: 1, replication: 3, units: 1 };

@@ -5,10 +5,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Plan } from '../../../compiler/plan/plan.ts';
+import type { ExampleRow } from '../../../runtime/block/example-row.ts';
 import { main } from '../../../runtime/command/cli.ts';
 import { writeAdTraffic } from '../../../runtime/simulator/ad-traffic.ts';
 import { defaultTraffic } from '../../../runtime/simulator/traffic-config.ts';
-import type { ExampleRow } from '../../../runtime/training/example-row.ts';
 import { EXAMPLES_START, readExamples } from '../../../runtime/training/read-examples.ts';
 
 const HOUR_MS = 3_600_000;

@@ -3,13 +3,13 @@
  * the rows that were mature at the start, scores the clicks of an hour, then trains on the rows emitted in it.
  */
 import type { Plan } from '../../../compiler/plan/plan.ts';
+import type { ExampleRow } from '../../../runtime/block/example-row.ts';
 import { deepConfig } from '../../../runtime/trainer/deep-config.ts';
 import { DeepTrainer, type Restored } from '../../../runtime/trainer/deep-trainer.ts';
 import { FtrlTrainer } from '../../../runtime/trainer/ftrl-trainer.ts';
 import type { Weighting } from '../../../runtime/trainer/label-weights.ts';
 import { openDevice, type TensorDevice } from '../../../runtime/trainer/tensor-device.ts';
 import { trainerConfig } from '../../../runtime/trainer/trainer-config.ts';
-import type { ExampleRow } from '../../../runtime/training/example-row.ts';
 import { planOf } from '../../run-in-memory.ts';
 import { ClickWorld, DAY_MS, HOUR_MS, START_MS } from '../labels/click-world.ts';
 import { EngineReplay } from '../labels/engine-replay.ts';

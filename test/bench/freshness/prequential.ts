@@ -4,10 +4,10 @@
  * time the anchors shown until the next one are scored by the model as it is then.
  */
 
+import type { ExampleRow } from '../../../runtime/block/example-row.ts';
 import { SeededRandom } from '../../../runtime/simulator/seeded-random.ts';
 import type { DeepTrainer } from '../../../runtime/trainer/deep-trainer.ts';
 import { LabelMetrics, type MetricValues } from '../../../runtime/trainer/label-metrics.ts';
-import type { ExampleRow } from '../../../runtime/training/example-row.ts';
 
 export type Quality = {
   readonly auc: number | null;

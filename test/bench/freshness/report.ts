@@ -1,5 +1,5 @@
 /** The tables: means over the worlds with 95 % intervals; real data with those of resampled anchors. */
-import { textTable } from '../../../runtime/command/text-table.ts';
+import { textTable } from '../../../runtime/text-table.ts';
 import { interval, mean } from '../student.ts';
 import type { FreshnessLines, ModelKind } from './job.ts';
 import { CONTESTANTS, type LateLabelsResult } from './late-labels.ts';

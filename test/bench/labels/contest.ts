@@ -9,11 +9,11 @@
  * Pre-trained: the model of the rows that were mature at S, those of clicks of days 0 to 15. All start from it.
  */
 
+import type { ExampleRow } from '../../../runtime/block/example-row.ts';
 import { FtrlTrainer } from '../../../runtime/trainer/ftrl-trainer.ts';
 import { LabelMetrics, type MetricValues } from '../../../runtime/trainer/label-metrics.ts';
 import type { Weighting } from '../../../runtime/trainer/label-weights.ts';
 import { trainerConfig } from '../../../runtime/trainer/trainer-config.ts';
-import type { ExampleRow } from '../../../runtime/training/example-row.ts';
 import { planOf } from '../../run-in-memory.ts';
 import { ClickWorld, DAY_MS, HOUR_MS, START_MS } from './click-world.ts';
 import { EngineReplay } from './engine-replay.ts';

@@ -4,8 +4,8 @@ import { NdjsonDecoder } from '../../../operators/decode/ndjson.ts';
 import { SLACK_BYTES } from '../../../operators/decode/ndjson-scanner.ts';
 import { Pipeline } from '../../../operators/pipeline.ts';
 import { SlabSet } from '../../../operators/state/slab.ts';
-import { emissionRows } from '../../../runtime/sink/emission-row.ts';
-import type { ExampleRow } from '../../../runtime/training/example-row.ts';
+import { emissionRows } from '../../../runtime/block/emission-row.ts';
+import type { ExampleRow } from '../../../runtime/block/example-row.ts';
 
 const BATCH_ROWS = 4096;
 

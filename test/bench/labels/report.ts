@@ -1,5 +1,5 @@
 /** The comparison over all seeds as a table: means, with 95 % intervals (Student's t over seeds). */
-import { textTable } from '../../../runtime/command/text-table.ts';
+import { textTable } from '../../../runtime/text-table.ts';
 import { interval, mean } from '../student.ts';
 import { CONTESTANTS, type ContestResult, type Quality } from './contest.ts';
 

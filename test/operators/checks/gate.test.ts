@@ -5,7 +5,7 @@ import { Gate, type Settled } from '../../../operators/checks/gate.ts';
 import type { EmissionBatch } from '../../../operators/emission/emission-batch.ts';
 import { takeEmissions } from '../../../operators/emission/emission-order.ts';
 import { Slab } from '../../../operators/state/slab.ts';
-import { emissionRows } from '../../../runtime/sink/emission-row.ts';
+import { emissionRows } from '../../../runtime/block/emission-row.ts';
 import { type Rng, rng } from '../../random.ts';
 import { breaksRange, judgeRows } from '../../reference/checks.ts';
 import { EVERYTHING, randomBatch } from '../../runtime/random-batch.ts';

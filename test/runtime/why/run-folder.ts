@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Plan } from '../../../compiler/plan/plan.ts';
 import { ErasedRows } from '../../../operators/scan/erasure.ts';
 import { main } from '../../../runtime/command/cli.ts';
-import { parseInputs } from '../../../runtime/command/inputs.ts';
+import { parseInputs } from '../../../runtime/source/inputs.ts';
 import { replayPlan } from '../../../runtime/why/replay.ts';
 import type { ReplayInputs } from '../../../runtime/why/replay-inputs.ts';
 import { Sources } from '../../../runtime/why/sources.ts';

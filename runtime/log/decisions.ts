@@ -16,8 +16,8 @@
 import type { ErasedKey, Erasure } from '../../operators/scan/erasure.ts';
 import { LOG_READ_BYTES } from '../config.ts';
 import { Fault } from '../fault.ts';
-import type { LogPartition } from '../log/log.ts';
-import { fromJsonTime, type JsonTime } from './json-time.ts';
+import { fromJsonTime, type JsonTime } from '../json-time.ts';
+import type { LogPartition } from './log.ts';
 
 export const DECISIONS_VERSION = 1;
 

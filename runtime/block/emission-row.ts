@@ -10,7 +10,7 @@ import {
   ROW_SHOWN,
   takenBack,
 } from '../../operators/emission/emission-batch.ts';
-import type { EmittedLabel, ExampleRow } from '../training/example-row.ts';
+import type { EmittedLabel, ExampleRow } from './example-row.ts';
 
 /** The rows of a batch of example set `set` as plain data, in their order: what a trainer reads. */
 export function emissionRows(batch: EmissionBatch, set: ExamplePlan): ExampleRow[] {

@@ -1,9 +1,9 @@
 /** `millrace topics plan|apply`: says what topics a program needs, and makes those that are missing. Never deletes or changes one. */
 import { hasErrors } from '../../dsl/diagnostic.ts';
-import { type Console, showDiagnostics } from '../command/console-output.ts';
-import { compileProgram, readProgram } from '../command/program-files.ts';
+import { type Console, showDiagnostics } from '../console-output.ts';
 import { reachKafka } from '../kafka/reach.ts';
 import { Topics } from '../kafka/topics.ts';
+import { compileProgram, readProgram } from '../program-files.ts';
 import { type KafkaFlags, kafkaConfig } from './kafka-config.ts';
 import { judgeTopic, neededTopics, type TopicFinding, type TopicSizes } from './needed-topics.ts';
 

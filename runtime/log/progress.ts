@@ -8,8 +8,8 @@
  */
 import { LOG_READ_BYTES } from '../config.ts';
 import { Fault } from '../fault.ts';
-import type { LogPartition } from '../log/log.ts';
-import { fromJsonTime, type JsonTime, toJsonTime } from './json-time.ts';
+import { fromJsonTime, type JsonTime, toJsonTime } from '../json-time.ts';
+import type { LogPartition } from './log.ts';
 
 export const PROGRESS_VERSION = 2;
 

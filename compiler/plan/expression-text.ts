@@ -1,9 +1,9 @@
 /** Expressions as people read them: names of slots, and the lines of `explain`. Nothing is looked up by these texts. */
 
 import { CREDIT_FIELD } from '../../dsl/credit.ts';
+import { durationText } from '../duration-text.ts';
 import type { Node, NodeId, Tree, ViewNode } from '../graph/ir.ts';
-import type { WindowPlan } from '../plan/plan.ts';
-import { durationText } from './duration-text.ts';
+import type { WindowPlan } from './plan.ts';
 
 /** Longer texts are cut here, in characters. */
 export const EXPRESSION_TEXT_MAX = 120;

@@ -1,4 +1,4 @@
-import { type Diagnostic, renderDiagnostic } from '../../dsl/diagnostic.ts';
+import { type Diagnostic, renderDiagnostic } from '../dsl/diagnostic.ts';
 import type { ProgressOutput } from './progress-view.ts';
 
 /** Where a command speaks: results to standard output, everything else to standard error. Tests collect both. */

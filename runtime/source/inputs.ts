@@ -2,10 +2,10 @@
 import type { Plan, ScanField } from '../../compiler/plan/plan.ts';
 import { didYouMean } from '../../dsl/suggest.ts';
 import type { SourceInput } from '../run/task-source.ts';
-import { isProtobuf, openReader } from '../source/open-reader.ts';
-import { openLogSource } from '../source/source-log.ts';
+import { UsageError } from '../usage-error.ts';
 import { checkInputFiles } from './input-files.ts';
-import { UsageError } from './usage-error.ts';
+import { isProtobuf, openReader } from './open-reader.ts';
+import { openLogSource } from './source-log.ts';
 
 /** A file that is a folder of an embedded log. */
 const LOG = 'log:';

@@ -4,8 +4,8 @@
  * headers, and in its progress records, which go on where it has no rows.
  */
 
+import type { ExampleRow } from '../block/example-row.ts';
 import { Fault } from '../fault.ts';
-import type { ExampleRow } from '../training/example-row.ts';
 
 /** Rows of a unit, from one record. */
 export type UnitBlock = {

@@ -2,7 +2,7 @@ import type { Plan } from '../../compiler/plan/plan.ts';
 import { reasonText } from '../../operators/decode/decode-reasons.ts';
 import { type DecodedBatch, rawText } from '../../operators/decode/decoder.ts';
 import type { PartitionRows } from '../../operators/scan/partition-scan.ts';
-import type { SetAside } from '../run/engine.ts';
+import type { SetAside } from './engine.ts';
 
 /**
  * The rows of a batch that a scan has set aside, with their reasons as text; the record itself where it may be kept: else its

@@ -4,9 +4,9 @@
  * shown.
  */
 import { readFileSync } from 'node:fs';
-import { UsageError } from '../command/usage-error.ts';
 import { fileFault } from '../files.ts';
 import type { Compression, KafkaSettings, Sasl } from '../kafka/settings.ts';
+import { UsageError } from '../usage-error.ts';
 
 export type KafkaFlags = {
   /** HOST:PORT, several with commas. */

@@ -3,7 +3,7 @@ import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Fault } from '../fault.ts';
 import { codeOf, fileFault } from '../files.ts';
-import { UsageError } from './usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 
 type InputFile = { readonly scan: number; readonly path: string };
 

@@ -3,9 +3,23 @@ import { join } from 'node:path';
 import type { ModelPlan } from '../../compiler/check/model-plan.ts';
 import type { ExamplePlan, Plan } from '../../compiler/plan/plan.ts';
 import { hasErrors } from '../../dsl/diagnostic.ts';
-import { type Console, showDiagnostics } from '../command/console-output.ts';
-import { compileProgram, readProgram } from '../command/program-files.ts';
-import { grouped } from '../command/text-table.ts';
+import { type Console, showDiagnostics } from '../console-output.ts';
+import { Fault } from '../fault.ts';
+import { KafkaCluster } from '../kafka/kafka-cluster.ts';
+import { reachKafka } from '../kafka/reach.ts';
+import { compileProgram, readProgram } from '../program-files.ts';
+import { FolderLock } from '../run/folder-lock.ts';
+import { safeName } from '../sink/sink.ts';
+import { grouped } from '../text-table.ts';
+import type { GateVerdict } from '../trainer/model-gates.ts';
+import { LiveTraining } from '../training/live-training.ts';
+import { printDeep } from '../training/training-report.ts';
+import { UsageError } from '../usage-error.ts';
+import { type AppTopics, appTopics } from '../worker/app-topics.ts';
+import { type Cluster, ClusterFault } from '../worker/cluster.ts';
+import { ExampleStream, type StreamOf } from '../worker/example-stream.ts';
+import { watchSignals } from '../worker/stop-signals.ts';
+import { type KafkaFlags, kafkaConfig } from './kafka-config.ts';
 import {
   checkNames,
   chosenDevice,
@@ -14,21 +28,7 @@ import {
   parseWeights,
   type TrainFlags,
   weightingsOf,
-} from '../command/train-command.ts';
-import { UsageError } from '../command/usage-error.ts';
-import { Fault } from '../fault.ts';
-import { KafkaCluster } from '../kafka/kafka-cluster.ts';
-import { reachKafka } from '../kafka/reach.ts';
-import { FolderLock } from '../run/folder-lock.ts';
-import { safeName } from '../sink/sink.ts';
-import type { GateVerdict } from '../trainer/model-gates.ts';
-import { LiveTraining } from '../training/live-training.ts';
-import { printDeep } from '../training/training-report.ts';
-import { type AppTopics, appTopics } from './app-topics.ts';
-import { type Cluster, ClusterFault } from './cluster.ts';
-import { ExampleStream, type StreamOf } from './example-stream.ts';
-import { type KafkaFlags, kafkaConfig } from './kafka-config.ts';
-import { watchSignals } from './stop-signals.ts';
+} from './train-command.ts';
 
 export type LiveTrainFlags = KafkaFlags &
   Pick<TrainFlags, 'sets' | 'weights' | 'device' | 'slices' | 'keep'> & {

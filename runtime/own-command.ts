@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename, isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { assert } from '../../operators/assert.ts';
+import { assert } from '../operators/assert.ts';
 
 /** The command as it was typed, as far as that can be told: `millrace`, `npx millrace` or `node dist/runtime/main.js`. */
 export function ownCommand(script: string = process.argv[1] ?? 'millrace'): string {
@@ -21,7 +21,7 @@ export function shownPath(path: string): string {
 
 /** A file of the package, from the sources or from the built package, which lies one folder deeper. */
 export function packageFile(name: string): string {
-  const found = ['../../', '../../../']
+  const found = ['../', '../../']
     .map((up) => fileURLToPath(new URL(`${up}${name}`, import.meta.url)))
     .find((path) => existsSync(path));
   assert(found !== undefined, `the package has no ${name}`);

@@ -1,11 +1,11 @@
 /** The program of a command line: `.feat` files and folders, read, parsed and compiled as one. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { type Compiled, compile } from '../../compiler/compile.ts';
-import type { File } from '../../dsl/ast.ts';
-import { type Diagnostic, hasErrors, sortDiagnostics } from '../../dsl/diagnostic.ts';
-import { parseFile } from '../../dsl/parse.ts';
-import { codeOf, fileFault } from '../files.ts';
+import { type Compiled, compile } from '../compiler/compile.ts';
+import type { File } from '../dsl/ast.ts';
+import { type Diagnostic, hasErrors, sortDiagnostics } from '../dsl/diagnostic.ts';
+import { parseFile } from '../dsl/parse.ts';
+import { codeOf, fileFault } from './files.ts';
 import { UsageError } from './usage-error.ts';
 
 export type Program = {

@@ -1,7 +1,7 @@
 /** What a plan takes over and what it starts anew, for people: when it happens, and before it does. */
 
-import { showDuration } from '../../compiler/explain/show-duration.ts';
 import type { Plan } from '../../compiler/plan/plan.ts';
+import { showDuration } from '../../compiler/show-duration.ts';
 import { coverageOf } from '../../operators/take-over/coverage.ts';
 import { nameOf } from '../../operators/take-over/keep-sets.ts';
 import { takeOver } from '../../operators/take-over/take-over.ts';

@@ -1,7 +1,8 @@
 /** Command-line options of the Kafka commands, as commander gives them, checked. */
-import type { Console } from '../command/console-output.ts';
-import type { TrainFlags } from '../command/train-command.ts';
-import { UsageError } from '../command/usage-error.ts';
+
+import type { Console } from '../console-output.ts';
+import { UsageError } from '../usage-error.ts';
+import type { TrainFlags } from './train-command.ts';
 
 /** Name and help of each option of `run` that is for Kafka. */
 export const KAFKA_OPTIONS: readonly (readonly [string, string])[] = [

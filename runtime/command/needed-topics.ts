@@ -1,7 +1,7 @@
 /** What topics a program needs on Kafka, and how what is there differs. */
 import type { Plan } from '../../compiler/plan/plan.ts';
 import type { TopicFacts, TopicWish } from '../kafka/topics.ts';
-import { appTopics } from './app-topics.ts';
+import { appTopics } from '../worker/app-topics.ts';
 
 export type TopicSizes = {
   /** Partitions of source topics that are made. */

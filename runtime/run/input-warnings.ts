@@ -5,8 +5,8 @@
 import type { ScanField, StreamPlan } from '../../compiler/plan/plan.ts';
 import type { TimeFormat } from '../../dsl/types.ts';
 import { REASON, reasonText } from '../../operators/decode/decode-reasons.ts';
-import type { StreamCounts } from '../run/engine.ts';
 import type { SideRecord } from '../sink/side-records.ts';
+import type { StreamCounts } from './engine.ts';
 
 /** One input of a stream, at its end. */
 export type InputFacts = {

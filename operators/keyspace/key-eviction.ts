@@ -14,15 +14,15 @@
  * Ages are not state: after a restart all keys are equally old.
  */
 
-import type { Participants } from '../keyspace/participants.ts';
-import type { Steps } from '../keyspace/steps.ts';
-import type { BlockRef } from './block-ref.ts';
-import { ColdRecord } from './cold-record.ts';
-import { DepartedKeys } from './departed-keys.ts';
-import type { KeyTable } from './key-table.ts';
-import type { RecordSlots } from './record-slots.ts';
-import { ROOT_WORDS, type Slab, type SlabSet } from './slab.ts';
-import type { Evictable, StateBudget } from './state-budget.ts';
+import type { BlockRef } from '../state/block-ref.ts';
+import { ColdRecord } from '../state/cold-record.ts';
+import { DepartedKeys } from '../state/departed-keys.ts';
+import type { KeyTable } from '../state/key-table.ts';
+import type { RecordSlots } from '../state/record-slots.ts';
+import { ROOT_WORDS, type Slab, type SlabSet } from '../state/slab.ts';
+import type { Evictable, StateBudget } from '../state/state-budget.ts';
+import type { Participants } from './participants.ts';
+import type { Steps } from './steps.ts';
 
 /** Copies asked of the store at once. */
 const READ_KEYS = 1024;

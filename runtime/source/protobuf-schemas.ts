@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { messageNames, type ProtobufSchema } from '../../operators/decode/protobuf.ts';
 import { fileFault } from '../files.ts';
-import { UsageError } from './usage-error.ts';
+import { UsageError } from '../usage-error.ts';
 
 /** MESSAGE, a full name, behind the last colon. */
 const OPTION = /^([^=]+)=(.+?)(?::([A-Za-z_][\w.]*))?$/;
