@@ -118,11 +118,13 @@ function joined(lengths: Float64Array, shared: Float64Array, data: Uint8Array): 
     if (!(same >= 0 && same <= beforeEnd - before && from + own <= data.length))
       blockDamaged(`text ${i} shares ${same} bytes`);
     start[i] = at;
-    bytes.copyWithin(at, before, before + same);
-    bytes.set(data.subarray(from, from + own), at + same);
-    from += own;
-    before = at;
-    at += same + own;
+    const shared8 = before + same;
+    const to = from + own;
+    const start8 = at;
+    // Ids are short: calls that copy many bytes at once cost more than the bytes.
+    while (before < shared8) bytes[at++] = bytes[before++]!;
+    while (from < to) bytes[at++] = data[from++]!;
+    before = start8;
     beforeEnd = at;
     end[i] = at;
   }

@@ -207,15 +207,35 @@ function unpack(bits: Uint8Array, width: number, base: number, values: Float64Ar
     values.fill(base);
     return;
   }
-  const words = new Uint32Array((bits.length >> 2) + 2);
+  const words = new Int32Array((bits.length >> 2) + 2);
   new Uint8Array(words.buffer).set(bits);
   const mask = width === 32 ? -1 : (1 << width) - 1;
   let bit = 0;
-  for (let i = 0; i < n; i++) {
+  let i = 0;
+  // Four values of at most 8 bits lie in 32, and two of at most 16.
+  for (const fours = width <= 8 ? n - 3 : 0; i < fours; i += 4) {
     const at = bit >>> 5;
     const shift = bit & 31;
-    let value = words[at]! >>> shift;
-    if (shift + width > 32) value |= words[at + 1]! << (32 - shift);
+    // A shift by 32 is one by 0: the next word is shifted in two goes.
+    const value = (words[at]! >>> shift) | ((words[at + 1]! << 1) << (31 - shift));
+    values[i] = base + (value & mask);
+    values[i + 1] = base + ((value >>> width) & mask);
+    values[i + 2] = base + ((value >>> (width * 2)) & mask);
+    values[i + 3] = base + ((value >>> (width * 3)) & mask);
+    bit += width * 4;
+  }
+  for (const twos = width <= 16 ? n - 1 : 0; i < twos; i += 2) {
+    const at = bit >>> 5;
+    const shift = bit & 31;
+    const value = (words[at]! >>> shift) | ((words[at + 1]! << 1) << (31 - shift));
+    values[i] = base + (value & mask);
+    values[i + 1] = base + ((value >>> width) & mask);
+    bit += width * 2;
+  }
+  for (; i < n; i++) {
+    const at = bit >>> 5;
+    const shift = bit & 31;
+    const value = (words[at]! >>> shift) | ((words[at + 1]! << 1) << (31 - shift));
     values[i] = base + ((value & mask) >>> 0);
     bit += width;
   }

@@ -1,7 +1,7 @@
 /** The formats that bench:blocks compares: each takes decoded blocks and gives bytes, and reads its bytes again. */
 import { readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { Zstd } from '@hpcc-js/wasm-zstd';
 import { type Compressors, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { ByteWriter, ParquetWriter, type SchemaElement } from 'hyparquet-writer';
@@ -25,20 +25,15 @@ export type Format = {
   decode(bytes: readonly Uint8Array[]): Promise<number>;
 };
 
-const { init, compress } = createRequire(import.meta.url)('@bokuweb/zstd-wasm') as {
-  init(): Promise<void>;
-  compress(bytes: Uint8Array, level: number): Uint8Array;
-};
-
 /** zstd's own default. */
 const ZSTD_LEVEL = 3;
 
 export async function formats(layout: BlockLayout, folder: string): Promise<readonly Format[]> {
-  await init();
+  const zstd = await Zstd.load();
   return [
     blocks('blocks', layout, BLOCK_OPTIONS),
     blocks('blocks, deflate', layout, { ...BLOCK_OPTIONS, compression: 'deflate' }),
-    parquet(),
+    parquet(zstd),
     ndjson(),
     tfrecord(folder),
     protobufRows(),
@@ -61,7 +56,7 @@ function blocks(name: string, layout: BlockLayout, options: BlockOptions): Forma
 }
 
 /** Typed arrays where the writer takes them, row groups of 65,536 rows. */
-function parquet(): Format {
+function parquet(zstd: Zstd): Format {
   return {
     name: 'Parquet, zstd',
     async encode(given) {
@@ -93,7 +88,7 @@ function parquet(): Format {
       const file = new ParquetWriter({
         ...{ writer, schema, codec: 'ZSTD' },
         compressors: {
-          ZSTD: (bytes: Uint8Array) => compress(bytes, ZSTD_LEVEL).slice(),
+          ZSTD: (bytes: Uint8Array) => zstd.compress(bytes, ZSTD_LEVEL).slice(),
         },
       });
       for (let at = 0; at < given.length; at += GROUP_BLOCKS) {
