@@ -36,20 +36,23 @@ export class DyadicInts {
   /** The first value that is no int32; n where there is none. */
   #multiply(values: Float64Array, n: number, scale: number): number {
     const { ints } = this;
+    const halves = new Int32Array(values.buffer, values.byteOffset, n * 2);
     let min = 2 ** 31 - 1;
     let max = -(2 ** 31);
     let all = 0;
+    let zeros = 0;
     for (let i = 0; i < n; i++) {
       const value = values[i]! * scale;
       const int = value | 0;
       if (int !== value) return i;
       ints[i] = int;
       all |= int;
+      zeros |= int === 0 ? halves[i * 2 + 1]! : 0;
       if (int < min) min = int;
       if (int > max) max = int;
     }
-    // Of a zero the sign would be lost.
-    if (min <= 0) for (let i = 0; i < n; i++) if (Object.is(values[i]!, -0)) return i;
+    // Of a zero the sign would be lost: the upper half of -0 is its sign alone.
+    if (zeros !== 0) return values.findIndex((value) => Object.is(value, -0));
     this.scale = scale;
     this.min = min;
     this.max = max;
