@@ -2,7 +2,7 @@
 
 import type { Console } from '../console-output.ts';
 import { collect } from '../option-values.ts';
-import type { Command } from './cli.ts';
+import type { Command } from './command.ts';
 
 export const PATHS = '.feat files, or folders of them; all together are one program';
 

@@ -1,7 +1,7 @@
 import type { Console } from '../console-output.ts';
 import { collect } from '../option-values.ts';
 import { UsageError } from '../usage-error.ts';
-import type { Command } from './cli.ts';
+import type { Command } from './command.ts';
 
 type EraseOptions = { key: string[]; quiet?: boolean; kafka?: string; app?: string };
 

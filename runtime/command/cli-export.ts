@@ -2,7 +2,7 @@
 
 import type { Console } from '../console-output.ts';
 import type { ExportFormat } from '../export/export.ts';
-import type { Command } from './cli.ts';
+import type { Command } from './command.ts';
 
 type Options = { format: ExportFormat; to: string; set?: string; fresh?: boolean };
 

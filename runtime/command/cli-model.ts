@@ -1,6 +1,6 @@
 import type { Console } from '../console-output.ts';
 import { folder } from '../option-values.ts';
-import type { Command } from './cli.ts';
+import type { Command } from './command.ts';
 
 /** `millrace model list|rollback|export`. */
 export function addModel(program: Command, out: Console, done: (code: number) => void): void {

@@ -1,6 +1,6 @@
 import type { Console } from '../console-output.ts';
 import { UsageError } from '../usage-error.ts';
-import type { Command } from './cli.ts';
+import type { Command } from './command.ts';
 
 /** `millrace quarantine list|show|release|drop|expire`. */
 export function addQuarantine(program: Command, out: Console, done: (code: number) => void): void {

@@ -3,8 +3,8 @@
 import type { Console } from '../console-output.ts';
 import { collect } from '../option-values.ts';
 import { UsageError } from '../usage-error.ts';
-import type { Command } from './cli.ts';
 import { SCHEMA } from './cli-authoring.ts';
+import type { Command } from './command.ts';
 
 type Options = {
   set?: string;

@@ -7,22 +7,19 @@ import type { TrainFlags } from './train-command.ts';
 /** Name and help of each option of `run` that is for Kafka. */
 export const KAFKA_OPTIONS: readonly (readonly [string, string])[] = [
   ['--kafka <brokers>', 'HOST:PORT[,…]: run as a worker on Kafka instead of over files'],
-  ['--app <name>', 'with --kafka: the application; it names its topics, group and state'],
-  ['--config <file>', 'with --kafka: JSON with brokers, app, tls…, sasl…; see README'],
-  ['--state-dir <dir>', 'with --kafka: local state (default: millrace-state)'],
+  ['--app <name>', 'the application; it names its topics, group and state'],
+  ['--config <file>', 'JSON with brokers, app, tls…, sasl…; see runtime/OPERATIONS.md'],
+  ['--state-dir <dir>', 'local state (default: millrace-state)'],
   [
     '--snapshots <dir>',
-    'with --kafka: folder that all workers reach, for copies of the state; without it a lost state is computed again',
+    'folder that all workers reach, for copies of the state; without it a lost state is computed again',
   ],
-  ['--snapshot-every <seconds>', 'with --kafka: pace of those copies (default: 60)'],
-  ['--until-end', 'with --kafka: read to where the topics end now, then stop'],
-  [
-    '--idle <seconds>',
-    'with --kafka: a silent partition holds the others up so long (default: 10)',
-  ],
-  ['--max-skew <seconds>', 'with --kafka: event time read ahead of the slowest (default: 3600)'],
-  ['--registry <url>', 'with --kafka: schema registry; values are Avro unless --schema is given'],
-  ['--http <port>', 'with --kafka: /metrics, /healthz and /readyz'],
+  ['--snapshot-every <seconds>', 'pace of those copies (default: 60)'],
+  ['--until-end', 'read to where the topics end now, then stop'],
+  ['--idle <seconds>', 'a silent partition holds the others up so long (default: 10)'],
+  ['--max-skew <seconds>', 'event time read ahead of the slowest (default: 3600)'],
+  ['--registry <url>', 'schema registry; values are Avro unless --schema is given'],
+  ['--http <port>', '/metrics, /healthz and /readyz'],
 ];
 
 export type KafkaOptions = {
