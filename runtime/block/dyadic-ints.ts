@@ -2,6 +2,8 @@
 
 /** Sums are kept in 2^-20 (semantics of `sum`): none has more binary places. */
 const BINARY_PLACES = 2 ** 20;
+/** The sign alone. Other numbers with it are fractions that no scale makes whole. */
+const UPPER_OF_MINUS_ZERO = -(2 ** 31);
 
 /** Takes columns, one at a time; its buffer is used again. */
 export class DyadicInts {
@@ -40,19 +42,16 @@ export class DyadicInts {
     let min = 2 ** 31 - 1;
     let max = -(2 ** 31);
     let all = 0;
-    let zeros = 0;
     for (let i = 0; i < n; i++) {
       const value = values[i]! * scale;
       const int = value | 0;
-      if (int !== value) return i;
+      // Of a zero the sign would be lost.
+      if (int !== value || halves[i * 2 + 1] === UPPER_OF_MINUS_ZERO) return i;
       ints[i] = int;
       all |= int;
-      zeros |= int === 0 ? halves[i * 2 + 1]! : 0;
       if (int < min) min = int;
       if (int > max) max = int;
     }
-    // Of a zero the sign would be lost: the upper half of -0 is its sign alone.
-    if (zeros !== 0) return values.findIndex((value) => Object.is(value, -0));
     this.scale = scale;
     this.min = min;
     this.max = max;
