@@ -4,13 +4,14 @@ export type WatermarkState = {
   readonly candidates: readonly number[];
 };
 
-/** Events beyond `ahead` that together move the watermark. */
+/** Events in a row, all beyond `ahead`, that together move the watermark. */
 const CANDIDATES = 3;
 
 /**
  * The greatest event time of a partition that can be believed. An event up to `aheadMs` beyond it raises it; one
- * further ahead (or the first ones of all) only waits as a candidate, and the third candidate at once moves it to the
- * smallest of them, and on to whatever then is within reach. So one wrong clock cannot make a partition late for ever.
+ * further ahead (or the first ones of all) only waits as a candidate. The third in a row moves it to the smallest of
+ * them, and on to whatever then is within reach; an event within reach says that time is where it was, and they are
+ * forgotten. So a wrong clock among right ones never makes a partition late, however often it speaks.
  */
 export class Watermark {
   readonly #lateMs: number;
@@ -34,6 +35,7 @@ export class Watermark {
   see(time: number): void {
     if (time <= this.max + this.#aheadMs) {
       if (time > this.max) this.max = time;
+      if (this.#candidates.length > 0) this.#candidates = [];
       return;
     }
     this.#candidates.push(time);

@@ -135,7 +135,7 @@ function scanPartition(
   return { events, watermark: clock.max - lateMs };
 }
 
-/** Moves the clock: by what is near, by three that are far (S2). */
+/** Moves the clock: by what is near, by three in a row that are far (S2). */
 function seeTime(
   clock: { max: number; candidates: number[] },
   time: number,
@@ -143,6 +143,7 @@ function seeTime(
 ): void {
   if (time <= clock.max + aheadMs) {
     clock.max = Math.max(clock.max, time);
+    clock.candidates = [];
     return;
   }
   clock.candidates.push(time);
