@@ -145,7 +145,7 @@ export class ModelFolder {
     const { rows, reached } = trainer.progress;
     const full = of.final || this.#wantsFull(trainer);
     const parent = full ? null : this.newest!.file;
-    const file = `rows-${String(rows).padStart(12, '0')}.${full ? 'full' : 'delta'}`;
+    const file = `${this.#stem(rows)}.${full ? 'full' : 'delta'}`;
     writeSnapshot(join(this.path, file), await trainer.capture(full));
     trainer.baseline.snapshot(join(this.path, baselineOf(file)), {});
     const entry: SnapshotEntry = {
@@ -153,12 +153,21 @@ export class ModelFolder {
       ...{ at: of.at, watermark: reached, gate: of.gate, metrics: metricsOf(trainer) },
       drift: driftOf(trainer.drift()),
     };
-    const others = this.#manifest.snapshots.filter((each) => each.file !== file);
     const published = of.gate.verdict === 'passed' ? file : this.#manifest.published;
-    const snapshots = kept([...others, entry], published, this.#keep);
+    const snapshots = kept([...this.#manifest.snapshots, entry], published, this.#keep);
     await this.#commit({ snapshots, published });
     trainer.written();
     return entry;
+  }
+
+  /**
+   * A name that no snapshot of the manifest has: what counts is never written over. After a stop within a stretch of
+   * event time, its end may come without another row.
+   */
+  #stem(rows: number): string {
+    const stem = `rows-${String(rows).padStart(12, '0')}`;
+    const of = this.#manifest.snapshots.filter((each) => each.rows === rows).length;
+    return of === 0 ? stem : `${stem}-${of + 1}`;
   }
 
   #wantsFull(trainer: DeepTrainer): boolean {

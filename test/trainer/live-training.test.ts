@@ -3,10 +3,12 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ExampleRow } from '../../runtime/block/example-row.ts';
 import { trainAlong } from '../../runtime/command/train-on-kafka.ts';
+import { LIVE_PACE_MS } from '../../runtime/config.ts';
 import type { Fault } from '../../runtime/fault.ts';
 import { openDevice, type TensorDevice } from '../../runtime/trainer/tensor-device.ts';
-import { LiveTraining } from '../../runtime/training/live-training.ts';
+import { type LiveRows, LiveTraining } from '../../runtime/training/live-training.ts';
 import type { ModelManifest } from '../../runtime/training/model-folder.ts';
 import { rng } from '../random.ts';
 import { MODEL, rowsOf, SET } from './deep-world.ts';
@@ -65,6 +67,25 @@ async function train(
   return saved;
 }
 
+/** What is read and not trained on yet, by hand. */
+class HandRows implements LiveRows {
+  readonly ready: ExampleRow[] = [];
+  watermark = Number.NEGATIVE_INFINITY;
+  taken = 0;
+  #emitted: number | null = null;
+
+  take(count: number): ExampleRow[] {
+    this.taken += count;
+    const rows = this.ready.splice(0, count);
+    this.#emitted = rows.at(-1)?.emitted ?? this.#emitted;
+    return rows;
+  }
+
+  place() {
+    return { emitted: this.#emitted, taken: 1, offsets: [0], rows: [this.taken] };
+  }
+}
+
 async function newest(name: string): Promise<{ manifest: ModelManifest; bytes: Buffer }> {
   const text = await readFile(join(folder, name, 'manifest.json'), 'utf8');
   const manifest: ModelManifest = JSON.parse(text);
@@ -95,6 +116,37 @@ describe('training on a topic', () => {
       expect(manifest.snapshots.at(-1)!.rows, `seed ${seed}`).toBe(ROWS.length);
       expect(bytes.equals(expected.bytes), `seed ${seed}`).toBe(true);
     }
+  });
+
+  it('a stretch of event time that ends without a row, after a stop within it, changes no snapshot that counts', async () => {
+    const pace = Math.min(MODEL.publishMs, LIVE_PACE_MS);
+    const open = () =>
+      LiveTraining.open({
+        ...{ set: SET, planDigest: 'd', model: MODEL, weighting: {}, device, topic: 'app.ctr' },
+        ...{ folder: join(folder, 'open'), slices: [], now: () => 0, saveEveryMs: 0 },
+        onPublish: () => {},
+      });
+    let training = await open();
+    const rows = new HandRows();
+    // Rows come one by one, until what was read is trained on and the next row is of the same stretch.
+    const stretchOf = (i: number) => Math.floor(ROWS[i].emitted / pace);
+    for (let i = 0; ; i++) {
+      rows.ready.push(ROWS[i]);
+      rows.watermark = ROWS[i].emitted;
+      while (await training.turn(rows, true));
+      if (i > 600 && rows.ready.length === 0 && stretchOf(i) === stretchOf(i + 1)) break;
+    }
+    await training.drain(rows);
+    training = await open();
+    rows.watermark += pace;
+    while (await training.turn(rows, false));
+    const { manifest } = await newest('open');
+    const files = manifest.snapshots.map(({ file }) => file);
+    expect(new Set(files).size).toBe(files.length);
+    expect(manifest.snapshots.slice(-2).map(({ rows }) => rows)).toEqual([rows.taken, rows.taken]);
+    const again = await open();
+    const scored = ROWS.slice(0, 100);
+    expect(await again.trainer.score(scored)).toEqual(await training.trainer.score(scored));
   });
 
   it('an example is in a published snapshot within a minute, also where event time stands still', async () => {
