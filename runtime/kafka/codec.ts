@@ -3,9 +3,10 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { compressFrameSync, decompressFrameSync } from 'lz4-napi';
 import { unzstdBytes } from '../source/zstd-bytes.ts';
 import { ClusterFault } from '../worker/cluster.ts';
+import { lz4BytesMax, zstdBytesMax } from './inflated-bytes.ts';
 import type { Compression } from './settings.ts';
 
-/** A batch that inflates to more is refused, bytes. */
+/** A batch that may inflate to more is refused before it is, bytes. */
 const INFLATED_MAX = 256 << 20;
 
 const CODES: Readonly<Record<Compression, number>> = { none: 0, gzip: 1, lz4: 3 };
@@ -37,8 +38,10 @@ export function decompress(codec: number, bytes: Buffer): Buffer {
       case 1:
         return gunzipSync(bytes, { maxOutputLength: INFLATED_MAX });
       case 3:
+        checkInflated(lz4BytesMax(bytes));
         return decompressFrameSync(bytes);
       case 4:
+        checkInflated(zstdBytesMax(bytes));
         return unzstdBytes(bytes);
     }
   } catch (cause) {
@@ -53,4 +56,12 @@ export function decompress(codec: number, bytes: Buffer): Buffer {
     'codec',
     `a record batch is compressed with ${name}; known are gzip, lz4 and zstd`,
   );
+}
+
+function checkInflated(bytes: number): void {
+  if (bytes > INFLATED_MAX) {
+    throw new Error(
+      `it may inflate to ${bytes} bytes, and ${INFLATED_MAX} is the most: have its producer write smaller batches`,
+    );
+  }
 }
