@@ -30,6 +30,8 @@ export function checkConstants(fn: FnName, { args, written, report }: Call): boo
   if (fn === 'hour_of_day' || fn === 'day_of_week') {
     const zone = value(1);
     if (typeof zone === 'string') need(1, isTimeZone(zone), `\`${zone}\` is no time zone`);
+  } else if (fn === 'div' || fn === 'mod') {
+    need(1, number(1) !== 0, 'whatever is divided by 0 is null, in every row');
   } else if (fn === 'smooth') {
     const weight = number(3);
     if (weight !== null) need(3, weight >= 0, 'a weight is not below 0');

@@ -103,11 +103,13 @@ function shownByCall(expr: Extract<LExpr, { kind: 'call' }>, at: Place): ShownPi
   return null;
 }
 
-/** `hash(x, buckets: n)` is a remainder of a whole number, and so are other remainders. */
+/** `hash(x, buckets: n)` is a remainder of a hash. One of the value itself shows a small one as it is. */
 function isBucket({ fn, args }: Extract<LExpr, { kind: 'call' }>): boolean {
   const [of, by] = args;
-  if (fn !== 'mod' || of?.type.kind !== 'scalar' || of.type.name !== 'int') return false;
-  return by?.kind === 'const' && typeof by.value === 'number' && by.value <= PII_BUCKETS_MAX;
+  const isOfHash = of?.kind === 'call' && (of.fn === 'hash' || of.fn === 'cross');
+  if (fn !== 'mod' || !isOfHash || by?.kind !== 'const' || typeof by.value !== 'number')
+    return false;
+  return by.value >= 1 && by.value <= PII_BUCKETS_MAX;
 }
 
 function tagged({ name, fields }: Events, field: string, isAggregated: boolean): ShownPii | null {

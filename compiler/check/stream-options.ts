@@ -132,7 +132,7 @@ function takeDuration(
   report: Report,
 ): void {
   const { ms } = option.duration!;
-  if (ms <= 0 && (name === 'retain' || name === 'dedup')) {
+  if (ms <= 0 && ['retain', 'dedup', 'ahead'].includes(name)) {
     report.add(say.optionRange(option, `\`${name}\` must be longer than 0`));
     return;
   }

@@ -4,6 +4,7 @@ import type { FnName } from '../../dsl/builtins.ts';
 import * as say from '../../dsl/messages-expressions.ts';
 import { errorType, list, scalar, showType, type Type } from '../../dsl/types.ts';
 import { callFunction, typeCall } from './call.ts';
+import { checkConstants } from './call-constants.ts';
 import type { Const, LExpr } from './logical.ts';
 import type { Report } from './report.ts';
 
@@ -128,8 +129,12 @@ function typeUnary(expr: Extract<Expr, { kind: 'unary' }>, scope: Scope): LExpr 
 }
 
 function typeBinary(expr: Extract<Expr, { kind: 'binary' }>, scope: Scope): LExpr {
-  const args = [typeExpr(expr.left, scope), typeExpr(expr.right, scope)];
-  return callFunction(OPERATORS[expr.op], args, expr.span, scope);
+  const written = [expr.left, expr.right];
+  const args = written.map((side) => typeExpr(side, scope));
+  const fn = OPERATORS[expr.op];
+  const typed = callFunction(fn, args, expr.span, scope);
+  if (typed === poison) return poison;
+  return checkConstants(fn, { args, written, report: scope.report }) ? typed : poison;
 }
 
 /** One branch may be `null`: it takes the other's type. */
