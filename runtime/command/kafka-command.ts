@@ -111,7 +111,7 @@ export async function kafkaCommand(
           folder: join(snapshots, app, `unit-${unit}`),
           figures: operations.snapshots(unit),
         };
-  const unitOf = (unit: number): UnitRequest => ({
+  const unitOf = (unit: number): Omit<UnitRequest, 'moved'> => ({
     ...{ app, plan, cluster, formats, topics, unit, units, say: log },
     fetchBytes: Math.ceil(FETCH_BYTES / units),
     paces: flags,

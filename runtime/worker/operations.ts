@@ -1,15 +1,22 @@
 /** What an operator sees of a worker: Prometheus metrics, liveness, readiness, over HTTP. */
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Plan } from '../../compiler/plan/plan.ts';
 import { Fault } from '../fault.ts';
 import type { ClusterFault } from './cluster.ts';
 import type { UnitLife } from './unit-life.ts';
+import { UnitPulses } from './unit-pulses.ts';
 import { noSnapshotYet, type SnapshotFigures } from './unit-snapshots.ts';
 import type { WorkerWatch } from './worker.ts';
 
-/** A worker that has not turned for so long is stuck: not alive. */
-const STUCK_MS = 60_000;
+const TEXT = 'text/plain; charset=utf-8';
+
+type Answer = {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+  readonly allow?: string;
+};
 
 export class Operations implements WorkerWatch {
   readonly #registry = new Registry();
@@ -21,7 +28,7 @@ export class Operations implements WorkerWatch {
   readonly #lives = new Map<number, UnitLife>();
   /** By unit: of all lives that it had here. */
   readonly #snapshots = new Map<number, SnapshotFigures>();
-  #turnedAt = Date.now();
+  readonly #pulses = new UnitPulses(() => Date.now());
 
   constructor(
     plan: Plan,
@@ -51,6 +58,11 @@ export class Operations implements WorkerWatch {
     return figures;
   }
 
+  onSeat(unit: number, isHeld: boolean): void {
+    if (isHeld) this.#pulses.held(unit);
+    else this.#pulses.released(unit);
+  }
+
   onLife(unit: number, life: UnitLife | null): void {
     if (life === null) this.#lives.delete(unit);
     else this.#lives.set(unit, life);
@@ -60,25 +72,23 @@ export class Operations implements WorkerWatch {
     this.#faults.inc({ effect: fault.effect, kind: fault.kind });
   }
 
-  onTurn(): void {
-    this.#turnedAt = Date.now();
+  onMove(unit: number): void {
+    this.#pulses.moved(unit);
   }
 
   async listen(): Promise<void> {
     if (this.#port === null) return;
     const server = createServer((request, response) => {
-      this.#answer(request.url ?? '/').then(({ status, type, body }) => {
-        response.writeHead(status, { 'content-type': type }).end(body);
+      this.#answer(request).then(({ status, type, body, allow }) => {
+        const more = allow === undefined ? {} : { allow };
+        response.writeHead(status, { 'content-type': type, ...more }).end(body);
       });
     });
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause) => {
-        reject(
-          new Fault('http_port', `cannot serve metrics on port ${this.#port}: ${cause.message}`, {
-            cause,
-          }),
-        );
+        const message = `cannot serve metrics on port ${this.#port}: ${cause.message}. Give another port with --http (0 takes one that is free).`;
+        reject(new Fault('http_port', message, { cause }));
       });
       server.listen(this.#port, resolve);
     });
@@ -94,9 +104,23 @@ export class Operations implements WorkerWatch {
     await new Promise((resolve) => server.close(resolve));
   }
 
-  async #answer(url: string): Promise<{ status: number; type: string; body: string }> {
-    const text = 'text/plain; charset=utf-8';
-    switch (url.split('?', 1)[0]) {
+  /** Never rejects: a figure that cannot be had is no reason to end the worker. */
+  async #answer({ method, url = '/' }: IncomingMessage): Promise<Answer> {
+    const [path = '/'] = url.split('?', 1);
+    if (method !== 'GET' && method !== 'HEAD') {
+      return { status: 405, type: TEXT, body: 'GET and HEAD are answered\n', allow: 'GET, HEAD' };
+    }
+    try {
+      return await this.#page(path);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#say('http_failed', { path, reason });
+      return { status: 500, type: TEXT, body: `${reason}\n` };
+    }
+  }
+
+  async #page(path: string): Promise<Answer> {
+    switch (path) {
       case '/metrics':
         return {
           status: 200,
@@ -104,18 +128,20 @@ export class Operations implements WorkerWatch {
           body: await this.#registry.metrics(),
         };
       case '/healthz': {
-        const idleMs = Date.now() - this.#turnedAt;
-        const isAlive = idleMs < STUCK_MS;
-        const body = isAlive ? 'ok\n' : `no progress for ${idleMs} ms\n`;
-        return { status: isAlive ? 200 : 503, type: text, body };
+        const stuck = this.#pulses.stuck();
+        const lines = stuck.map(({ unit, forMs }) => `unit ${unit}: no progress for ${forMs} ms\n`);
+        const isAlive = stuck.length === 0;
+        return { status: isAlive ? 200 : 503, type: TEXT, body: isAlive ? 'ok\n' : lines.join('') };
       }
       case '/readyz': {
         // A standby is ready: it is there to take over.
-        const isReady = [...this.#lives.values()].every((life) => !life.isReplaying);
-        return { status: isReady ? 200 : 503, type: text, body: isReady ? 'ok\n' : 'replaying\n' };
+        const isReady = this.#pulses
+          .units()
+          .every((unit) => this.#lives.get(unit)?.isReplaying === false);
+        return { status: isReady ? 200 : 503, type: TEXT, body: isReady ? 'ok\n' : 'restoring\n' };
       }
       default:
-        return { status: 404, type: text, body: 'here are /metrics, /healthz and /readyz\n' };
+        return { status: 404, type: TEXT, body: 'here are /metrics, /healthz and /readyz\n' };
     }
   }
 

@@ -40,6 +40,8 @@ export type UnitParts = {
   /** Of a unit among several; null: there is one. */
   readonly exchange: UnitExchange | null;
   readonly starts: Readonly<Record<string, number>>;
+  /** Told of every piece of work that is done. */
+  readonly moved: () => void;
 };
 
 export type UnitPaces = {
@@ -285,6 +287,7 @@ export class UnitLife {
       for (const [set, batch] of emitted.entries()) {
         if (batch !== null && batch.n > 0) await gates.take(set, batch, isOut);
       }
+      this.parts.moved();
     }
     await gates.reach(k, isOut);
     this.#k = k;

@@ -27,6 +27,8 @@ export type OutputParts = {
   readonly transactions: TransactionalProducer;
   /** Rows of each example set that are out already. */
   readonly rows: readonly number[];
+  /** Told whenever something is acknowledged. */
+  readonly moved: () => void;
 };
 
 type Waiting = { readonly to: Partition; records: ProducedRecord[]; bytes: number };
@@ -142,6 +144,7 @@ export class UnitOutputs {
       await this.#parts.transactions.begin();
     }
     await this.#parts.transactions.send(to, records);
+    this.#parts.moved();
   }
 }
 

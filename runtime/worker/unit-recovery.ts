@@ -72,6 +72,8 @@ export type UnitRequest = {
     shard: ShardPlace | null,
   ) => LiveEngine;
   readonly say: (event: string, more?: Readonly<Record<string, string | number>>) => void;
+  /** Told whenever the unit has got on: one that is silent for long is taken to hang. */
+  readonly moved: () => void;
 };
 
 export type Recovered = { readonly life: UnitLife; readonly close: () => Promise<void> };
@@ -97,16 +99,20 @@ async function recover(
   request: UnitRequest,
   closing: (() => Promise<void>)[],
 ): Promise<UnitLife | 'already_done'> {
-  const { app, plan, cluster, topics, unit, say } = request;
+  const { app, plan, cluster, topics, unit, say, moved } = request;
   await checkUnits(request);
   const transactions = cluster.transactions(transactionalId(app, unit));
   closing.push(() => transactions.close());
   await transactions.fence();
+  moved();
   const left = await leftSnapshots(request);
+  moved();
   const progress = await readProgress(cluster, { topic: topics.progress, partition: unit });
+  moved();
   checkPlan(request, progress);
   if (progress?.done) return 'already_done';
   const decisions = await readDecisions(cluster, { topic: topics.decisions, partition: unit });
+  moved();
   const counts = await partitionsOf(
     cluster,
     plan.scans.map(({ topic }) => topic),
@@ -118,6 +124,7 @@ async function recover(
     ...{ cluster, progress, exchange: exchangeOf },
     sources: own.map(({ of }) => ({ of, end: endOf(decisions, of) })),
   });
+  moved();
   const { starts } = reach;
   const state = await loadState(request, { progress, reach, left });
   const { slabs, checkpoint, copies } = state;
@@ -129,7 +136,7 @@ async function recover(
   const store = snapshots === null ? state.store : snapshots.around(state.store);
   const engine = request.makeEngine(plan, slabs, copies, shard);
   const outputs = new UnitOutputs({
-    ...{ plan, topics, unit, transactions },
+    ...{ plan, topics, unit, transactions, moved },
     partitions: await partitionsOf(cluster, [...topics.examples, topics.dead]),
     rows: progress?.rows ?? plan.examples.map(() => 0),
   });
@@ -168,7 +175,7 @@ async function recover(
   return new UnitLife(
     {
       ...{ plan, cluster, engine, sources, reader, outputs, gates, transactions },
-      ...{ store, slabs, copies, snapshots, exchange, starts },
+      ...{ store, slabs, copies, snapshots, exchange, starts, moved },
     },
     { progress, checkpoint },
     request.paces,

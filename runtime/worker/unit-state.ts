@@ -161,7 +161,7 @@ async function fromLocal(
   const store = await request.openStore();
   try {
     const slabs = newSlabSets(1);
-    const checkpoint = await restoreCheckpoint(store, slabs, plan.digest);
+    const checkpoint = await restoreCheckpoint(moving(store, request.moved), slabs, plan.digest);
     if (checkpoint !== null) {
       check(checkpoint);
       return { store, slabs, checkpoint, copies: copiesOf(store, checkpoint) };
@@ -193,6 +193,7 @@ async function fromSnapshot(
     const slabs = newSlabSets(1);
     const saved = snapshotStore(spec.files, spec.folder, names, (bytes) => {
       figures.restoredBytes += bytes;
+      request.moved();
     });
     const checkpoint = await whileMoving(
       cluster,
@@ -212,6 +213,16 @@ async function fromSnapshot(
     else for (const each of names) how.damaged.add(each);
     return null;
   }
+}
+
+/** Every page that is read counts as getting on. */
+function moving(store: StateStore, moved: () => void): Pick<StateStore, 'load' | 'meta'> {
+  const load: StateStore['load'] = (page) =>
+    store.load((saved) => {
+      moved();
+      return page(saved);
+    });
+  return { load, meta: () => store.meta() };
 }
 
 async function fromNothing(

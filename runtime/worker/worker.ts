@@ -19,7 +19,7 @@ export type WorkerRequest = {
   /** The topics are read to decided ends: there is an end. */
   readonly isEnding: boolean;
   /** What a unit's life is made of. */
-  readonly unitOf: (unit: number) => UnitRequest;
+  readonly unitOf: (unit: number) => Omit<UnitRequest, 'moved'>;
   /** Set to drain, leave and return. */
   readonly stop: { requested: boolean };
   /** What is under way, for metrics and health. */
@@ -28,9 +28,12 @@ export type WorkerRequest = {
 };
 
 export type WorkerWatch = {
+  /** The unit is ours, or no longer. */
+  onSeat(unit: number, isHeld: boolean): void;
   onLife(unit: number, life: UnitLife | null): void;
   onFault(fault: ClusterFault): void;
-  onTurn(): void;
+  /** The unit got on, or tries again. */
+  onMove(unit: number): void;
 };
 
 /** A seat as it is lived: the unit's lives one after another, until it is done, lost or stopped. */
@@ -68,9 +71,11 @@ export async function runWorker(request: WorkerRequest): Promise<'stopped' | 'do
         if (seats.has(unit) || done.has(unit)) continue;
         const ended = sit(request, membership, unit);
         seats.set(unit, { ended });
+        request.watch.onSeat(unit, true);
         ended.then(
           (how) => {
             seats.delete(unit);
+            request.watch.onSeat(unit, false);
             if (how === 'done') done.add(unit);
           },
           (error) => {
@@ -82,7 +87,6 @@ export async function runWorker(request: WorkerRequest): Promise<'stopped' | 'do
         if (await isAllOut(request)) return 'done';
         lookAt = cluster.now() + ALL_OUT_EVERY_MS;
       }
-      if (seats.size === 0) request.watch.onTurn();
       await cluster.sleep(STANDBY_MS);
     }
     if (broken.error !== null) throw broken.error;
@@ -128,6 +132,7 @@ async function sit(
     } catch (error) {
       if (!(error instanceof ClusterFault) || error.effect === 'fatal') throw error;
       request.watch.onFault(error);
+      request.watch.onMove(unit);
       say('life_ended', { unit, effect: error.effect, reason: error.message });
       if (cluster.now() - bornAt > STEADY_MS) pause = PAUSE_FIRST_MS;
       await cluster.sleep(pause);
@@ -144,7 +149,7 @@ async function live(
   index: number,
 ): Promise<'done' | 'lost' | 'stopped'> {
   const { stop, watch } = request;
-  const unit = request.unitOf(index);
+  const unit = { ...request.unitOf(index), moved: () => watch.onMove(index) };
   // A zombie that wakes up must not fence its successor: the group is asked first.
   await membership.confirm();
   if (!membership.units().includes(unit.unit)) return 'lost';
@@ -169,7 +174,7 @@ async function turnAfterTurn(of: {
 }): Promise<'done' | 'lost' | 'stopped'> {
   const { recovered, membership, request, unit } = of;
   const { life } = recovered;
-  const { stop, watch, cluster } = request;
+  const { stop, cluster } = request;
   let countedAt = cluster.now();
   for (;;) {
     if (stop.requested) {
@@ -182,7 +187,7 @@ async function turnAfterTurn(of: {
       return 'lost';
     }
     if ((await life.turn()) === 'done') return 'done';
-    watch.onTurn();
+    unit.moved();
     if (cluster.now() - countedAt > PARTITIONS_EVERY_MS) {
       countedAt = cluster.now();
       if (await haveGrown(unit, life)) {

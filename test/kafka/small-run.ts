@@ -111,7 +111,7 @@ export function startWorkerAt(
   const topics = appTopics(app, plan);
   const say = (event: string, facts?: Readonly<Record<string, string | number>>) =>
     events.push(`${event} ${JSON.stringify(facts)}`);
-  const unitOf = (unit: number): UnitRequest => ({
+  const unitOf = (unit: number): Omit<UnitRequest, 'moved'> => ({
     ...{ app, plan, topics, unit, units, cluster, paces: PACES, say },
     formats: plan.scans.map(() => ({ kind: 'json' as const })),
     fetchBytes: 8 << 20,
@@ -130,7 +130,12 @@ export function startWorkerAt(
     },
     ...more,
   });
-  const watch = { onLife: () => undefined, onFault: () => undefined, onTurn: () => undefined };
+  const watch = {
+    onSeat: () => undefined,
+    onLife: () => undefined,
+    onFault: () => undefined,
+    onMove: () => undefined,
+  };
   const ended = runWorker({
     ...{ cluster, app, topics, units, unitOf, stop, watch, say },
     isEnding: more.untilEnd ?? true,

@@ -59,7 +59,7 @@ it('the Kubernetes objects follow their schemas, and fit together', () => {
 });
 
 it('every option and variable that they use is one of the worker', () => {
-  const sources = ['runtime/command/cli.ts', 'runtime/command/kafka-options.ts'];
+  const sources = ['runtime/command/cli-run.ts', 'runtime/command/kafka-options.ts'];
   const known = sources.map((name) => readFileSync(`${ROOT}${name}`, 'utf8')).join('\n');
   const config = readFileSync(`${ROOT}runtime/command/kafka-config.ts`, 'utf8');
   const files = ['Dockerfile', 'compose.yaml', 'kubernetes.yaml'].map(read).join('\n');

@@ -219,7 +219,8 @@ class World {
           if (life !== null) this.#lives++;
         },
         onFault: () => undefined,
-        onTurn: () => undefined,
+        onSeat: () => undefined,
+        onMove: () => undefined,
       },
       unitOf: (unit) => ({
         ...{ app: APP, plan, topics, unit, units: this.#units, cluster, say },
