@@ -12,8 +12,12 @@ export const BUFFER_BYTES = 512 * 1024 * 1024;
 export const SINK_BUFFER_BYTES = 1024 * 1024;
 /** Rows of one example block in a file. */
 export const BLOCK_ROWS = 4096;
-/** And of one that is a record of a topic: brokers take a megabyte. */
+/** And of one that is a record of a topic. */
 export const RECORD_ROWS = 512;
+/** Bytes of a record that is written to a topic: half of what brokers take by default. One row or entry may exceed it. */
+export const RECORD_BYTES_MAX = 512 * 1024;
+/** What a topic that is written to should take: a row or entry as large as the largest record of a source, and its surroundings. */
+export const TOPIC_RECORD_BYTES = 2 * 1024 * 1024;
 /** Bytes of an example file read at a time for training; a longer line makes the read grow. */
 export const EXAMPLE_READ_BYTES = 4 * 1024 * 1024;
 /** Pace of model snapshots while training (tens of megabytes each). */

@@ -1,5 +1,6 @@
 /** What topics a program needs on Kafka, and how what is there differs. */
 import type { Plan } from '../../compiler/plan/plan.ts';
+import { RECORD_BYTES_MAX, TOPIC_RECORD_BYTES } from '../config.ts';
 import type { TopicFacts, TopicWish } from '../kafka/topics.ts';
 import { appTopics } from '../worker/app-topics.ts';
 
@@ -19,6 +20,10 @@ export type NeededTopic = TopicWish & {
 };
 
 const FOR_EVER = '-1';
+/** What is written is cut to RECORD_BYTES_MAX, but a row is not cut, and one event of a source may fill a record. */
+const LARGE_RECORDS = { 'max.message.bytes': String(TOPIC_RECORD_BYTES) };
+/** Batches and their headers around a record of RECORD_BYTES_MAX. */
+const BATCH_BYTES = 2 * RECORD_BYTES_MAX;
 
 export function neededTopics(plan: Plan, app: string, sizes: TopicSizes): NeededTopic[] {
   const { replication, units } = sizes;
@@ -33,7 +38,7 @@ export function neededTopics(plan: Plan, app: string, sizes: TopicSizes): Needed
     config: Readonly<Record<string, string>>,
   ): NeededTopic => ({
     ...{ name, purpose, partitions, replication },
-    config: { ...durable, ...config },
+    config: { ...durable, ...(purpose === 'source' ? {} : LARGE_RECORDS), ...config },
     isExact: purpose === 'progress' || purpose === 'decisions' || purpose === 'exchange',
   });
   return [
@@ -87,6 +92,11 @@ export function judgeTopic(topic: NeededTopic, found: TopicFacts | null): TopicF
       const isLonger = Number(is) < 0 || Number(is) > Number(wanted);
       if (topic.purpose === 'source') differs.push(`${remark} as \`retain\` says`);
       else if (isLonger) wrong.push(`${remark}: longer than a stream's \`retain\``);
+      continue;
+    }
+    if (name === 'max.message.bytes') {
+      if (Number(is) < BATCH_BYTES) wrong.push(`${remark}: records that are written may not fit`);
+      else if (Number(is) < Number(wanted)) differs.push(`${remark}: a very long row may not fit`);
       continue;
     }
     // What is lost there is lost for good.

@@ -112,5 +112,5 @@ const HINTS: Readonly<Record<string, string>> = {
   tls_failed:
     'tlsCaFile must hold the authority that signed the broker, and the certificate must name the host.',
   invalid_replication_factor: 'There are fewer brokers than copies: --replication N asks for N.',
-  message_too_large: 'Raise max.message.bytes of the topic.',
+  message_too_large: 'Raise max.message.bytes of the topic; millrace topics plan says to what.',
 };

@@ -1,11 +1,9 @@
 /** Parcels as records that a broker takes: as few as may be, none larger than its bound. */
 import { type Parcel, type Section, sliceExchange } from '../../operators/stages/exchange-rows.ts';
+import { RECORD_BYTES_MAX } from '../config.ts';
 import { encodeParcels } from './exchange-block.ts';
 
-/** Half of what brokers take by default. A single entry may exceed it: it is sent as it is. */
-export const RECORD_BYTES_MAX = 512 * 1024;
-
-/** The parcels' records, in order. */
+/** The parcels' records, in order. A single entry may exceed the bound: it is sent as it is. */
 export function recordsOf(parcels: readonly Parcel[], bytesMax = RECORD_BYTES_MAX): Uint8Array[] {
   if (parcels.length === 0) return [];
   const value = encodeParcels(parcels);

@@ -3,8 +3,9 @@ import type { Fault } from '../fault.ts';
 import type { LiveEngine } from '../run/engine.ts';
 import { malformedFault } from '../run/task-source.ts';
 import type { SideRecord } from '../sink/side-records.ts';
+import type { DeadRecord } from './dead-letter.ts';
 import type { LiveRead, LiveSource } from './live-source.ts';
-import type { DeadRecord, UnitOutputs } from './unit-outputs.ts';
+import type { UnitOutputs } from './unit-outputs.ts';
 
 /** Late and malformed records on their way to the dead letters, each once over all lives of a unit. */
 export class SetAsideRecords {
@@ -77,7 +78,8 @@ export class SetAsideRecords {
         reason: record.reason,
         key: null,
         value: null,
-        headers: place,
+        place,
+        headers: {},
       });
       return;
     }
@@ -87,7 +89,8 @@ export class SetAsideRecords {
       reason: record.reason,
       key: keyStart[at]! < 0 ? null : bytes.slice(keyStart[at], keyEnd[at]),
       value: valueStart[at]! < 0 ? null : bytes.slice(valueStart[at], valueEnd[at]),
-      headers: { ...Object.fromEntries(own), ...place },
+      place,
+      headers: Object.fromEntries(own),
     });
   }
 }

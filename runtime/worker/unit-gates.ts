@@ -82,7 +82,8 @@ export class UnitGates {
       await this.#outputs.dead({
         ...{ kind: 'quarantined', reason: each.reason, key: null },
         value: this.#lines[set]!.line(batch, each),
-        headers: { 'millrace.set': name, 'millrace.lot': each.lot },
+        place: { 'millrace.set': name, 'millrace.lot': each.lot },
+        headers: {},
       });
     }
   }

@@ -6,9 +6,10 @@ import type { Plan } from '../../compiler/plan/plan.ts';
 import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
 import { blockLayout } from '../block/block-layout.ts';
 import { BlockWriter } from '../block/block-writer.ts';
-import { RECORD_ROWS } from '../config.ts';
+import { RECORD_BYTES_MAX, RECORD_ROWS } from '../config.ts';
 import type { AppTopics } from './app-topics.ts';
 import type { Partition, ProducedRecord, TransactionalProducer } from './cluster.ts';
+import { type DeadRecord, deadLetter } from './dead-letter.ts';
 import { encodeDecision, type UnitDecision } from './unit-decisions.ts';
 import { encodeProgress, type UnitProgress } from './unit-progress.ts';
 
@@ -33,21 +34,13 @@ export type OutputParts = {
 
 type Waiting = { readonly to: Partition; records: ProducedRecord[]; bytes: number };
 
-/** A record that was set aside: where it came from, why, and itself. */
-export type DeadRecord = {
-  readonly kind: 'late' | 'malformed' | 'quarantined';
-  readonly reason: string;
-  readonly value: Uint8Array | null;
-  readonly key: Uint8Array | null;
-  /** Its place, and the headers it had. */
-  readonly headers: Readonly<Record<string, string>>;
-};
-
 export class UnitOutputs {
   /** Examples and set-aside records that were committed by this producer. */
   committed = { examples: 0, dead: 0 };
   readonly #parts: OutputParts;
   readonly #writers: readonly BlockWriter[];
+  /** By set: so many rows fitted into a block lately. */
+  readonly #fit: number[];
   readonly #waiting = new Map<string, Waiting>();
   /** Rows of each set, those that are not committed included. */
   readonly #rows: number[];
@@ -60,6 +53,7 @@ export class UnitOutputs {
     this.#writers = plan.examples.map(
       (set) => new BlockWriter(blockLayout(set, plan), plan.digest),
     );
+    this.#fit = plan.examples.map(() => RECORD_ROWS);
     this.#rows = [...parts.rows];
   }
 
@@ -78,19 +72,31 @@ export class UnitOutputs {
     const rows = rowsOf(batch, skip);
     const to = this.#partitionOf(this.#parts.topics.examples[set]!);
     const headers = { [UNIT_HEADER]: `${this.#parts.unit}` };
-    for (let from = 0; from < rows.length; from += RECORD_ROWS) {
-      const part = rows.subarray(from, from + RECORD_ROWS);
-      const block = this.#writers[set]!.encode(batch, part, this.#rows[set]!);
-      this.#rows[set]! += part.length;
-      await this.#add(to, { key: null, value: block.slice(), headers });
+    for (let from = 0; from < rows.length; ) {
+      const { value, n } = this.#block(set, batch, rows.subarray(from));
+      from += n;
+      this.#rows[set]! += n;
+      await this.#add(to, { key: null, value, headers });
     }
     this.#pending.examples += rows.length;
   }
 
-  async dead({ kind, reason, value, key, headers }: DeadRecord): Promise<void> {
-    const own = { 'millrace.kind': kind, 'millrace.reason': reason };
-    const to = this.#partitionOf(this.#parts.topics.dead);
-    await this.#add(to, { key, value, headers: { ...headers, ...own } });
+  /** A block of the first rows, as many as a record may hold: broad sets, or long texts, make fewer. */
+  #block(set: number, batch: EmissionBatch, rows: Int32Array): { value: Uint8Array; n: number } {
+    const wanted = Math.min(rows.length, this.#fit[set]!);
+    for (let n = wanted; ; n >>= 1) {
+      const block = this.#writers[set]!.encode(batch, rows.subarray(0, n), this.#rows[set]!);
+      if (block.length > RECORD_BYTES_MAX && n > 1) continue;
+      // One long row must not make all later blocks short.
+      const isRoomy = n === this.#fit[set] && block.length * 2 <= RECORD_BYTES_MAX;
+      if (n < wanted) this.#fit[set] = n;
+      else if (isRoomy) this.#fit[set] = Math.min(n * 2, RECORD_ROWS);
+      return { value: block.slice(), n };
+    }
+  }
+
+  async dead(record: DeadRecord): Promise<void> {
+    await this.#add(this.#partitionOf(this.#parts.topics.dead), deadLetter(record));
     this.#pending.dead++;
   }
 

@@ -19,6 +19,7 @@ describe('topics that a program needs', () => {
     ]);
     expect(named('ads.progress').config).toEqual({
       'cleanup.policy': 'compact',
+      'max.message.bytes': '2097152',
       'min.insync.replicas': '2',
       'retention.ms': '-1',
     });
@@ -27,7 +28,10 @@ describe('topics that a program needs', () => {
   const right = {
     partitions: 1,
     replication: 3,
-    config: { 'cleanup.policy': 'compact', 'min.insync.replicas': '2', 'retention.ms': '-1' },
+    config: {
+      ...{ 'cleanup.policy': 'compact', 'min.insync.replicas': '2', 'retention.ms': '-1' },
+      'max.message.bytes': '2097152',
+    },
   };
 
   it.each([
@@ -39,6 +43,18 @@ describe('topics that a program needs', () => {
       { ...right, config: { ...right.config, 'retention.ms': '604800000' } },
       'wrong',
       'retention.ms is 604800000, not -1',
+    ],
+    [
+      'records as brokers take them by default',
+      { ...right, config: { ...right.config, 'max.message.bytes': '1048588' } },
+      'differs',
+      'a very long row may not fit',
+    ],
+    [
+      'records that are smaller than ours',
+      { ...right, config: { ...right.config, 'max.message.bytes': '500000' } },
+      'wrong',
+      'max.message.bytes is 500000, not 2097152',
     ],
     ['fewer replicas', { ...right, replication: 1 }, 'differs', '1 replicas, not 3'],
   ])('%s', (_, found, state, remark) => {
@@ -56,7 +72,10 @@ describe('topics that a program needs', () => {
     const judged = (name: string, ms: string) => {
       const topic = kept.find((each) => each.name === name)!;
       expect(topic.config['retention.ms']).toBe('86400000');
-      const config = { 'min.insync.replicas': '2', 'retention.ms': ms };
+      const config = {
+        ...{ 'min.insync.replicas': '2', 'retention.ms': ms },
+        'max.message.bytes': '2097152',
+      };
       return judgeTopic(topic, { partitions: 64, replication: 3, config }).state;
     };
     const weeks = ['3600000', '86400000', '604800000', '-1'];
