@@ -17,6 +17,8 @@ export type Staleness = {
 const TIMES = 1;
 const FROM = 2;
 const TO = 3;
+/** How many words those are. */
+export const FRESHNESS_WORDS = 4;
 
 export class Freshness {
   readonly #slab: Slab;

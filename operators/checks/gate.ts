@@ -6,7 +6,7 @@
  * Everything is in one slab: rows that wait, the cut of the open bucket, what columns used to look like. A checkpoint
  * therefore needs nothing more, and replay up to the committed K reaches the verdicts that were reached before.
  *
- * Kept rows are in lots: `17` are the rows of bucket 17 that failed together, `17r` those of it that failed by themselves.
+ * Kept rows are in lots (lots.ts), and a lot that somebody decided on gets no more rows.
  */
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import type { EmissionBatch } from '../emission/emission-batch.ts';
@@ -19,9 +19,10 @@ import {
   Buckets,
 } from './buckets.ts';
 import { DriftReference } from './drift-reference.ts';
-import { Freshness, type Staleness } from './freshness.ts';
+import { FRESHNESS_WORDS, Freshness, type Staleness } from './freshness.ts';
 import { HeldRows } from './held-rows.ts';
 import { judge } from './judge.ts';
+import { bucketLot, isBucketLot, RowLots } from './lots.ts';
 import { type RowBytes, RowChecks } from './row-checks.ts';
 import { RowWords } from './row-words.ts';
 import { type BucketCheck, bucketChecks, Summary } from './summary.ts';
@@ -49,9 +50,10 @@ export type GateOptions = {
 };
 
 const HELD_ROOT = BUCKET_ROOT_END;
-const RELEASES = HELD_ROOT + 2;
+const DECISIONS = HELD_ROOT + 2;
 const POINTERS = HELD_ROOT + 3;
 const FRESHNESS_ROOT = HELD_ROOT + 4;
+const LOTS_ROOT = FRESHNESS_ROOT + FRESHNESS_WORDS;
 
 export class Gate {
   readonly #slab: Slab;
@@ -67,6 +69,7 @@ export class Gate {
   /** By check. */
   readonly #references: readonly (DriftReference | null)[];
   readonly #freshness: Freshness;
+  readonly #rowLots: RowLots;
 
   /** `slab`: the gate's own; a restored one goes on where it was. */
   constructor(plan: ExamplePlan, slab: Slab, options: GateOptions) {
@@ -82,12 +85,13 @@ export class Gate {
     this.#summary = new Summary(plan, this.#checks);
     this.#references = this.#openReferences();
     this.#freshness = new Freshness(plan, slab, FRESHNESS_ROOT);
+    this.#rowLots = new RowLots(slab, LOTS_ROOT);
     this.#summariseHeld();
   }
 
   /** Releases and drops of this set that the state has taken in. */
-  get releases(): number {
-    return this.#slab.f64[RELEASES];
+  get decisions(): number {
+    return this.#slab.f64[DECISIONS];
   }
 
   /** When the first row was emitted that waits for its bucket, or a bit before; null: none waits. */
@@ -117,14 +121,18 @@ export class Gate {
     else yield this.#close();
   }
 
-  /** A lot was let go by a person: if its rows were judged together, they are what the columns look like from now on. */
-  release(batch: EmissionBatch, wereJudged: boolean): void {
-    this.#slab.f64[RELEASES]++;
+  /**
+   * A lot was decided on by a person; `released`: its rows, none if it was dropped. If they were judged together and are let
+   * go, they are what the columns look like from now on.
+   */
+  decide(lot: string, released: EmissionBatch): void {
+    this.#slab.f64[DECISIONS]++;
     this.#slab.dirty[0] = 1;
-    if (!wereJudged || batch.n === 0) return;
+    this.#rowLots.close(lot);
+    if (!isBucketLot(lot) || released.n === 0) return;
     const summary = new Summary(this.#plan, this.#checks);
-    for (let row = 0; row < batch.n; row++) summary.add(batch, row);
-    this.#remember(summary, batch.emitted[batch.n - 1]);
+    for (let row = 0; row < released.n; row++) summary.add(released, row);
+    this.#remember(summary, released.emitted[released.n - 1]);
   }
 
   #passOn(batch: EmissionBatch): Settled {
@@ -137,7 +145,7 @@ export class Gate {
       if (reason !== null) {
         skip ??= new Uint8Array(batch.n);
         skip[row] = 1;
-        aside.push({ row, lot: `${this.#buckets.number}r`, reason });
+        aside.push({ row, lot: this.#rowLots.of(this.#buckets.number), reason });
       }
       if (this.#buckets.add(batch.emitted[row], 0)) this.#buckets.close();
     }
@@ -178,8 +186,8 @@ export class Gate {
     const together = failed.join('; ');
     for (let row = 0; row < batch.n; row++) {
       const reason = this.#rowChecks.reason(batch, row);
-      if (reason !== null) aside.push({ row, lot: `${number}r`, reason });
-      else if (failed.length > 0) aside.push({ row, lot: `${number}`, reason: together });
+      if (reason !== null) aside.push({ row, lot: this.#rowLots.of(number), reason });
+      else if (failed.length > 0) aside.push({ row, lot: bucketLot(number), reason: together });
     }
     if (aside.length === 0) return { batch, skip: null, aside };
     const skip = new Uint8Array(batch.n);

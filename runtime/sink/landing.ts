@@ -58,11 +58,11 @@ export class Landing {
 
   /** Acts on the set's `count`-th release or drop: rows that are let go follow what is out already. */
   async decide(decision: LotDecision, count: number, isOut: boolean): Promise<void> {
-    const isNew = this.#gate.releases < count;
+    const isNew = this.#gate.decisions < count;
     if (!isNew && isOut) return;
     const released = await this.quarantine.lot(decision.lot);
     const rows = decision.kind === 'release' ? released : { ...released, n: 0 };
-    if (isNew) this.#gate.release(rows, !decision.lot.endsWith('r'));
+    if (isNew) this.#gate.decide(decision.lot, rows);
     if (!isOut && rows.n > 0) await this.sink.write(rows, null);
   }
 

@@ -142,6 +142,42 @@ describe('releases and drops', () => {
     }
   });
 
+  it('end a lot whose bucket is still open: what comes later is in the next, and no row is lost', async () => {
+    const alone: CheckPlan[] = [{ kind: 'range', column: 0, min: 0, max: 8 }];
+    // Buckets that are open over several stops.
+    const bounds = { ...BUCKET_BOUNDS, cellMs: 500, spanMs: 1500, rowsMin: 10_000 };
+    const more = { plan: tinyPlan('d1', alone), bucketBounds: bounds };
+    const parts = new Set<string>();
+    for (let seed = 80; seed < 82; seed++) {
+      const w = at(seed);
+      for (let life = 0; life < 4; life++) {
+        const stop = { requested: false };
+        let batches = 0;
+        const onBatch = () => {
+          if (++batches >= 40) stop.requested = true;
+        };
+        if (life < 3) await run(request(w, { ...more, stop, onBatch }));
+        else await runThroughCrashes(w, rng(seed), more);
+        const kept = (await lotsOf(w)).filter(({ state }) => state === 'kept');
+        await withDecidedFolder(w.path, ({ decide: take }) => take('release', kept), w.disk);
+      }
+      const lots = await lotsOf(w);
+      for (const { lot } of lots) parts.add(lot);
+      const rows = lots.reduce((sum, lot) => sum + lot.rows, 0);
+      const manifest = JSON.parse(outputs(w)['manifest.json']!);
+      expect(manifest, `seed ${seed}`).toMatchObject({ quarantined: rows, released: rows });
+      const plain = at(seed);
+      await run(request(plain, { plan: tinyPlan('d1', []) }));
+      const sorted = (of: World) => outputs(of)['counted.ndjson']!.split('\n').sort();
+      expect(sorted(w), `seed ${seed}`).toEqual(sorted(plain));
+
+      const again = at(seed);
+      await run(request(again, { ...more, decided: await decisionsOf(w) }));
+      expect(outputs(again), `seed ${seed}, rerun`).toEqual(outputs(w));
+    }
+    expect([...parts]).toEqual(expect.arrayContaining(['1r', '2r', '2r.2', '3r']));
+  });
+
   it('of a finished run survive a crash at every act', async () => {
     const make = async () => {
       const w = at(50);
