@@ -40,6 +40,7 @@ export function valueDecoder(format: ValueFormat, fields: readonly ScanField[]):
 const NEWLINE = 10;
 const RETURN = 13;
 const SPACE = 32;
+const TAB = 9;
 /** What a null or blank value is read as: no JSON object, and so malformed. */
 const NO_VALUE = Buffer.from('null');
 
@@ -66,9 +67,9 @@ class JsonValues implements ValueDecoder {
       const start = at;
       for (let b = from; b < to && from >= 0; b++) {
         const byte = bytes[b]!;
-        // Between tokens a line break is a space, and within them it is not allowed.
-        const kept = byte === NEWLINE || byte === RETURN ? SPACE : byte;
-        if (kept !== SPACE && kept !== 9) isBlank = false;
+        // A newline ends a line, a carriage return stands for one anywhere: between tokens it is white space, within a text no JSON.
+        const kept = byte === NEWLINE ? RETURN : byte;
+        if (kept !== SPACE && kept !== RETURN && kept !== TAB) isBlank = false;
         chunk[at++] = kept;
       }
       if (isBlank) {

@@ -18,7 +18,9 @@ describe('JSON values', () => {
     ['a null, as a compacted topic has them', null, false],
     ['blanks', ' \n\t', false],
     ['two events in one', `${GOOD}\n${GOOD}`, false],
-    ['a line break within a text', GOOD.replace('"u"', '"u\n'), false],
+    ['a line break within a text', GOOD.replace('"u"', '"u\nv"'), false],
+    ['a carriage return within a text', GOOD.replace('"u"', '"u\rv"'), false],
+    ['a line break within a text that nobody reads', GOOD.replace('}', ',"x":"u\nv"}'), false],
     ['half an event', GOOD.slice(0, 20), false],
     ['more than 1 MiB', `{"x":"${'x'.repeat(1 << 20)}"}`, false],
   ])('%s', async (_, value, isGood) => {
