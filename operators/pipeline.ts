@@ -78,6 +78,8 @@ export class Pipeline {
   readonly #emissions: readonly Emission[];
   /** The streams end where their partitions end: silence is an answer. */
   #complete = false;
+  /** Rows of this step time and later are not of this run; with `#complete` the earlier ones are all there. */
+  #until = Number.POSITIVE_INFINITY;
   /** Rows below this step time are in the restored state already. */
   #skipBelow = Number.NEGATIVE_INFINITY;
   #frontier = Number.NEGATIVE_INFINITY;
@@ -138,9 +140,13 @@ export class Pipeline {
     this.#partition(stream, partition).scan.floor(time);
   }
 
-  /** Declares that the streams end where their partitions end: every wait elapses. */
-  complete(): void {
+  /**
+   * Declares that the streams end where their partitions end: every wait elapses. With a time only those before it do: no row
+   * of it or later will come, and those before it are all there once the partitions have ended.
+   */
+  complete(until = Number.POSITIVE_INFINITY): void {
     this.#complete = true;
+    this.#until = until;
   }
 
   watermark(stream: number, partition: number): number {
@@ -149,7 +155,7 @@ export class Pipeline {
 
   /** Everything below may be applied: no open partition can bring an earlier step. */
   frontier(): number {
-    let frontier = Number.POSITIVE_INFINITY;
+    let frontier = this.#until;
     for (const partitions of this.#partitions) {
       for (const { scan, ended } of partitions.values()) {
         if (!ended) frontier = Math.min(frontier, scan.watermark);
@@ -330,7 +336,7 @@ export class Pipeline {
     const partitions = [...this.#partitions[stream]!.values()];
     const open = partitions.filter(({ ended }) => !ended);
     if (open.length > 0) return Math.min(...open.map(({ scan }) => scan.watermark));
-    if (this.#complete) return Number.POSITIVE_INFINITY;
+    if (this.#complete) return this.#until;
     return Math.max(Number.NEGATIVE_INFINITY, ...partitions.map(({ scan }) => scan.watermark));
   }
 }

@@ -42,6 +42,17 @@ export function seconds(text: string): number {
   return value * 1000;
 }
 
+const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/;
+
+/** Epoch ms of a date (its midnight in UTC) or of a time with its zone. */
+export function time(text: string): number {
+  const value = TIME.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(value)) {
+    throw new BadValue('It must be a time such as 2026-03-01T06:00:00Z, or a date.');
+  }
+  return value;
+}
+
 export function megabytes(text: string): number {
   const value = Number(text);
   if (!(value >= 1 && value <= 1_048_576)) throw new BadValue('It must be megabytes, 1 or more.');

@@ -37,6 +37,8 @@ export type DecodedBatch = {
   readonly bad: BadFields;
   /** By row: 0, or the number of the erasure by which it is as if the record were not there (erasure.ts). Absent: all 0. */
   readonly erased?: Uint16Array;
+  /** By row: 1 where it is not of the time span that is read; absent: all are. */
+  readonly outside?: Uint8Array;
   /** Source of row i: rawBytes[rawStart[i] .. rawEnd[i]); rawStart -1 where it was not kept. */
   readonly rawBytes: Uint8Array;
   readonly rawStart: Int32Array;

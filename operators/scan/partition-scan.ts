@@ -2,7 +2,7 @@
  * One partition of one stream: decides, row by row and from the partition's own prefix alone, what is malformed, what
  * is a duplicate, what is late, and at what time the rest is applied. In this order:
  *
- *   0. erased: skipped, as if it were not there.
+ *   0. erased, or outside of the time span that is read: skipped, as if it were not there.
  *   1. malformed: one of the stream's fields is bad, or time or id is null. Touches nothing else.
  *   2. duplicate: an earlier row of the same id was accepted, with an own time of `max` minus the horizon or later.
  *   3. late (before the watermark): label-only if it is within the stream's `labels` lateness, else dropped.
@@ -30,6 +30,8 @@ export type ScanCounts = {
   accepted: number;
   /** Skipped, by erasure, in their order. Absent: none. */
   erased?: readonly number[];
+  /** Skipped, since others read them (time-span.ts). Absent: none. */
+  outside?: number;
 };
 
 /** Everything of a scan that is not in its slab: plain JSON, exact at the batch boundary where it was taken. */
@@ -149,6 +151,7 @@ export class PartitionScan {
     );
     this.#makeRoom(batch.n);
     if (batch.erased !== undefined) this.#skip(batch.erased, batch.n);
+    if (batch.outside !== undefined) this.#passOver(batch.outside, batch.n);
     const malformed = this.#malformed(batch);
     const decided = this.#stream.timeField < 0 ? this.#decideStatic(batch) : this.#decide(batch);
     this.#next += batch.n;
@@ -218,6 +221,16 @@ export class PartitionScan {
       counts[number - 1]!++;
     }
     this.#counts.erased = counts;
+  }
+
+  #passOver(outside: Uint8Array, n: number): void {
+    let passed = this.#counts.outside ?? 0;
+    for (let row = 0; row < n; row++) {
+      if (outside[row] === 0 || this.#isBad[row] === 1) continue;
+      this.#isBad[row] = 1;
+      passed++;
+    }
+    this.#counts.outside = passed;
   }
 
   /** One entry a malformed row (its first reason), in row order; marks them in `#isBad`. */

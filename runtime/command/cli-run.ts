@@ -2,7 +2,7 @@
 import { parseFloatForm } from '../block/float-form.ts';
 import { BUFFER_BYTES, CHECKPOINT_EVERY_MS, COMMIT_EVERY_MS } from '../config.ts';
 import type { Console } from '../console-output.ts';
-import { collect, folder, megabytes, seconds, whole, within } from '../option-values.ts';
+import { collect, folder, megabytes, seconds, time, whole, within } from '../option-values.ts';
 import { stateBytesDefault } from '../store/state-memory.ts';
 import { UsageError } from '../usage-error.ts';
 import { PATHS, SCHEMA } from './cli-authoring.ts';
@@ -32,6 +32,7 @@ type RunOptions = KafkaOptions & {
   floats: string;
   compress: 'none' | 'deflate';
   complete?: boolean;
+  until?: number;
   shards: number;
   commitEvery: number;
   checkpointEvery: number;
@@ -78,6 +79,14 @@ function addRun(program: Command, out: Console, done: Done): void {
         .default('none'),
     )
     .option('--complete', 'the streams end where the files end: let every wait elapse')
+    .addOption(
+      new Option(
+        '--until <time>',
+        'read only events before it, and keep what waits then: for --continue-from',
+      )
+        .argParser(time)
+        .conflicts(['complete', 'upgrade']),
+    )
     .option('--quiet', 'no progress display')
     .optionsGroup('What an earlier run left:')
     .option('--fresh', 'delete what an earlier run left in the folder')
@@ -135,6 +144,7 @@ function addRun(program: Command, out: Console, done: Done): void {
         ...{ from, to, format, shards, state, schema },
         block: { floats: parseFloatForm(options.floats), compression: compress },
         complete: options.complete === true,
+        until: options.until,
         fresh: options.fresh === true,
         upgrade: options.upgrade === true,
         quiet: options.quiet === true,

@@ -43,10 +43,10 @@ export async function eraseCommand(
     );
   }
   const inputs = await inputsAgain(plan, origin);
-  const { shards, complete, format } = identity;
+  const { shards, complete, until, format } = identity;
   const flags: RunFlags = {
     ...{ from: origin.from, schema: origin.schema, to: folder, ...parseFormat(format) },
-    ...{ shards, complete, fresh: false, state: 'rocksdb', quiet },
+    ...{ shards, complete, until, fresh: false, state: 'rocksdb', quiet },
     ...{ commitEveryMs: COMMIT_EVERY_MS, checkpointEveryMs: CHECKPOINT_EVERY_MS },
     ...{ memoryBytes: BUFFER_BYTES, stateBytes: stateBytesDefault() },
   };

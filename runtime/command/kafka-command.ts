@@ -20,6 +20,7 @@ import { openStateStore } from '../store/open-store.ts';
 import { SpillFile } from '../store/spill-file.ts';
 import { UsageError } from '../usage-error.ts';
 import { appTopics } from '../worker/app-topics.ts';
+import { folderHandover } from '../worker/folder-handover.ts';
 import { Operations } from '../worker/operations.ts';
 import { ShardedEngine } from '../worker/sharded-engine.ts';
 import { watchSignals } from '../worker/stop-signals.ts';
@@ -44,6 +45,8 @@ export type WorkerFlags = KafkaFlags & {
   readonly snapshotEveryMs: number;
   /** Shards of the application, the same for all its workers. */
   readonly units: number;
+  /** Output folder of a run `--until` a time that the application goes on from; absent: none. */
+  readonly continueFrom?: string | undefined;
   readonly memoryBytes: number;
   readonly stateBytes: number;
   /** Port of /metrics, /healthz and /readyz; null: none. */
@@ -90,7 +93,7 @@ export async function kafkaCommand(
   const stateOf = (unit: number) => join(folder, `unit-${unit}`);
   const lock = await FolderLock.take(folder);
   const cluster = new KafkaCluster(kafka);
-  const operations = new Operations(plan, app, flags.httpPort, log);
+  const operations = new Operations(app, flags.httpPort, log);
   const { stop, unwatch } = watchSignals(log);
   const spills: { close(): void }[] = [];
   const spillOf = <T>(unit: number): SpillFile<T> => {
@@ -123,6 +126,10 @@ export async function kafkaCommand(
         : openStateStore(stateOf(unit), (line) => log('state', { line })),
     dropState: () => rm(stateOf(unit), { recursive: true, force: true }),
     snapshots: snapshotsOf(unit),
+    handover:
+      flags.continueFrom === undefined
+        ? undefined
+        : folderHandover(flags.continueFrom, { app, program: plan, state: stateOf(unit) }),
     makeEngine: (of, slabs, copies, shard) => {
       const sets = [...slabs.values()];
       const shared = {

@@ -15,6 +15,10 @@ export const KAFKA_OPTIONS: readonly (readonly [string, string])[] = [
     'folder that all workers reach, for copies of the state; without it a lost state is computed again',
   ],
   ['--snapshot-every <seconds>', 'pace of those copies (default: 60)'],
+  [
+    '--continue-from <dir>',
+    'go on from the state of a run over files --until a time; topics are read from that time on',
+  ],
   ['--until-end', 'read to where the topics end now, then stop'],
   ['--idle <seconds>', 'a silent partition holds the others up so long (default: 10)'],
   ['--max-skew <seconds>', 'event time read ahead of the slowest (default: 3600)'],
@@ -29,6 +33,7 @@ export type KafkaOptions = {
   readonly stateDir?: string;
   readonly snapshots?: string;
   readonly snapshotEvery?: string;
+  readonly continueFrom?: string;
   readonly untilEnd?: boolean;
   readonly idle?: string;
   readonly maxSkew?: string;
@@ -39,6 +44,7 @@ export type KafkaOptions = {
 type SharedOptions = {
   readonly schema?: readonly string[];
   readonly complete?: boolean;
+  readonly until?: number;
   readonly commitEvery: number;
   readonly checkpointEvery: number;
   readonly memory: number;
@@ -74,7 +80,13 @@ export function checkFileRun(options: KafkaOptions): void {
   }
 }
 
-function checkKafkaRun({ from, to, fresh, upgrade, decisions, format }: SharedOptions): void {
+function checkKafkaRun(options: Pick<KafkaOptions, 'continueFrom'> & SharedOptions): void {
+  const { from, to, until, fresh, upgrade, decisions, format, continueFrom } = options;
+  if (until !== undefined) {
+    throw new UsageError(
+      '--until is for files: make a folder with it, and go on from that with --continue-from DIR',
+    );
+  }
   if ((from ?? []).length > 0 || to !== undefined) {
     throw new UsageError('--from and --to are for files: with --kafka topics are read and written');
   }
@@ -86,6 +98,15 @@ function checkKafkaRun({ from, to, fresh, upgrade, decisions, format }: SharedOp
   }
   if (format === 'parquet') {
     throw new UsageError('--format parquet is for files: topics get blocks');
+  }
+  if (continueFrom === undefined) return;
+  if (options.shards !== 1) {
+    throw new UsageError(
+      `--continue-from needs an application of one shard: what keys hold would have to be dealt out to ${options.shards}. Leave --shards out; or let an application of several shards read the past from the topics`,
+    );
+  }
+  if (options.state === 'memory') {
+    throw new UsageError('--continue-from puts state into --state-dir: not with --state memory');
   }
 }
 
@@ -104,6 +125,7 @@ export async function runOnKafka(
     {
       ...{ kafka, app, config, registry, state, stateBytes, snapshots, units: options.shards },
       stateDir: options.stateDir ?? STATE_DIR,
+      continueFrom: options.continueFrom,
       schema: options.schema ?? [],
       untilEnd: options.untilEnd === true,
       complete: options.complete === true,

@@ -36,6 +36,8 @@ export type RunFlags = {
   /** How blocks are written. */
   readonly block?: BlockOptions;
   readonly complete: boolean;
+  /** Read events before it alone, ms; absent: all. */
+  readonly until?: number | undefined;
   readonly shards: number;
   readonly checkpointEveryMs: number;
   readonly commitEveryMs: number;
@@ -83,7 +85,7 @@ export async function runCommand(
   } else if (outcome === 'stopped') {
     out.error('Stopped at a commit. Run the same command again to go on.');
   } else {
-    out.print(summary(flags.to, manifest!));
+    out.print(summary(flags, manifest!));
     for (const warning of manifest!.warnings) out.error(`warning: ${warning}`);
   }
   return code;
@@ -303,7 +305,7 @@ export function recordsText({ read, late, duplicate, malformed }: Manifest): str
   return `${read} records read (${late} late, ${duplicate} duplicate, ${malformed} malformed)`;
 }
 
-function summary(folder: string, manifest: Manifest): string {
+function summary({ to: folder, until }: RunFlags, manifest: Manifest): string {
   const { late, malformed, emitted, quarantined } = manifest;
   const lines = [`${recordsText(manifest)}, ${emitted} examples written to ${folder}`];
   const kept = [late > 0 ? 'late.ndjson' : '', malformed > 0 ? 'malformed.ndjson' : ''];
@@ -323,7 +325,9 @@ function summary(folder: string, manifest: Manifest): string {
     if (waiting.length === 0) continue;
     const labels = waiting.map(([label, count]) => `${count} of ${label}`).join(', ');
     lines.push(
-      `${set}: labels not due yet when the inputs ended: ${labels} (--complete lets every wait elapse)`,
+      until === undefined
+        ? `${set}: labels not due yet when the inputs ended: ${labels} (--complete lets every wait elapse)`
+        : `${set}: labels that wait still: ${labels}`,
     );
   }
   return lines.join('\n');

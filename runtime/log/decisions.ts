@@ -12,6 +12,7 @@
  *                 verdicts, releases and drops before this entry are of rows that are no more
  *   idle          a live partition, read up to `end`, is silent: what comes later with a time below `floor` is late
  *   plan          the plan changes to `to` for anchors at or after event time `from`
+ *   handed_over   an application on Kafka goes on from the state (hand-over.ts)
  */
 import type { ErasedKey, Erasure } from '../../operators/scan/erasure.ts';
 import { LOG_READ_BYTES } from '../config.ts';
@@ -67,6 +68,13 @@ export type Decision =
       readonly to: string;
       readonly from: JsonTime;
       readonly at: string;
+    }
+  | {
+      readonly kind: 'handed_over';
+      readonly app: string;
+      /** Of this handover: the application says it too. */
+      readonly id: string;
+      readonly at: string;
     };
 
 const KINDS: ReadonlySet<string> = new Set<Decision['kind']>([
@@ -78,6 +86,7 @@ const KINDS: ReadonlySet<string> = new Set<Decision['kind']>([
   'erase',
   'idle',
   'plan',
+  'handed_over',
 ]);
 
 export function erasureOf({ keys, k }: EraseDecision): Erasure {

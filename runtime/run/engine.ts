@@ -17,6 +17,8 @@ export type StreamCounts = {
   readonly malformed: number;
   /** Passed over, by erasure, in their order. Absent: none. */
   readonly erased?: readonly number[];
+  /** Passed over: not of the time span that is read. Absent: none. */
+  readonly outside?: number;
 };
 
 /**
@@ -28,8 +30,11 @@ export type Engine = {
   addPartition(stream: number, partition: number, state: unknown): void;
   accept(stream: number, partition: number, batch: DecodedBatch): SetAside;
   end(stream: number, partition: number): void;
-  /** Declares that the ended streams will never go on: every frontier is Infinity. */
-  complete(): void;
+  /**
+   * Declares that the ended streams will never go on: every frontier is Infinity. With a time they go on elsewhere, from it on:
+   * every frontier is that.
+   */
+  complete(until?: number): void;
   watermark(stream: number, partition: number): number;
   frontier(): number;
   /** Applies all steps with time < frontier; what they emit, by example set, in order. */

@@ -38,8 +38,8 @@ export class PipelineEngine implements LiveEngine {
     this.pipeline.floor(stream, partition, time);
   }
 
-  complete(): void {
-    this.pipeline.complete();
+  complete(until?: number): void {
+    this.pipeline.complete(until);
   }
 
   watermark(stream: number, partition: number): number {
@@ -73,6 +73,7 @@ export class PipelineEngine implements LiveEngine {
   counts(stream: number): StreamCounts {
     const sum = { read: 0, accepted: 0, lateForFeatures: 0, late: 0, duplicate: 0, malformed: 0 };
     const erased: number[] = [];
+    let outside = 0;
     for (const partition of this.#partitions[stream]!) {
       const counts = this.pipeline.scanCounts(stream, partition);
       sum.read += counts.rows;
@@ -81,6 +82,7 @@ export class PipelineEngine implements LiveEngine {
       sum.late += counts.late;
       sum.duplicate += counts.duplicate;
       sum.malformed += counts.malformed;
+      outside += counts.outside ?? 0;
       counts.erased?.forEach((rows, i) => {
         erased[i] = (erased[i] ?? 0) + rows;
       });
@@ -89,7 +91,11 @@ export class PipelineEngine implements LiveEngine {
     sum.accepted -= copies.rows;
     sum.duplicate += copies.rows;
     sum.lateForFeatures -= copies.labelOnly;
-    return erased.length === 0 ? sum : { ...sum, erased };
+    return {
+      ...sum,
+      ...(erased.length === 0 ? {} : { erased }),
+      ...(outside === 0 ? {} : { outside }),
+    };
   }
 
   newest(stream: number, partition: number): number | null {

@@ -28,6 +28,8 @@ export type RunIdentity = {
   readonly shards: number;
   readonly format: string;
   readonly complete: boolean;
+  /** Only events before it are read, ms; absent: all are. */
+  readonly until?: number | undefined;
   readonly sources: readonly SourceIdentity[];
 };
 
@@ -129,6 +131,9 @@ export function differencesOf(saved: RunIdentity, wanted: RunIdentity): string[]
       `it was started ${saved.complete ? 'with' : 'without'} --complete, and this is ${wanted.complete ? 'with' : 'without'}`,
     );
   }
+  if (saved.until !== wanted.until) {
+    lines.push(`it was started ${untilText(saved.until)}, and this is ${untilText(wanted.until)}`);
+  }
   const before = new Map(saved.sources.map((source) => [source.partition, source]));
   for (const source of wanted.sources) {
     const was = before.get(source.partition);
@@ -144,4 +149,8 @@ export function differencesOf(saved: RunIdentity, wanted: RunIdentity): string[]
   }
   for (const gone of before.values()) lines.push(`${gone.file} (${gone.partition}) was an input`);
   return lines;
+}
+
+function untilText(until: number | undefined): string {
+  return until === undefined ? 'without --until' : `with --until ${new Date(until).toISOString()}`;
 }

@@ -1,9 +1,9 @@
 /** One run over files: claims the folder, puts log, state, engine, sources and sinks together, runs the task to its end. */
 import { dirname, join, resolve } from 'node:path';
 import type { Plan } from '../../compiler/plan/plan.ts';
-import { showDuration } from '../../compiler/show-duration.ts';
 import type { BucketBounds } from '../../operators/checks/buckets.ts';
 import { type ErasedKey, ErasedRows } from '../../operators/scan/erasure.ts';
+import { TimeSpan } from '../../operators/scan/time-span.ts';
 import { ColdCopies } from '../../operators/state/cold-copies.ts';
 import { BLOCK_OPTIONS, type BlockOptions } from '../block/block-writer.ts';
 import { PROGRESS_SEGMENT_BYTES } from '../config.ts';
@@ -14,10 +14,8 @@ import { EmbeddedLog } from '../log/embedded-log.ts';
 import type { Log, LogPartition } from '../log/log.ts';
 import { type Progress, readProgress } from '../log/progress.ts';
 import { formatText } from '../sink/format-text.ts';
-import type { Landing } from '../sink/landing.ts';
 import { openOutputs } from '../sink/open-outputs.ts';
 import { folderNames, outputNames } from '../sink/open-sink.ts';
-import { setCounts } from '../sink/set-counts.ts';
 import type { OutputFormat } from '../sink/sink.ts';
 import {
   type CheckpointMeta,
@@ -29,10 +27,11 @@ import { NoStore } from '../store/memory-store.ts';
 import { openStateStore } from '../store/open-store.ts';
 import type { StateStore } from '../store/state-store.ts';
 import type { Engine } from './engine.ts';
-import { finishReceipts } from './erasure-receipt.ts';
+import { finish } from './finish-run.ts';
 import { FolderLock } from './folder-lock.ts';
-import { type InputFacts, inputWarnings } from './input-warnings.ts';
-import { type Manifest, makeManifest } from './manifest.ts';
+import { refuseHandedOver } from './hand-over.ts';
+import type { Manifest } from './manifest.ts';
+import { isOfProgram } from './plan-program.ts';
 import { claimFolder, clearFolder, findRunFolder, PRIVATE } from './run-folder.ts';
 import { IDENTITY_VERSION, identifyFile, type RunIdentity } from './run-identity.ts';
 import type { RunOrigin } from './run-origin.ts';
@@ -42,7 +41,7 @@ import { startDecisions } from './start-decisions.ts';
 import { stateTaken } from './taken-state.ts';
 import { type OnCommit, Task, type TaskOptions } from './task.ts';
 import { type SourceInput, TaskSource } from './task-source.ts';
-import { folderNow, isOfProgram, type Upgrade, upgradeFolder } from './upgrade-folder.ts';
+import { folderNow, type Upgrade, upgradeFolder } from './upgrade-folder.ts';
 
 export type RunRequest = {
   readonly plan: Plan;
@@ -54,6 +53,8 @@ export type RunRequest = {
   /** How blocks are written; by default exactly, and not packed. */
   readonly block?: BlockOptions | undefined;
   readonly complete: boolean;
+  /** Read events before this time alone, ms, and leave the waits open that are due later; absent: all of them. */
+  readonly until?: number | undefined;
   readonly shards: number;
   /** Delete what an earlier run left in the folder. */
   readonly fresh: boolean;
@@ -100,9 +101,12 @@ export async function run(request: RunRequest): Promise<RunResult> {
   const lock = await FolderLock.take(own);
   try {
     const files = request.files ?? disk;
+    if (request.fresh || request.erase !== undefined) {
+      await refuseHandedOver(request.folder, files);
+    }
     const claimed = request.fresh ? null : await folderNow(request.folder, files);
     if (claimed === null) return await runIn(request, own);
-    if (isOfProgram(claimed, request.plan))
+    if (isOfProgram(claimed.plan, request.plan))
       return await runIn({ ...request, plan: claimed.plan }, own);
     if (request.upgrade === undefined) return await runIn(request, own);
     const plan = await upgradeFolder(claimed, await upgradeOf(request, own));
@@ -192,69 +196,6 @@ async function runIn(request: RunRequest, own: string): Promise<RunResult> {
   }
 }
 
-/** After the last commit: the files users see, the manifest, then the word that it is done. */
-async function finish(request: RunRequest, task: Task): Promise<Manifest> {
-  const { plan, format, complete, folder } = request;
-  const { engine, landings, decisions, side, sources } = task.parts;
-  for (const { sink } of landings) await sink.finish();
-  await side.finish(sources.flatMap((source) => source.sides));
-  const manifest = makeManifest(plan, engine, {
-    complete,
-    format,
-    erasures: decisions.erasures.length,
-    inputs: sources.map((source) => ({
-      topic: source.scan.topic,
-      partition: source.input.partition,
-      file: source.input.path,
-      records: source.rows,
-    })),
-    sets: await setCounts(landings, decisions),
-    warnings: await warningsOf(plan, task),
-    newest: newestOf(sources, engine),
-  });
-  const files = request.files ?? disk;
-  const text = `${JSON.stringify(manifest, null, 2)}\n`;
-  await files.replace(join(folder, 'manifest.json'), Buffer.from(text));
-  const outputs = await task.outputs();
-  await finishReceipts({ folder, plan, files }, decisions, { manifest, outputs });
-  await task.commit(true);
-  return manifest;
-}
-
-/** The greatest event time of all inputs; -Infinity where none has three events. */
-function newestOf(sources: readonly TaskSource[], engine: Engine): number {
-  const times = sources.flatMap(({ scan, input }) =>
-    scan.streams.map(
-      (stream) => engine.newest(stream, input.partition) ?? Number.NEGATIVE_INFINITY,
-    ),
-  );
-  return Math.max(Number.NEGATIVE_INFINITY, ...times);
-}
-
-/** By stream, of what its inputs turned out to be. */
-async function warningsOf(plan: Plan, task: Task): Promise<string[]> {
-  const { engine, side, sources } = task.parts;
-  const warnings: string[] = [];
-  for (const [index, stream] of plan.streams.entries()) {
-    const inputs: InputFacts[] = [];
-    for (const source of sources) {
-      const at = source.scan.streams.indexOf(index);
-      if (at < 0) continue;
-      inputs.push({
-        file: source.input.path,
-        records: source.rows,
-        newest: engine.newest(index, source.input.partition),
-        malformed: await side.first('malformed', source.sides[at]!),
-      });
-    }
-    const fields = plan.scans[stream.scan]?.fields ?? [];
-    if (inputs.length > 0) {
-      warnings.push(...inputWarnings(stream, fields, engine.counts(index), inputs));
-    }
-  }
-  return [...warnings, ...landingWarnings(task.parts.landings)];
-}
-
 async function prepareFolder(request: RunRequest): Promise<void> {
   const { plan, folder } = request;
   const files = request.files ?? disk;
@@ -275,7 +216,7 @@ async function plansOf(folder: string, files: Files): Promise<Plan[]> {
 }
 
 async function identityOf(request: RunRequest): Promise<RunIdentity> {
-  const { plan, shards, complete, block = BLOCK_OPTIONS } = request;
+  const { plan, shards, complete, until, block = BLOCK_OPTIONS } = request;
   const format = formatText(request.format, block);
   const sources = await Promise.all(
     request.inputs.map(async ({ scan, partition, path, schema }) => ({
@@ -284,7 +225,8 @@ async function identityOf(request: RunRequest): Promise<RunIdentity> {
     })),
   );
   const version = IDENTITY_VERSION;
-  return { version, planDigest: plan.digest, shards, format, complete, sources };
+  const ends = { complete, ...(until === undefined ? {} : { until }) };
+  return { version, planDigest: plan.digest, shards, format, ...ends, sources };
 }
 
 /**
@@ -358,7 +300,9 @@ async function openSources(
   },
   closing: (() => Promise<void>)[],
 ): Promise<TaskSource[]> {
-  const { plan } = request;
+  const { plan, until } = request;
+  const from = Number.NEGATIVE_INFINITY;
+  const span = until === undefined ? null : new TimeSpan(plan, { from, to: until });
   const sources: TaskSource[] = [];
   for (const input of request.inputs) {
     const scan = plan.scans[input.scan]!;
@@ -372,6 +316,7 @@ async function openSources(
       isStatic: streams.every((stream) => stream.timeField < 0),
       at: at ?? null,
       erased,
+      span,
     });
     closing.push(() => source.close());
     sources.push(source);
@@ -380,20 +325,18 @@ async function openSources(
 }
 
 function taskOptions(request: RunRequest): TaskOptions {
-  const { commitEveryMs, checkpointEveryMs, complete, stop, onBatch, onCommit } = request;
+  const { commitEveryMs, checkpointEveryMs, complete, until, stop, onBatch, onCommit } = request;
   const { settles = false } = request;
   const now = request.now ?? (() => performance.now());
-  return { commitEveryMs, checkpointEveryMs, complete, stop, settles, onBatch, onCommit, now };
-}
-
-/** Alarms that keep nothing back. */
-function landingWarnings(landings: readonly Landing[]): string[] {
-  return landings.flatMap(({ plan, stale }) => {
-    if (stale === null) return [];
-    const { maxMs, times, from, to } = stale;
-    const longest = `${new Date(from).toISOString()} to ${new Date(to).toISOString()}`;
-    return [
-      `${plan.name}: check freshness <= ${showDuration(maxMs)}: without an example for longer ${times === 1 ? 'once' : `${times} times`}, at most ${showDuration(to - from)}, from ${longest}`,
-    ];
-  });
+  return {
+    commitEveryMs,
+    checkpointEveryMs,
+    complete,
+    until,
+    stop,
+    settles,
+    onBatch,
+    onCommit,
+    now,
+  };
 }

@@ -1,5 +1,6 @@
 import type { ScanPlan } from '../../compiler/plan/plan.ts';
 import type { ErasedRows } from '../../operators/scan/erasure.ts';
+import type { TimeSpan } from '../../operators/scan/time-span.ts';
 import { READ_ROWS } from '../config.ts';
 import { Fault } from '../fault.ts';
 import type { SideRecord, SideSource } from '../sink/side-records.ts';
@@ -33,6 +34,7 @@ export class TaskSource {
   readonly #reader: RecordReader;
   readonly #snapshots: Snapshots;
   readonly #erased: ErasedRows | null;
+  readonly #span: TimeSpan | null;
 
   private constructor(
     input: SourceInput,
@@ -44,6 +46,7 @@ export class TaskSource {
       sides: SideSource[];
       isStatic: boolean;
       erased: ErasedRows | null;
+      span: TimeSpan | null;
     },
   ) {
     this.input = input;
@@ -52,6 +55,7 @@ export class TaskSource {
     this.#reader = more.reader;
     this.#snapshots = more.snapshots;
     this.#erased = more.erased;
+    this.#span = more.span;
     this.sides = more.sides;
     this.isStatic = more.isStatic;
   }
@@ -67,6 +71,8 @@ export class TaskSource {
       at: SourceSnapshot | null;
       /** Whose rows are as if they were not there; null: nobody's. */
       erased: ErasedRows | null;
+      /** Whose rows alone are read; null: all are. */
+      span: TimeSpan | null;
     },
   ): Promise<TaskSource> {
     const { engine, at } = more;
@@ -105,7 +111,8 @@ export class TaskSource {
       return null;
     }
     const aside = this.scan.streams.map((s) => {
-      const kept = this.#erased === null ? batch : this.#erased.mark(s, batch);
+      const own = this.#span === null ? batch : this.#span.mark(s, batch);
+      const kept = this.#erased === null ? own : this.#erased.mark(s, own);
       const aside = this.#engine.accept(s, partition, kept);
       return this.#erased === null ? aside : withoutText(aside);
     });

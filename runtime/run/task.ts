@@ -45,6 +45,8 @@ export type TaskOptions = {
   readonly checkpointEveryMs: number;
   /** Declares that the streams end where their inputs end. */
   readonly complete: boolean;
+  /** Or declares that they hold all events before this time; absent: neither. */
+  readonly until?: number | undefined;
   /** Set to stop at the next commit. */
   readonly stop: { requested: boolean };
   /** A stop waits until the state is as far as what is out. */
@@ -105,9 +107,9 @@ export class Task {
 
   /** Runs to the end of every source, or to a commit after a stop was asked for. */
   async run(): Promise<'ended' | 'stopped'> {
-    const { now, commitEveryMs, checkpointEveryMs, stop, settles } = this.#options;
+    const { now, commitEveryMs, checkpointEveryMs, complete, until, stop, settles } = this.#options;
     // From the start: a stream that ends early must not hold labels until the others end.
-    if (this.#options.complete) this.parts.engine.complete();
+    if (complete || until !== undefined) this.parts.engine.complete(until);
     await this.#decide();
     let committedAt = now();
     let checkpointedAt = now();

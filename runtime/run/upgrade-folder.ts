@@ -49,11 +49,6 @@ export async function folderNow(folder: string, files: Files): Promise<RunFolder
   return findRunFolder(folder, files);
 }
 
-/** Whether the folder is run with the program already, as it is or over the state of others. */
-export function isOfProgram({ plan }: RunFolder, program: Plan): boolean {
-  return (plan.takenOver?.program ?? plan.digest) === program.digest;
-}
-
 export type Upgrade = {
   readonly folder: string;
   readonly files: Files;
@@ -148,7 +143,7 @@ async function withLogs<T>(
     const decisions = await DecisionLog.open(await log.open('decisions', 0));
     const committed = async () => {
       const last = await readProgress(progress);
-      if (last === null || !Number.isFinite(last.k)) {
+      if (last === null || last.done || !Number.isFinite(last.k)) {
         refuse(folder, [
           last?.done || last?.k === Number.POSITIVE_INFINITY
             ? 'its inputs were read to their end: there is nothing to go on with'

@@ -103,6 +103,16 @@ export async function restoreCheckpoint(
   return isTaken ? { ...meta, planDigest, sources: taken.sources(meta.sources) } : meta;
 }
 
+/** What the last checkpoint says of itself becomes what `change` makes of it; the pages stay. */
+export async function changeMeta(
+  store: StateStore,
+  change: (saved: CheckpointMeta) => CheckpointMeta,
+): Promise<void> {
+  const saved = await savedMeta(store);
+  if (saved === null) throw new Fault('no_saved_state', 'there is no saved state');
+  await store.write([], encodeMeta(change(saved)));
+}
+
 /** What the last checkpoint says of itself; null when nothing was ever saved. */
 export async function savedMeta(store: StateStore): Promise<CheckpointMeta | null> {
   const saved = await store.meta();

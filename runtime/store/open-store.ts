@@ -3,6 +3,14 @@ import { join } from 'node:path';
 import { Fault } from '../fault.ts';
 import type { StateStore } from './state-store.ts';
 
+const ROCKS = 'rocksdb';
+const CLASSIC = 'leveldb';
+
+/** Whether what has this name in a folder is its state store. */
+export function isStateOf(name: string): boolean {
+  return name === ROCKS || name === CLASSIC;
+}
+
 /**
  * The state store of a folder: RocksDB, or LevelDB where RocksDB has no build for this machine. A folder stays with the
  * library that made it. `say` is told when it is not RocksDB.
@@ -11,8 +19,8 @@ export async function openStateStore(
   folder: string,
   say: (line: string) => void,
 ): Promise<StateStore> {
-  const rocks = join(folder, 'rocksdb');
-  const classic = join(folder, 'leveldb');
+  const rocks = join(folder, ROCKS);
+  const classic = join(folder, CLASSIC);
   if (await exists(classic)) {
     say('state is kept in LevelDB (this folder was started with it)');
     return openClassic(classic);

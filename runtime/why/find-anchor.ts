@@ -13,6 +13,8 @@ export type Asked = ReplayInputs & {
   readonly plan: Plan;
   /** Every wait elapsed where the inputs end. */
   readonly complete: boolean;
+  /** Only events before it were read; absent: all were. */
+  readonly until?: number | undefined;
 };
 
 /** The anchor among the inputs, and which of the sets it is of. */

@@ -11,6 +11,7 @@ import type { DecodedBatch } from '../../operators/decode/decoder.ts';
 import { type AppliedBatch, Pipeline } from '../../operators/pipeline.ts';
 import type { ErasedRows } from '../../operators/scan/erasure.ts';
 import type { PartitionRows } from '../../operators/scan/partition-scan.ts';
+import { TimeSpan } from '../../operators/scan/time-span.ts';
 import { SlabSet } from '../../operators/state/slab.ts';
 import { BUFFER_BYTES, READ_ROWS } from '../config.ts';
 import type { RecordReader } from '../run/record-reader.ts';
@@ -77,6 +78,8 @@ export async function replay(
     readonly plan: Plan;
     readonly inputs: readonly SourceInput[];
     readonly complete: boolean;
+    /** Only events before it were read; absent: all were. */
+    readonly until?: number | undefined;
     readonly erased: ErasedRows;
   },
   watcher: Watcher,
@@ -91,7 +94,7 @@ export async function replay(
     bufferBytesMax: BUFFER_BYTES,
     observe: (batch) => watcher.applied?.(batch),
   });
-  if (of.complete) pipeline.complete();
+  if (of.complete || of.until !== undefined) pipeline.complete(of.until);
   const sources: Source[] = [];
   try {
     for (const input of of.inputs) sources.push(await Source.open(of, input, pipeline));
@@ -100,7 +103,7 @@ export async function replay(
       advance(pipeline, sources);
       if (watcher.isDone?.() === true) break;
     }
-    return reachedBy(of.plan, sources, of.complete);
+    return reachedBy(of, sources);
   } finally {
     for (const source of sources) await source.close();
     spill.close();
@@ -123,7 +126,10 @@ function furthestBehind(sources: readonly Source[]): Source | null {
   return best;
 }
 
-function reachedBy(plan: Plan, sources: readonly Source[], complete: boolean): Reached {
+function reachedBy(
+  { plan, complete, until }: Parameters<typeof replay>[0],
+  sources: readonly Source[],
+): Reached {
   const of = (stream: number) =>
     sources
       .filter(({ streams }) => streams.includes(stream))
@@ -132,12 +138,16 @@ function reachedBy(plan: Plan, sources: readonly Source[], complete: boolean): R
         Number.NEGATIVE_INFINITY,
       );
   const streams = plan.streams.map((_, stream) =>
-    complete ? Number.POSITIVE_INFINITY : of(stream),
+    complete || until !== undefined ? (until ?? Number.POSITIVE_INFINITY) : of(stream),
   );
   return { streams, all: Math.max(Number.NEGATIVE_INFINITY, ...streams) };
 }
 
-type Replayed = { readonly plan: Plan; readonly erased: ErasedRows };
+type Replayed = {
+  readonly plan: Plan;
+  readonly erased: ErasedRows;
+  readonly until?: number | undefined;
+};
 
 class Source {
   ended = false;
@@ -147,13 +157,15 @@ class Source {
   readonly #pipeline: Pipeline;
   readonly #reader: RecordReader;
   readonly #erased: ErasedRows;
+  readonly #span: TimeSpan;
 
   private constructor(
-    { plan, erased }: Replayed,
+    { plan, erased, until = Number.POSITIVE_INFINITY }: Replayed,
     input: SourceInput,
     { reader, pipeline }: { readonly reader: RecordReader; readonly pipeline: Pipeline },
   ) {
     this.#erased = erased;
+    this.#span = new TimeSpan(plan, { from: Number.NEGATIVE_INFINITY, to: until });
     this.streams = plan.scans[input.scan].streams;
     this.isStatic = this.streams.every((stream) => plan.streams[stream].timeField < 0);
     this.#partition = input.partition;
@@ -174,7 +186,7 @@ class Source {
       return;
     }
     for (const stream of this.streams) {
-      const batch = this.#erased.mark(stream, read);
+      const batch = this.#erased.mark(stream, this.#span.mark(stream, read));
       const rows = this.#pipeline.accept(stream, this.#partition, batch);
       decided?.({ stream, partition: this.#partition, batch, rows });
     }

@@ -66,7 +66,8 @@ export async function whyCommand(
     return 0;
   }
   const inputs = await openInputs(folder, run, flags);
-  const at: Asked = { plan: run.plan, complete: run.identity.complete, ...inputs };
+  const { complete, until } = run.identity;
+  const at: Asked = { plan: run.plan, complete, until, ...inputs };
   const candidates = found.length === 1 ? found : emitted.sets;
   const { anchor, of } = await findAnchor(at, candidates, { id, near: emitted.near });
   if (column === null) {

@@ -4,6 +4,7 @@
  */
 import type { ScanPlan } from '../../compiler/plan/plan.ts';
 import { assert } from '../../operators/assert.ts';
+import type { TimeSpan } from '../../operators/scan/time-span.ts';
 import { READ_ROWS } from '../config.ts';
 import type { LiveEngine, SetAside } from '../run/engine.ts';
 import { Snapshots } from '../run/snapshots.ts';
@@ -27,6 +28,8 @@ export type LiveSourceParts = {
   readonly floors: readonly FloorDecision[];
   /** Read no further than this offset; null: for ever. */
   readonly end: number | null;
+  /** Whose rows alone are read; null: all are. */
+  readonly span: TimeSpan | null;
 };
 
 /** What one read brought: the rows, as records, and what was set aside, by stream of the scan. */
@@ -103,7 +106,7 @@ export class LiveSource {
   async read(): Promise<LiveRead | null> {
     const records = this.#records ?? (await this.#take());
     if (records === null) return null;
-    const { engine, values, of } = this.#parts;
+    const { engine, values, of, span } = this.#parts;
     const firstRow = this.rows;
     const firstRecord = this.#taken;
     const floor = this.#floors[0];
@@ -112,7 +115,9 @@ export class LiveSource {
       Math.min(READ_ROWS, untilFloor, this.#wanted(records) - firstRecord),
       firstRow,
     );
-    const aside = this.scan.streams.map((stream) => engine.accept(stream, of.partition, batch));
+    const aside = this.scan.streams.map((stream) =>
+      engine.accept(stream, of.partition, span?.mark(stream, batch) ?? batch),
+    );
     this.#taken += batch.n;
     const isUsedUp = this.#taken === this.#wanted(records);
     const bytes = isUsedUp ? this.#behind(records) : records.offset[this.#taken]!;

@@ -1,7 +1,6 @@
 /** What an operator sees of a worker: Prometheus metrics, liveness, readiness, over HTTP. */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { Plan } from '../../compiler/plan/plan.ts';
 import { Fault } from '../fault.ts';
 import type { ClusterFault } from './cluster.ts';
 import type { UnitLife } from './unit-life.ts';
@@ -20,7 +19,6 @@ type Answer = {
 
 export class Operations implements WorkerWatch {
   readonly #registry = new Registry();
-  readonly #plan: Plan;
   readonly #port: number | null;
   readonly #say: (event: string, more?: Readonly<Record<string, string | number>>) => void;
   readonly #faults: Counter;
@@ -31,12 +29,10 @@ export class Operations implements WorkerWatch {
   readonly #pulses = new UnitPulses(() => Date.now());
 
   constructor(
-    plan: Plan,
     app: string,
     port: number | null,
     say: (event: string, more?: Readonly<Record<string, string | number>>) => void,
   ) {
-    this.#plan = plan;
     this.#port = port;
     this.#say = say;
     this.#registry.setDefaultLabels({ app });
@@ -184,10 +180,10 @@ export class Operations implements WorkerWatch {
       }
     });
     gauge('millrace_records', 'Records read, by what became of them.', (set, life) => {
-      this.#plan.streams.forEach(({ name, scan }, index) => {
+      life.parts.plan.streams.forEach(({ name, scan }, index) => {
         if (scan < 0) return;
         const counts = life.parts.engine.counts(index);
-        for (const fate of FATES) set(counts[fate], { stream: name, fate });
+        for (const fate of FATES) set(counts[fate] ?? 0, { stream: name, fate });
       });
     });
     gauge('millrace_examples_committed', 'Examples of this life that are out.', (set, life) =>
@@ -242,7 +238,7 @@ export class Operations implements WorkerWatch {
   }
 }
 
-const FATES = ['accepted', 'lateForFeatures', 'late', 'duplicate', 'malformed'] as const;
+const FATES = ['accepted', 'lateForFeatures', 'late', 'duplicate', 'malformed', 'outside'] as const;
 
 const LABELS: Readonly<Record<string, readonly string[]>> = {
   millrace_lag_records: ['topic', 'partition'],

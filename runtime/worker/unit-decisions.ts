@@ -4,6 +4,7 @@
  */
 import type { Cluster, Partition } from './cluster.ts';
 import { readToEnd } from './tail-read.ts';
+import type { PlanDecision } from './unit-plans.ts';
 
 /** A silent partition holds nobody up: from `row` on what is older than `time` is late. */
 export type FloorDecision = Partition & {
@@ -29,7 +30,12 @@ export type VerdictDecision = {
 /** The streams end where their partitions were said to end: every wait elapses. */
 export type CompleteDecision = { readonly kind: 'complete' };
 
-export type UnitDecision = FloorDecision | EndDecision | CompleteDecision | VerdictDecision;
+export type UnitDecision =
+  | FloorDecision
+  | EndDecision
+  | CompleteDecision
+  | VerdictDecision
+  | PlanDecision;
 
 export function encodeDecision(decision: UnitDecision, now: number): Uint8Array {
   // The wall clock is for people only.

@@ -4,13 +4,15 @@
  */
 import type { Plan } from '../../compiler/plan/plan.ts';
 import type { BucketBounds } from '../../operators/checks/buckets.ts';
+import { TimeSpan } from '../../operators/scan/time-span.ts';
 import type { ColdCopies } from '../../operators/state/cold-copies.ts';
 import { Fault } from '../fault.ts';
 import type { LiveEngine } from '../run/engine.ts';
+import { isOfProgram } from '../run/plan-program.ts';
 import { GATE_SLABS, type SlabSets } from '../store/checkpoint.ts';
 import type { StateStore } from '../store/state-store.ts';
 import type { AppTopics } from './app-topics.ts';
-import { transactionalId } from './app-topics.ts';
+import { appTopics, transactionalId } from './app-topics.ts';
 import type { Cluster, Partition } from './cluster.ts';
 import { LiveSource } from './live-source.ts';
 import { LogReach } from './log-reach.ts';
@@ -22,8 +24,10 @@ import {
   type UnitDecision,
 } from './unit-decisions.ts';
 import { judgesTogether, UnitGates } from './unit-gates.ts';
+import { beganWith, firstProgress, type Handover } from './unit-handover.ts';
 import { UnitLife, type UnitPaces } from './unit-life.ts';
 import { UnitOutputs } from './unit-outputs.ts';
+import { planDecisions, planStages } from './unit-plans.ts';
 import { readProgress, type UnitProgress } from './unit-progress.ts';
 import {
   checkGrowth,
@@ -37,18 +41,19 @@ import {
   shardPlace,
 } from './unit-shard.ts';
 import { type SnapshotSpec, UnitSnapshots } from './unit-snapshots.ts';
-import { leftSnapshots, loadState } from './unit-state.ts';
+import { leftFiles, leftSnapshots, loadState } from './unit-state.ts';
 import { type ValueFormat, valueDecoder } from './value-decoder.ts';
 
 export type UnitRequest = {
   readonly app: string;
+  /** The program as compiled; in a life what it has become over the state of others. */
   readonly plan: Plan;
   readonly topics: AppTopics;
   readonly unit: number;
   /** How many there are: fixed when the application is created. */
   readonly units: number;
   readonly cluster: Cluster;
-  /** By scan. */
+  /** By scan of the plan. */
   readonly formats: readonly ValueFormat[];
   /** Fetched and not yet read, bytes. */
   readonly fetchBytes: number;
@@ -65,6 +70,8 @@ export type UnitRequest = {
   readonly dropState: () => Promise<void>;
   /** Where copies of the state go that other workers can restore; null: nowhere. */
   readonly snapshots: SnapshotSpec | null;
+  /** A run over files that the application goes on from; absent: none. */
+  readonly handover?: Handover | undefined;
   readonly makeEngine: (
     plan: Plan,
     slabs: SlabSets,
@@ -96,37 +103,45 @@ export async function recoverUnit(request: UnitRequest): Promise<Recovered | 'al
 }
 
 async function recover(
-  request: UnitRequest,
+  asked: UnitRequest,
   closing: (() => Promise<void>)[],
 ): Promise<UnitLife | 'already_done'> {
-  const { app, plan, cluster, topics, unit, say, moved } = request;
-  await checkUnits(request);
+  const { app, cluster, unit, say, moved } = asked;
+  await checkUnits(asked);
   const transactions = cluster.transactions(transactionalId(app, unit));
   closing.push(() => transactions.close());
   await transactions.fence();
   moved();
-  const left = await leftSnapshots(request);
+  const files = await leftFiles(asked);
   moved();
-  const progress = await readProgress(cluster, { topic: topics.progress, partition: unit });
+  const committed = await readProgress(cluster, { topic: asked.topics.progress, partition: unit });
+  const decisions = await readDecisions(cluster, {
+    topic: asked.topics.decisions,
+    partition: unit,
+  });
   moved();
-  checkPlan(request, progress);
-  if (progress?.done) return 'already_done';
-  const decisions = await readDecisions(cluster, { topic: topics.decisions, partition: unit });
+  const stages = planStages(decisions);
+  const began = await beganWith(asked, { progress: committed, stages });
+  const request = underPlan(asked, stages.at(-1)?.plan ?? began?.plan ?? asked.plan);
+  checkPlan(request, asked.plan, committed);
+  if (committed?.done) return 'already_done';
+  const left = await leftSnapshots(request, files);
   moved();
+  const { plan, topics } = request;
   const counts = await partitionsOf(
     cluster,
     plan.scans.map(({ topic }) => topic),
   );
   const own = ownPartitions(request, counts);
-  checkGrowth(request, own, progress);
+  checkGrowth(request, own, committed);
   const exchangeOf = request.units === 1 ? null : { topic: topics.exchange, partition: unit };
   const reach = await LogReach.ask({
-    ...{ cluster, progress, exchange: exchangeOf },
+    ...{ cluster, progress: committed, exchange: exchangeOf },
     sources: own.map(({ of }) => ({ of, end: endOf(decisions, of) })),
   });
   moved();
   const { starts } = reach;
-  const state = await loadState(request, { progress, reach, left });
+  const state = await loadState(request, { progress: committed, reach, left, began });
   const { slabs, checkpoint, copies } = state;
   closing.push(() => state.store.close());
   const epoch = await epochOf(request);
@@ -138,17 +153,25 @@ async function recover(
   const outputs = new UnitOutputs({
     ...{ plan, topics, unit, transactions, moved },
     partitions: await partitionsOf(cluster, [...topics.examples, topics.dead]),
-    rows: progress?.rows ?? plan.examples.map(() => 0),
+    rows: committed?.rows ?? plan.examples.map(() => 0),
   });
   const gates = new UnitGates({
     ...{ plan, units: request.units, decisions, outputs, slabs: slabs.get(GATE_SLABS)! },
     ...{ now: () => cluster.now(), bounds: request.bucketBounds },
   });
-  await decideFirst({ request, own, decisions, outputs, progress });
+  if (request.units === 1 && stages.length === 0) {
+    const handover = began === null ? null : await request.handover!.claim();
+    const stage = { plan, from: began?.k ?? Number.NEGATIVE_INFINITY, handover };
+    for (const each of planDecisions(stage)) await outputs.decide(each, cluster.now());
+  }
+  await decideFirst({ request, own, decisions, outputs, progress: committed });
+  const progress = committed ?? firstProgress(plan, { began, checkpoint, starts, gates });
+  if (committed === null && began !== null) await outputs.commit(progress!);
   if (shard !== null) await outputs.commit(progress ?? nothingYet(plan, starts));
   if (decisions.some(({ kind }) => kind === 'complete')) engine.complete();
   const reader = cluster.reader({ isolation: 'committed', bufferBytes: request.fetchBytes });
   closing.push(() => reader.close());
+  const span = began && new TimeSpan(plan, { from: began.k, to: Number.POSITIVE_INFINITY });
   const sources = own.map(({ of, scan }) => {
     const scanPlan = plan.scans[scan]!;
     const at = checkpoint?.sources.find(
@@ -161,6 +184,7 @@ async function recover(
         start: starts[nameOf(of)]!,
         floors: floorsOf(decisions, of),
         end: endOf(decisions, of),
+        span,
       },
       isStatic(plan, scan),
     );
@@ -198,7 +222,18 @@ function snapshotsOf(
   });
 }
 
-function checkPlan({ app, plan, units }: UnitRequest, progress: UnitProgress | null): void {
+/** The request of a life that runs this plan: the program over whatever it took over. */
+function underPlan(request: UnitRequest, plan: Plan): UnitRequest {
+  return plan === request.plan
+    ? request
+    : { ...request, plan, topics: appTopics(request.app, plan) };
+}
+
+function checkPlan(
+  { app, plan, units }: UnitRequest,
+  program: Plan,
+  progress: UnitProgress | null,
+): void {
   if (progress === null) return;
   if (progress.waiting === undefined && judgesTogether(plan, units)) {
     throw new Fault(
@@ -207,10 +242,10 @@ function checkPlan({ app, plan, units }: UnitRequest, progress: UnitProgress | n
       { context: { app } },
     );
   }
-  if (progress.planDigest === plan.digest) return;
+  if (progress.planDigest === plan.digest && isOfProgram(plan, program)) return;
   throw new Fault(
     'app_of_other_plan',
-    `the application ${app} was started with another program (plan ${progress.planDigest.slice(0, 12)}, not ${plan.digest.slice(0, 12)}). Give another name with --app: both can run side by side.`,
+    `the application ${app} was started with another program (plan ${progress.planDigest.slice(0, 12)}, not ${program.digest.slice(0, 12)}). Give another name with --app: both can run side by side.`,
     { context: { app } },
   );
 }

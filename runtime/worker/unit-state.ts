@@ -23,8 +23,10 @@ import {
   snapshotNames,
   snapshotStore,
 } from './snapshot-folder.ts';
+import type { Began } from './unit-handover.ts';
 import type { UnitProgress } from './unit-progress.ts';
 import type { UnitRequest } from './unit-recovery.ts';
+import { nameOf } from './unit-shard.ts';
 
 export type UnitState = {
   readonly store: StateStore;
@@ -51,31 +53,54 @@ const UNUSABLE = new Set([
 /** Of a folder: it may be there again. */
 const PASSING = new Set(['snapshots_silent', 'file_io', 'no_access']);
 
+/** Files of the snapshot folder; `isUnknown`: it could not be read. */
+export type LeftFiles = { readonly names: readonly string[]; readonly isUnknown: boolean };
+
 /**
  * To be asked between fencing and reading the progress: whoever was fenced has nothing more to begin, and what is there although nothing
  * was ever committed is of an earlier application.
  */
-export async function leftSnapshots(request: UnitRequest): Promise<LeftSnapshots> {
-  const { snapshots: spec, cluster, plan, unit, say } = request;
-  if (spec === null) return { chains: [], states: [], isUnknown: false };
-  let isUnknown = false;
-  const complain = (fault: Fault) => {
-    spec.figures.failures++;
-    isUnknown ||= PASSING.has(fault.kind);
-    say('snapshot_unusable', { unit, reason: fault.message });
-  };
+export async function leftFiles(request: UnitRequest): Promise<LeftFiles> {
+  const { snapshots: spec, cluster } = request;
+  if (spec === null) return { names: [], isUnknown: false };
   try {
-    const found = await whileMoving(cluster, async () => {
-      const names = await snapshotNames(spec.files, spec.folder);
-      const of = { names, planDigest: plan.digest };
-      return readSnapshots(spec.files, spec.folder, of, complain);
-    });
+    const names = await whileMoving(cluster, () => snapshotNames(spec.files, spec.folder));
+    return { names, isUnknown: false };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return { names: [], isUnknown: complain(request, error) };
+  }
+}
+
+/** What the files hold of the request's plan. */
+export async function leftSnapshots(
+  request: UnitRequest,
+  { names, isUnknown: wasUnknown }: LeftFiles,
+): Promise<LeftSnapshots> {
+  const { snapshots: spec, cluster, plan } = request;
+  let isUnknown = wasUnknown;
+  const tell = (fault: Fault) => {
+    isUnknown = complain(request, fault) || isUnknown;
+  };
+  if (spec === null || names.length === 0) return { chains: [], states: [], isUnknown };
+  try {
+    const of = { names, planDigest: plan.digest };
+    const found = await whileMoving(cluster, () =>
+      readSnapshots(spec.files, spec.folder, of, tell),
+    );
     return { ...found, isUnknown };
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    complain(error);
+    tell(error);
     return { chains: [], states: [], isUnknown };
   }
+}
+
+/** Whether it may work the next time. */
+function complain({ snapshots, unit, say }: UnitRequest, fault: Fault): boolean {
+  if (snapshots !== null) snapshots.figures.failures++;
+  say('snapshot_unusable', { unit, reason: fault.message });
+  return PASSING.has(fault.kind);
 }
 
 export async function loadState(
@@ -84,6 +109,8 @@ export async function loadState(
     readonly progress: UnitProgress | null;
     readonly reach: LogReach;
     readonly left: LeftSnapshots;
+    /** What the application began with, where it was not nothing. */
+    readonly began: Began | null;
   },
 ): Promise<UnitState> {
   const { reach, left } = of;
@@ -108,7 +135,7 @@ export async function loadState(
     const restored = await fromSnapshot(request, state, how);
     if (restored !== null) return restored;
   }
-  return fromNothing(request, reach, how.isUnknown);
+  return fromBeginning(request, of, how.isUnknown);
 }
 
 /** Snapshots of a life that committed nothing are those of somebody else. */
@@ -225,16 +252,63 @@ function moving(store: StateStore, moved: () => void): Pick<StateStore, 'load' |
   return { load, meta: () => store.meta() };
 }
 
-async function fromNothing(
+async function fromBeginning(
   request: UnitRequest,
-  reach: LogReach,
+  { reach, began }: { readonly reach: LogReach; readonly began: Began | null },
   isUnknown: boolean,
 ): Promise<UnitState> {
-  const missing = reach.missing(null);
-  if (missing === null) return beginning(request, newSlabSets(1), null);
+  const missing = reach.missing(null) ?? (began === null ? null : missingFolder(request, began));
+  if (missing === null) {
+    return began === null
+      ? beginning(request, newSlabSets(1), null)
+      : fromFolder(request, reach, began);
+  }
   if (!isUnknown) throw missing;
   // Once the folder is there again all is well.
   throw new ClusterFault('retriable', 'snapshots_unknown', missing.message, { cause: missing });
+}
+
+/** The state of the run that the application goes on from, as the unit's own: it reads the topics on from where they begin. */
+async function fromFolder(
+  request: UnitRequest,
+  { starts }: LogReach,
+  began: Began,
+): Promise<UnitState> {
+  const { plan, unit, say, handover } = request;
+  await checkFolder(request, began);
+  say('continuing', { unit, folder: handover!.folder });
+  await request.dropState();
+  await handover!.fill(began, (meta) => ({
+    ...meta,
+    sources: meta.sources.flatMap((source) => {
+      const start = starts[nameOf(source)];
+      return start === undefined ? [] : [{ ...source, bytes: start }];
+    }),
+  }));
+  const store = await request.openStore();
+  const slabs = newSlabSets(1);
+  const checkpoint = await restoreCheckpoint(moving(store, request.moved), slabs, plan.digest);
+  return { store, slabs, checkpoint, copies: copiesOf(store, checkpoint) };
+}
+
+/** Once the application has begun, no folder will do but the one that it began with. */
+async function checkFolder({ app, handover }: UnitRequest, began: Began): Promise<void> {
+  if (began.id === null || (await handover!.read()).id === began.id) return;
+  const { folder } = handover!;
+  throw new Fault(
+    'other_handover',
+    `the application ${app} did not begin with the state in ${folder} (handover ${began.id}): give the folder that it began with.`,
+    { context: { app, path: folder } },
+  );
+}
+
+function missingFolder({ app, handover }: UnitRequest, { id }: Began): Fault | null {
+  if (handover !== undefined) return null;
+  return new Fault(
+    'no_handover',
+    `the application ${app} went on from a folder (handover ${id}), and its own state is not here: start the worker with --continue-from DIR, that folder, or with the folder that holds the unit's snapshots (--snapshots) or state (--state-dir).`,
+    { context: { app } },
+  );
 }
 
 /** With an empty local store. */

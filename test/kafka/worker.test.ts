@@ -1,12 +1,14 @@
 /** Workers on a real broker: whatever happens, what is committed is what one embedded run gives. */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { blockRow, readBlocks } from '../../runtime/block/block-reader.ts';
+import type { ExampleRow } from '../../runtime/block/example-row.ts';
 import { KafkaCluster } from '../../runtime/kafka/kafka-cluster.ts';
 import { runChild } from '../runtime/child.ts';
 import { expectedOf } from '../worker/expected.ts';
-import { smallEvents, smallPlan } from '../worker/small-app.ts';
+import { cutAt, START, smallEvents, smallPlan, smallProgram } from '../worker/small-app.ts';
 import { Broker } from './broker.ts';
 import { whyNoBroker } from './jars.ts';
 import { settingsOf } from './settings.ts';
@@ -50,6 +52,53 @@ describe.skipIf(reason !== null)(`Kafka workers${reason === null ? '' : `: ${rea
       expect(expected.landed).toBeGreaterThan(0);
       expect(await startWorker(broker, plan, 'first').ended).toBe('done');
       expect(await committedRows(cluster, plan, 'first')).toEqual(kept);
+    },
+    TEST_MS,
+  );
+
+  it(
+    'an application goes on from files',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'millrace-handover-'));
+      const program = join(folder, 'small.feat');
+      writeFileSync(program, smallProgram());
+      const millrace = (...args: string[]) => runChild('../../runtime/main.ts', args);
+      const from = events.flatMap(({ stream, rows, partition }) => {
+        const path = join(folder, `${stream}-${partition}.ndjson`);
+        const lines = rows.map((row) => (typeof row === 'string' ? row : JSON.stringify(row)));
+        writeFileSync(path, `${lines.join('\n')}\n`);
+        return { stream, path };
+      });
+      const paths = (of: string) =>
+        `${of}=${from.flatMap(({ stream, path }) => (stream === of ? path : [])).join(',')}`;
+      const [to, t] = [join(folder, 'out'), START + 300_000];
+      const until = new Date(t).toISOString();
+      const files = ['--from', paths('imp'), '--from', paths('clk'), '--to', to];
+      const back = await millrace('run', program, ...files, '--until', until, '--format', 'block');
+      expect(back.code, back.stderr).toBe(0);
+      const live = smallPlan();
+      await makeTopics(broker, live, 'ads', 3);
+      const where = [
+        '--kafka',
+        broker.address,
+        '--app',
+        'ads',
+        '--state-dir',
+        join(folder, 'state'),
+      ];
+      const ends = ['--until-end', '--complete', '--idle', '3600'];
+      const on = await millrace('run', program, ...where, ...ends, '--continue-from', to);
+      expect(on.code, on.stderr).toBe(0);
+      const wanted = expectedOf(live, cutAt(events, t), { complete: true }).rows;
+      const rows = await committedRows(cluster, live, 'ads');
+      for (const [set, { name }] of live.examples.entries()) {
+        const before: ExampleRow[] = [];
+        for await (const block of readBlocks(join(to, `${name}.block`))) {
+          for (let row = 0; row < block.rows; row++) before.push(blockRow(block, row));
+        }
+        expect([...before, ...rows[set]!]).toEqual(wanted[set]);
+        expect(Math.min(before.length, rows[set]!.length)).toBeGreaterThan(300);
+      }
     },
     TEST_MS,
   );

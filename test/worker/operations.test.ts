@@ -23,7 +23,7 @@ async function serving(
 ): Promise<{ operations: Operations; port: number; said: string[] }> {
   const said: string[] = [];
   const at = { port: 0 };
-  const operations = new Operations(smallPlan(), 'app', port, (event, more) => {
+  const operations = new Operations('app', port, (event, more) => {
     said.push(`${event} ${JSON.stringify(more)}`);
     if (event === 'serving') at.port = Number(more?.port);
   });
@@ -110,6 +110,7 @@ describe('a unit gets on', () => {
       progress: { k: 5 } as UnitProgress,
       reach: { missing: () => null } as unknown as LogReach,
       left: { chains: [], states: [], isUnknown: false },
+      began: null,
     });
     expect(state.checkpoint?.k).toBe(5);
     expect(moves).toBeGreaterThan(0);

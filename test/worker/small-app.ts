@@ -89,3 +89,17 @@ export function smallEvents(seed: number, count: number, partitions: number): Pa
   }
   return input;
 }
+
+/** What files have before the time, then what the topics have from it on, by partition of the topics. */
+export function cutAt(
+  topics: readonly Partition[],
+  t: number,
+  files: readonly Partition[] = topics,
+): Partition[] {
+  const isLater = (row: unknown) => typeof row === 'object' && (row as { ts: number }).ts >= t;
+  return topics.map(({ stream, partition, rows }) => {
+    const own = files.find((each) => each.stream === stream && each.partition === partition);
+    const earlier = (own?.rows ?? []).filter((row) => !isLater(row));
+    return { stream, partition, rows: [...earlier, ...rows.filter(isLater)] };
+  });
+}
