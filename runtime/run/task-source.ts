@@ -35,6 +35,8 @@ export class TaskSource {
   readonly #snapshots: Snapshots;
   readonly #erased: ErasedRows | null;
   readonly #span: TimeSpan | null;
+  /** The batch that is read and not taken yet; null: nobody asked for one. */
+  #coming: ReturnType<RecordReader['read']> | null = null;
 
   private constructor(
     input: SourceInput,
@@ -100,10 +102,17 @@ export class TaskSource {
     return lowest;
   }
 
+  /** Settled once `read` need not wait. What comes meanwhile changes nothing before it is read. */
+  async ready(): Promise<void> {
+    this.#coming ??= this.#reader.read(READ_ROWS);
+    await this.#coming;
+  }
+
   /** Reads one batch into the engine; null at the end. */
   async read(): Promise<ReadResult | null> {
     const { partition } = this.input;
-    const batch = await this.#reader.read(READ_ROWS);
+    const batch = await (this.#coming ?? this.#reader.read(READ_ROWS));
+    this.#coming = null;
     if (batch === null) {
       this.ended = true;
       for (const stream of this.scan.streams) this.#engine.end(stream, partition);
@@ -138,8 +147,10 @@ export class TaskSource {
     });
   }
 
+  /** A batch that was not taken is let go: it is read again by whoever goes on. */
   async close(): Promise<void> {
     if (!this.ended) await this.#reader.close();
+    await this.#coming?.catch(() => {});
   }
 }
 

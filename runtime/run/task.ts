@@ -18,6 +18,7 @@ import { fromJsonTime } from '../json-time.ts';
 import type { DecisionLog } from '../log/decisions.ts';
 import type { LogPartition } from '../log/log.ts';
 import { type OutputPosition, type Progress, writeProgress } from '../log/progress.ts';
+import { settlesFirst } from '../settles-first.ts';
 import type { Landing } from '../sink/landing.ts';
 import type { SideRecords } from '../sink/side-records.ts';
 import { type CheckpointMeta, type SlabSets, saveCheckpoint } from '../store/checkpoint.ts';
@@ -61,6 +62,8 @@ export type TaskOptions = {
 
 /** Rows read between two advances of the engine: larger batches are cheaper per row. */
 const ADVANCE_ROWS = 16_384;
+/** While an input is silent, how often the task looks for something else to do: a commit that is due, a stop. */
+const LOOK_EVERY_MS = 100;
 
 /** Gets what is committed of each output, by file name inside the output folder. */
 export type OnCommit = (outputs: Readonly<Record<string, OutputPosition>>) => Promise<void>;
@@ -107,17 +110,19 @@ export class Task {
 
   /** Runs to the end of every source, or to a commit after a stop was asked for. */
   async run(): Promise<'ended' | 'stopped'> {
-    const { now, commitEveryMs, checkpointEveryMs, complete, until, stop, settles } = this.#options;
+    const { now, commitEveryMs, checkpointEveryMs, complete, until } = this.#options;
     // From the start: a stream that ends early must not hold labels until the others end.
     if (complete || until !== undefined) this.parts.engine.complete(until);
     await this.#decide();
     let committedAt = now();
     let checkpointedAt = now();
     for (let source = this.#next(); source !== null; source = this.#next()) {
-      await this.#read(source);
-      if (this.#rowsSinceAdvance >= ADVANCE_ROWS) await this.#advance();
-      this.#options.onBatch(this);
-      const stops = stop.requested && !(settles && this.isReplaying);
+      if (await this.#isThere(source, committedAt + commitEveryMs)) {
+        await this.#read(source);
+        if (this.#rowsSinceAdvance >= ADVANCE_ROWS) await this.#advance();
+        this.#options.onBatch(this);
+      }
+      const stops = this.#stops;
       if (stops || now() - committedAt >= commitEveryMs) {
         await this.#advance();
         await this.commit();
@@ -201,6 +206,20 @@ export class Task {
       }
     }
     return best;
+  }
+
+  get #stops(): boolean {
+    const { stop, settles } = this.#options;
+    return stop.requested && !(settles && this.isReplaying);
+  }
+
+  /** Waits for the source's next batch; false: it is silent, and there is a stop or, from `dueAt` on, a commit to be made. */
+  #isThere(source: TaskSource, dueAt: number): Promise<boolean> {
+    const { now } = this.#options;
+    return settlesFirst(source.ready(), LOOK_EVERY_MS, () => {
+      const isDirty = this.#rowsSinceCommit > 0 && !this.isReplaying;
+      return this.#stops || (isDirty && now() >= dueAt);
+    });
   }
 
   async #read(source: TaskSource): Promise<void> {

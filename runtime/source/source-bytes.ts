@@ -1,6 +1,10 @@
 /** Bytes of a file, of standard input, or of what either holds compressed (gzip, zstd), from any position on. */
+import { open as openDescriptor } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import type { Gunzip } from 'node:zlib';
 import { createGunzip } from 'node:zlib';
 import { Fault } from '../fault.ts';
@@ -12,30 +16,74 @@ const COMPRESSED_BYTES = 1 << 16;
 export type ByteSource = {
   /** Fills buffer[at ..] with at least one byte; 0 at the end. A Fault comes after all that could be read. */
   readonly read: (buffer: Uint8Array, at: number) => Promise<number>;
+  /** Settled once a read need not wait for whoever writes; absent: it never has to. No read is in flight meanwhile. */
+  readonly ready?: () => Promise<void>;
+  /** Ends a read that is in flight, too. */
   readonly close: () => Promise<void>;
 };
 
-/** `-` is standard input. `from`: decompressed bytes to pass over (plain files seek). */
+/** `-` is standard input. `from`: decompressed bytes to pass over (plain files seek). A pipe is waited for by reads alone. */
 export async function openBytes(path: string, from = 0): Promise<ByteSource> {
-  const raw: SeekableSource = path === '-' ? standardInput() : await openFile(path);
-  const head = new Uint8Array(4);
-  let size = 0;
-  for (let got = 1; size < 4 && got > 0; size += got) got = await raw.read(head, size);
-  const compression = compressionOf(head.subarray(0, size));
+  if (path === '-') return fromPipe(process.stdin, path, from);
+  if ((await guarded(path, () => stat(path))).isFIFO()) {
+    const fd = await guarded(path, () => promisify(openDescriptor)(path, 'r'));
+    return fromPipe(new Socket({ fd, readable: true, writable: false }), path, from);
+  }
+  const raw = await openFile(path);
+  const { compression, whole } = await sniffed(raw);
   if (compression === 'none' && raw.canSeek) {
     await raw.close();
     return openFile(path, from);
   }
-  const whole = withHead(raw, head.subarray(0, size));
-  const source =
-    compression === 'none'
-      ? whole
-      : fromPieces(whole, compression === 'gzip' ? gunzipped(whole, path) : unzstd(whole, path));
+  const source = inflated(whole, compression, path);
   await skip(source, from, path);
   return source;
 }
 
-function compressionOf(head: Uint8Array): 'none' | 'gzip' | 'zstd' {
+/** Read as it comes, and once; whoever writes may be silent for long, and is not waited for here, nor when it is closed. */
+function fromPipe(stream: Readable, path: string, from: number): ByteSource {
+  const destroy = async () => {
+    stream.destroy();
+  };
+  const raw = fromPieces({ read: async () => 0, close: destroy }, stream);
+  const open = async () => {
+    const { compression, whole } = await sniffed(raw);
+    const source = inflated(whole, compression, path);
+    await skip(source, from, path);
+    return source;
+  };
+  let opening: Promise<ByteSource> | null = null;
+  const opened = () => {
+    opening ??= open();
+    return opening;
+  };
+  return {
+    read: async (buffer, at) => (await opened()).read(buffer, at),
+    ready: async () => (await opened()).ready?.(),
+    close: async () => {
+      await raw.close();
+      await (await opening?.catch(() => null))?.close();
+    },
+  };
+}
+
+type Compression = 'none' | 'gzip' | 'zstd';
+
+/** How the source is compressed, by its first bytes, and all of it. */
+async function sniffed(raw: ByteSource): Promise<{ compression: Compression; whole: ByteSource }> {
+  const head = new Uint8Array(4);
+  let size = 0;
+  for (let got = 1; size < 4 && got > 0; size += got) got = await raw.read(head, size);
+  const bytes = head.subarray(0, size);
+  return { compression: compressionOf(bytes), whole: withHead(raw, bytes) };
+}
+
+function inflated(whole: ByteSource, compression: Compression, path: string): ByteSource {
+  if (compression === 'none') return whole;
+  return fromPieces(whole, compression === 'gzip' ? gunzipped(whole, path) : unzstd(whole, path));
+}
+
+function compressionOf(head: Uint8Array): Compression {
   if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
   const zstd = head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd;
   return zstd ? 'zstd' : 'none';
@@ -43,7 +91,7 @@ function compressionOf(head: Uint8Array): 'none' | 'gzip' | 'zstd' {
 
 type SeekableSource = ByteSource & { readonly canSeek?: boolean };
 
-/** A pipe (`<(…)`, a FIFO) is read as it comes, and once; only a file can be opened again, and read from a position. */
+/** Only a file can be opened again, and read from a position; a device cannot. */
 async function openFile(path: string, from = 0): Promise<SeekableSource> {
   const file = await guarded(path, () => open(path, 'r'));
   const canSeek = await guarded(path, async () => (await file.stat()).isFile());
@@ -68,14 +116,6 @@ async function guarded<T>(path: string, act: () => Promise<T>): Promise<T> {
   }
 }
 
-function standardInput(): ByteSource {
-  const pieces = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  return fromPieces(
-    { read: async () => 0, close: async () => {} },
-    { [Symbol.asyncIterator]: () => pieces },
-  );
-}
-
 /** The source with bytes that were looked at put back in front. */
 function withHead(raw: ByteSource, head: Uint8Array): ByteSource {
   let used = 0;
@@ -86,15 +126,25 @@ function withHead(raw: ByteSource, head: Uint8Array): ByteSource {
     used += piece.length;
     return piece.length;
   };
-  return { read, close: raw.close };
+  const ready = async () => {
+    if (used === head.length) await raw.ready?.();
+  };
+  return { read, ready, close: raw.close };
 }
 
 function fromPieces(raw: ByteSource, pieces: AsyncIterable<Uint8Array>): ByteSource {
   const iterator = pieces[Symbol.asyncIterator]();
   let piece: Uint8Array = new Uint8Array(0);
+  let coming: Promise<IteratorResult<Uint8Array>> | null = null;
+  const ready = async () => {
+    if (piece.length > 0) return;
+    coming ??= iterator.next();
+    await coming;
+  };
   const read = async (buffer: Uint8Array, at: number) => {
     while (piece.length === 0) {
-      const next = await iterator.next();
+      const next = await (coming ?? iterator.next());
+      coming = null;
       if (next.done === true) return 0;
       piece = next.value;
     }
@@ -104,10 +154,12 @@ function fromPieces(raw: ByteSource, pieces: AsyncIterable<Uint8Array>): ByteSou
     return taken.length;
   };
   const close = async () => {
-    await iterator.return?.();
+    // First: what waits for the source gives up, and with it the pieces.
     await raw.close();
+    await coming?.catch(() => {});
+    await iterator.return?.();
   };
-  return { read, close };
+  return { read, ready, close };
 }
 
 /** Inflates a piece at a time and hands out what came of it before any error, so a truncated file gives all it has. */

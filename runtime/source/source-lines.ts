@@ -1,10 +1,13 @@
-/** Bytes cut at line ends, a chunk read ahead. */
+/** Bytes cut at line ends, a chunk read ahead; where whoever writes pauses, a chunk is what is there. */
 import { LINE_BYTES_MAX } from '../../operators/decode/decoder.ts';
 import { SLACK_BYTES } from '../../operators/decode/ndjson-scanner.ts';
+import { settlesFirst } from '../settles-first.ts';
 import type { ByteSource } from './source-bytes.ts';
 
 /** A chunk holds about so many bytes of whole lines; more only where one line is longer. */
 export const CHUNK_BYTES = 1 << 19;
+/** A pipe that brings nothing for so many ms pauses. */
+const PAUSE_MS = 50;
 
 const NEWLINE = 10;
 
@@ -49,8 +52,9 @@ export class LineReader {
   }
 
   async close(): Promise<void> {
-    await this.#ahead?.catch(() => {});
+    // First: what is read ahead may wait for whoever writes.
     await this.#source.close();
+    await this.#ahead?.catch(() => {});
   }
 
   async #read(): Promise<LineChunk | null> {
@@ -59,6 +63,8 @@ export class LineReader {
       if (chunk !== null) return chunk;
       if (this.#ended) return null;
       if (this.#failure !== null) throw this.#failure;
+      const early = (await this.#pauses()) ? this.#wholeLines() : null;
+      if (early !== null) return early;
       if (this.#filled >= CHUNK_BYTES) this.#grow();
       const limit = this.#filled < CHUNK_BYTES ? CHUNK_BYTES : BUFFER_BYTES;
       let got = 0;
@@ -75,6 +81,13 @@ export class LineReader {
       this.#ended = got === 0;
       if (this.#position === 0 && this.#filled >= 3) this.#dropByteOrderMark();
     }
+  }
+
+  /** Whether what is there is all there is for now. */
+  async #pauses(): Promise<boolean> {
+    const { ready } = this.#source;
+    if (ready === undefined || this.#filled === 0 || this.#cutLine !== null) return false;
+    return !(await settlesFirst(ready(), PAUSE_MS, () => true));
   }
 
   /** What can be given out now, or null to read on. */
