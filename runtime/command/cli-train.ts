@@ -37,6 +37,7 @@ export function addTraining(program: Command, out: Console, done: Done): void {
       'the model file (default: <set>.model in the folder); with --kafka the folder of models (default: millrace-models/<app>)',
     )
     .option('--resume', 'go on from the snapshot where training was cut off')
+    .option('--fresh', 'train anew: delete the model that is there, the published one included')
     .addOption(
       new Option(
         '--device <name>',
@@ -59,10 +60,11 @@ export function addTraining(program: Command, out: Console, done: Done): void {
       }
       const { trainCommand } = await import('./train-command.ts');
       if (options.from === undefined) throw new UsageError(NO_SOURCE);
-      const { from, set = [], label = [], weights = [], to = null, resume = false } = options;
-      const { device, slice: slices = [], keep } = options;
-      const flags = { from, sets: set, labels: label, weights, to, resume, device, slices, keep };
-      done(await trainCommand(flags, out));
+      const { from, set = [], label = [], weights = [], to = null } = options;
+      const { resume = false, fresh = false, device, slice: slices = [], keep } = options;
+      if (resume && fresh) throw new UsageError('--resume goes on, --fresh starts over: give one');
+      const where = { from, sets: set, labels: label, weights, to, resume, fresh };
+      done(await trainCommand({ ...where, device, slices, keep }, out));
     });
   program
     .command('setup')

@@ -158,6 +158,7 @@ export type LiveTrainOptions = Pick<KafkaOptions, 'kafka' | 'app' | 'config' | '
   readonly weights?: string[];
   readonly to?: string;
   readonly resume?: boolean;
+  readonly fresh?: boolean;
   readonly keep: number;
 };
 
@@ -172,6 +173,9 @@ export async function runTrainer(
   if (options.from !== undefined) throw new UsageError('--from is for files, not for --kafka');
   if (options.resume === true) {
     throw new UsageError('--resume: on Kafka training always goes on from its snapshot');
+  }
+  if (options.fresh === true) {
+    throw new UsageError('--fresh: on Kafka another model begins in another folder (--to)');
   }
   if ((options.label ?? []).length > 0 || device === 'none') {
     throw new UsageError(

@@ -1,4 +1,5 @@
 /** `millrace train --from DIR`: the built-in trainer over the examples of a finished run, one model file a set. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelPlan } from '../../compiler/check/model-plan.ts';
 import type { ExamplePlan, Plan } from '../../compiler/plan/plan.ts';
@@ -18,7 +19,7 @@ import { type DeviceName, openDevice, type TensorDevice } from '../trainer/tenso
 import { chooseWeighting, WEIGHTS, type WeightsName } from '../trainer/weightings.ts';
 import { DeepTraining } from '../training/deep-training.ts';
 import { ExampleTrainer, type ExampleTraining, modelPath } from '../training/example-trainer.ts';
-import { modelFolder } from '../training/model-folder.ts';
+import { modelFolder, readManifest } from '../training/model-folder.ts';
 import { printDeep, renderStale, renderTraining } from '../training/training-report.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -35,6 +36,8 @@ export type TrainFlags = {
   readonly to: string | null;
   /** Go on from the snapshot, if it is there. */
   readonly resume: boolean;
+  /** Delete the model that is there. */
+  readonly fresh: boolean;
   /** Where to train the deep model; `none`: the baseline alone. */
   readonly device: DeviceName | 'auto' | 'none';
   /** Columns by whose values the deep model's quality is shown. */
@@ -58,8 +61,15 @@ export async function trainCommand(flags: TrainFlags, out: Console): Promise<num
   const device = deep.size === 0 ? null : await chosenDevice(flags.device, out);
   const lock = device === null ? null : await FolderLock.take(flags.from);
   try {
+    const deepOf = ({ set }: ExampleTraining) => (device === null ? undefined : deep.get(set.name));
+    for (const of of flags.resume || flags.fresh ? [] : trainings) {
+      await refuseTrained(
+        of,
+        deepOf(of) === undefined ? null : modelFolder(flags.from, of.set.name),
+      );
+    }
     for (const training of trainings) {
-      const model = deep.get(training.set.name);
+      const model = deepOf(training);
       if (device === null || model === undefined) await train(training, flags.resume, out);
       else await trainDeep(training, { model, device, flags }, out);
     }
@@ -67,6 +77,18 @@ export async function trainCommand(flags: TrainFlags, out: Console): Promise<num
     await lock?.release();
   }
   return 0;
+}
+
+/** A model that somebody may be serving is not given up by a flag that was forgotten. `folder`: of a deep one. */
+async function refuseTrained({ snapshot }: ExampleTraining, folder: string | null): Promise<void> {
+  const isThere = folder === null ? existsSync(snapshot) : (await readManifest(folder)) !== null;
+  if (!isThere) return;
+  const path = folder ?? snapshot;
+  throw new Fault(
+    'model_exists',
+    `${path} holds a model already: --resume goes on with it, --fresh trains anew and deletes it first.`,
+    { context: { path } },
+  );
 }
 
 /** A device that nothing would be trained on is a mistake: figures of the baseline would pass for the deep model's. */

@@ -157,7 +157,7 @@ async function remains({ folder, plan, files }: Of, { keys, k }: EraseDecision) 
   for (const name of models) {
     found.push({
       what: `${name}, a model that was trained on examples of before`,
-      until: 'it is trained again from the start (train without --resume)',
+      until: 'it is trained again from the start (train --fresh)',
     });
   }
   found.push({

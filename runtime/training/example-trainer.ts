@@ -136,7 +136,7 @@ function checkSame(
   if (differences.length === 0) return;
   throw new Fault(
     'snapshot_of_other_model',
-    `${of.snapshot} cannot be gone on with: ${differences.join('; ')}. Train anew without --resume, or give another file with --to.`,
+    `${of.snapshot} cannot be gone on with: ${differences.join('; ')}. Train anew with --fresh (it replaces this one), or give another file with --to.`,
     { context: { path: of.snapshot } },
   );
 }

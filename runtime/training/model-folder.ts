@@ -20,6 +20,8 @@ import type { MergePlace } from './example-merge.ts';
 import { ERASED_SINCE } from './example-trainer.ts';
 
 const MANIFEST = 'manifest.json';
+/** Every file of a snapshot begins so. */
+const OWN = 'rows-';
 /** A chain of deltas is ended by a full file at this length. */
 const CHAIN_MAX = 48;
 /** Chains that are kept where nothing else is said. */
@@ -105,16 +107,19 @@ export class ModelFolder {
     this.#keep = keep;
   }
 
-  /** The folder as it is, where it is this model's, else a new one. With `resume` a foreign one is a Fault; else it is emptied. `keep`: chains. */
+  /**
+   * With `resume` the folder as it is, or a Fault where it is another model's; else what any model left in it is deleted, which
+   * whoever asks has agreed to. A folder that is no model's is left as it is. `keep`: chains.
+   */
   static async open(
     path: string,
     identity: ModelIdentity,
     resume: boolean,
     keep = KEEP_CHAINS,
   ): Promise<ModelFolder> {
-    const bytes = resume ? await disk.read(join(path, MANIFEST)) : null;
-    if (bytes === null) {
-      rmSync(path, { recursive: true, force: true });
+    const bytes = await disk.read(join(path, MANIFEST));
+    if (bytes === null || !resume) {
+      if (bytes !== null) rmSync(path, { recursive: true });
       mkdirSync(path, { recursive: true });
       const empty = { version: 1 as const, ...identity, snapshots: [], published: null };
       return new ModelFolder(path, empty, keep);
@@ -165,7 +170,7 @@ export class ModelFolder {
    * event time, its end may come without another row.
    */
   #stem(rows: number): string {
-    const stem = `rows-${String(rows).padStart(12, '0')}`;
+    const stem = `${OWN}${String(rows).padStart(12, '0')}`;
     const of = this.#manifest.snapshots.filter((each) => each.rows === rows).length;
     return of === 0 ? stem : `${stem}-${of + 1}`;
   }
@@ -181,10 +186,10 @@ export class ModelFolder {
   async #commit(change: Pick<ModelManifest, 'snapshots' | 'published'>): Promise<void> {
     this.#manifest = { ...this.#manifest, ...change };
     await writeManifest(this.path, this.#manifest);
-    const counted = new Set([MANIFEST]);
+    const counted = new Set<string>();
     for (const { file } of this.#manifest.snapshots) counted.add(file).add(baselineOf(file));
     for (const name of readdirSync(this.path)) {
-      if (!counted.has(name)) rmSync(join(this.path, name));
+      if (name.startsWith(OWN) && !counted.has(name)) rmSync(join(this.path, name));
     }
   }
 }
@@ -220,7 +225,7 @@ function parseManifest(path: string, bytes: Uint8Array): ModelManifest {
   }
   throw new Fault(
     'snapshot_corrupt',
-    `${join(path, MANIFEST)} is no manifest of a model: it is cut or of something else. Train anew into another folder, or without --resume.`,
+    `${join(path, MANIFEST)} is no manifest of a model: it is cut or of something else. Train anew into another folder, or with --fresh.`,
     { context: { path } },
   );
 }
@@ -278,7 +283,7 @@ function checkIdentity(path: string, saved: ModelManifest, wanted: ModelIdentity
   if (differences.length === 0) return;
   throw new Fault(
     'snapshot_of_other_model',
-    `${path} cannot be gone on with: ${differences.join('; ')}. Train anew without --resume.`,
+    `${path} cannot be gone on with: ${differences.join('; ')}. Train anew into another folder, or with --fresh (it deletes what this one holds).`,
     { context: { path } },
   );
 }

@@ -192,9 +192,18 @@ describe('train', () => {
     const weighting = () => FtrlTrainer.restore(to).trainer.config.weighting;
     await train();
     expect(weighting()).toEqual({ clicked: 'take_back', soon: 'none' });
-    expect((await train('--weights', 'es-dfm')).code).toBe(0);
+    // The model that is there is given up by nobody who does not say so.
+    const model = await readFile(to);
+    const forgot = await train('--weights', 'es-dfm');
+    expect(forgot).toMatchObject({
+      code: 3,
+      err: expect.stringMatching(/model already: --resume/),
+    });
+    expect((await readFile(to)).equals(model)).toBe(true);
+    expect((await train('--fresh', '--weights', 'es-dfm')).code).toBe(0);
     expect(weighting()).toEqual({ clicked: 'es_dfm', soon: 'none' });
-    expect((await train('--weights', 'es-dfm', '--weights', 'clicked=none')).code).toBe(0);
+    const both = ['--weights', 'es-dfm', '--weights', 'clicked=none'];
+    expect((await train('--fresh', ...both)).code).toBe(0);
     expect(weighting()).toEqual({ clicked: 'none', soon: 'none' });
     const other = await train('--resume', '--weights', 'elapsed');
     expect(other.code).toBe(3);

@@ -114,6 +114,11 @@ describe('train with a model block', () => {
     const again = await cli(...args, '--resume');
     expect(again.err).toMatch(/going on after row/);
     expect((await newest('run')).bytes.equals(bytes)).toBe(true);
+    const forgot = await cli(...args);
+    expect(forgot.err).toMatch(
+      /ctr\.deep holds a model already: --resume goes on with it, --fresh/,
+    );
+    expect((await newest('run')).bytes.equals(bytes)).toBe(true);
 
     // As if somebody had been erased from the examples since.
     const made = at('run', 'manifest.json');
