@@ -8,7 +8,8 @@ import type { Console } from '../console-output.ts';
 import { Fault } from '../fault.ts';
 import { disk } from '../files.ts';
 import { receiptOf, receiptPath } from '../run/erasure-receipt.ts';
-import { readRunFolder, refuseChanged } from '../run/run-folder.ts';
+import { readFolderNow } from '../run/folder-now.ts';
+import { refuseChanged } from '../run/run-folder.ts';
 import type { RunOrigin } from '../run/run-origin.ts';
 import type { SourceInput } from '../run/task-source.ts';
 import { isWorkerState } from '../run/worker-state.ts';
@@ -27,7 +28,7 @@ export async function eraseCommand(
 ): Promise<number> {
   const folder = resolve(dir);
   if (await isWorkerState(folder)) throw notOnKafka(dir);
-  const { plan, identity, origin } = await readRunFolder(dir, disk);
+  const { plan, identity, origin } = await readFolderNow(dir, disk);
   refuseChanged(dir, plan, 'erase');
   const keys = keyOptions.map((option) => parseKey(option, plan));
   if (origin === null) {

@@ -2,19 +2,16 @@
  * An output folder as `millrace quarantine` sees it: what is kept aside in it, and decisions about that. The folder is
  * locked meanwhile, so no run is at work in it.
  */
-import { join } from 'node:path';
 import type { Plan } from '../../compiler/plan/plan.ts';
-import { PROGRESS_SEGMENT_BYTES } from '../config.ts';
 import { Fault } from '../fault.ts';
 import { disk, type Files } from '../files.ts';
 import { toJsonTime } from '../json-time.ts';
 import { DecisionLog, type LotDecision } from '../log/decisions.ts';
-import { EmbeddedLog } from '../log/embedded-log.ts';
 import { type Progress, readProgress } from '../log/progress.ts';
 import { parseFormat } from '../sink/format-text.ts';
 import { Quarantine } from '../sink/quarantine.ts';
-import { FolderLock } from './folder-lock.ts';
-import { PRIVATE, readRunFolder } from './run-folder.ts';
+import { inRunFolder } from './folder-now.ts';
+import { ownLog, type RunFolder } from './run-folder.ts';
 import { settleDone } from './settle-done.ts';
 
 /** Rows that were kept aside together. */
@@ -52,13 +49,19 @@ export async function withDecidedFolder<T>(
   use: (of: DecidedFolder) => Promise<T>,
   files: Files = disk,
 ): Promise<T> {
-  const { plan, format, block } = await readRun(folder, files);
-  const own = join(folder, PRIVATE);
-  const lock = await FolderLock.take(own);
-  const closing: (() => Promise<void>)[] = [() => lock.release()];
+  return inRunFolder(folder, files, (run) => withDecisions(folder, run, use, files));
+}
+
+async function withDecisions<T>(
+  folder: string,
+  { plan, identity }: RunFolder,
+  use: (of: DecidedFolder) => Promise<T>,
+  files: Files,
+): Promise<T> {
+  const { format, block } = parseFormat(identity.format);
+  const log = ownLog(folder, files);
+  const closing: (() => Promise<void>)[] = [() => log.close()];
   try {
-    const log = new EmbeddedLog(join(own, 'log'), { files, segmentBytes: PROGRESS_SEGMENT_BYTES });
-    closing.push(() => log.close());
     const progressLog = await log.open('progress', 0);
     const decisions = await DecisionLog.open(await log.open('decisions', 0));
     const settle = async () => {
@@ -104,21 +107,14 @@ export async function decisionsOf(
   folder: string,
   files: Files = disk,
 ): Promise<DecisionLog['taken']> {
-  await readRun(folder, files);
-  const own = join(folder, PRIVATE);
-  const lock = await FolderLock.take(own);
-  const log = new EmbeddedLog(join(own, 'log'), { files, segmentBytes: PROGRESS_SEGMENT_BYTES });
-  try {
-    return (await DecisionLog.open(await log.open('decisions', 0))).taken;
-  } finally {
-    await log.close();
-    await lock.release();
-  }
-}
-
-async function readRun(folder: string, files: Files) {
-  const { plan, identity } = await readRunFolder(folder, files);
-  return { plan, ...parseFormat(identity.format) };
+  return inRunFolder(folder, files, async () => {
+    const log = ownLog(folder, files);
+    try {
+      return (await DecisionLog.open(await log.open('decisions', 0))).taken;
+    } finally {
+      await log.close();
+    }
+  });
 }
 
 function unfinished(folder: string): Fault {

@@ -7,17 +7,15 @@
  * application's: no other takes it, and the folder is not made again.
  */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import type { Plan } from '../../compiler/plan/plan.ts';
-import { PROGRESS_SEGMENT_BYTES } from '../config.ts';
 import { Fault } from '../fault.ts';
 import type { Files } from '../files.ts';
 import { type Decision, DecisionLog } from '../log/decisions.ts';
-import { EmbeddedLog } from '../log/embedded-log.ts';
+import type { EmbeddedLog } from '../log/embedded-log.ts';
 import { readProgress } from '../log/progress.ts';
-import { FolderLock } from './folder-lock.ts';
+import { inRunFolder } from './folder-now.ts';
 import { isOfProgram } from './plan-program.ts';
-import { findRunFolder, PRIVATE, type RunFolder, readRunFolder } from './run-folder.ts';
+import { findRunFolder, ownLog, type RunFolder } from './run-folder.ts';
 
 type HandOver = Extract<Decision, { readonly kind: 'handed_over' }>;
 
@@ -62,7 +60,7 @@ export function handOver(folder: string, files: Files, app: string): Promise<str
 /** A Fault where the folder is an application's: it must not be made again. The folder is locked by the caller. */
 export async function refuseHandedOver(folder: string, files: Files): Promise<void> {
   if ((await findRunFolder(folder, files).catch(() => null)) === null) return;
-  const log = logOf(folder, files);
+  const log = ownLog(folder, files);
   try {
     const decisions = await DecisionLog.open(await log.open('decisions', 0));
     const found = handOverOf(decisions);
@@ -132,22 +130,13 @@ async function inFolder<T>(
     readonly log: EmbeddedLog;
   }) => Promise<T>,
 ): Promise<T> {
-  // First: taking the lock of a folder that is nobody's would make one.
-  const run = await readRunFolder(folder, files);
-  const lock = await FolderLock.take(join(folder, PRIVATE));
-  const log = logOf(folder, files);
-  try {
-    const decisions = await DecisionLog.open(await log.open('decisions', 0));
-    return await use({ run, decisions, log });
-  } finally {
-    await log.close();
-    await lock.release();
-  }
-}
-
-function logOf(folder: string, files: Files): EmbeddedLog {
-  return new EmbeddedLog(join(folder, PRIVATE, 'log'), {
-    files,
-    segmentBytes: PROGRESS_SEGMENT_BYTES,
+  return inRunFolder(folder, files, async (run) => {
+    const log = ownLog(folder, files);
+    try {
+      const decisions = await DecisionLog.open(await log.open('decisions', 0));
+      return await use({ run, decisions, log });
+    } finally {
+      await log.close();
+    }
   });
 }

@@ -1,8 +1,10 @@
 /** An output folder: whose it is, starting it, starting it over. */
 import { join } from 'node:path';
 import type { Plan } from '../../compiler/plan/plan.ts';
+import { PROGRESS_SEGMENT_BYTES } from '../config.ts';
 import { Fault } from '../fault.ts';
 import type { Files } from '../files.ts';
+import { EmbeddedLog } from '../log/embedded-log.ts';
 import { checkIdentity, parseIdentity, type RunIdentity } from './run-identity.ts';
 import { parseOrigin, type RunOrigin } from './run-origin.ts';
 
@@ -114,6 +116,12 @@ export async function findRunFolder(folder: string, files: Files): Promise<RunFo
   };
 }
 
+/** Its progress and its decisions. */
+export function ownLog(folder: string, files: Files): EmbeddedLog {
+  const path = join(folder, PRIVATE, 'log');
+  return new EmbeddedLog(path, { files, segmentBytes: PROGRESS_SEGMENT_BYTES });
+}
+
 /** A Fault where rows of the folder are of a changed program: nobody can make them again with one plan. */
 export function refuseChanged(folder: string, { takenOver }: Plan, what: string): void {
   if (takenOver === undefined) return;
@@ -136,10 +144,15 @@ export async function writeNext(folder: string, next: RunFolder, files: Files): 
   await files.replace(join(folder, PRIVATE, NEXT), Buffer.from(JSON.stringify(next)));
 }
 
+/** The change was not decided. */
+export async function dropNext(folder: string, files: Files): Promise<void> {
+  await files.remove(join(folder, PRIVATE, NEXT));
+}
+
 /** The folder is the next one's. */
 export async function becomeNext(folder: string, next: RunFolder, files: Files): Promise<void> {
   await writeRunFolder(folder, next, files);
-  await files.remove(join(folder, PRIVATE, NEXT));
+  await dropNext(folder, files);
 }
 
 /** The identity last: without it the folder is nobody's. */

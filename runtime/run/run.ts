@@ -6,11 +6,9 @@ import { type ErasedKey, ErasedRows } from '../../operators/scan/erasure.ts';
 import { TimeSpan } from '../../operators/scan/time-span.ts';
 import { ColdCopies } from '../../operators/state/cold-copies.ts';
 import { BLOCK_OPTIONS, type BlockOptions } from '../block/block-writer.ts';
-import { PROGRESS_SEGMENT_BYTES } from '../config.ts';
 import { Fault } from '../fault.ts';
 import { disk, type Files } from '../files.ts';
 import { type Decision, DecisionLog } from '../log/decisions.ts';
-import { EmbeddedLog } from '../log/embedded-log.ts';
 import type { Log, LogPartition } from '../log/log.ts';
 import { type Progress, readProgress } from '../log/progress.ts';
 import { formatText } from '../sink/format-text.ts';
@@ -29,10 +27,11 @@ import type { StateStore } from '../store/state-store.ts';
 import type { Engine } from './engine.ts';
 import { finish } from './finish-run.ts';
 import { FolderLock } from './folder-lock.ts';
+import { folderNow } from './folder-now.ts';
 import { refuseHandedOver } from './hand-over.ts';
 import type { Manifest } from './manifest.ts';
 import { isOfProgram } from './plan-program.ts';
-import { claimFolder, clearFolder, findRunFolder, PRIVATE } from './run-folder.ts';
+import { claimFolder, clearFolder, findRunFolder, ownLog, PRIVATE } from './run-folder.ts';
 import { IDENTITY_VERSION, identifyFile, type RunIdentity } from './run-identity.ts';
 import type { RunOrigin } from './run-origin.ts';
 import { settleDone } from './settle-done.ts';
@@ -41,7 +40,7 @@ import { startDecisions } from './start-decisions.ts';
 import { stateTaken } from './taken-state.ts';
 import { type OnCommit, Task, type TaskOptions } from './task.ts';
 import { type SourceInput, TaskSource } from './task-source.ts';
-import { folderNow, type Upgrade, upgradeFolder } from './upgrade-folder.ts';
+import { type Upgrade, upgradeFolder } from './upgrade-folder.ts';
 
 export type RunRequest = {
   readonly plan: Plan;
@@ -142,7 +141,7 @@ async function runIn(request: RunRequest, own: string): Promise<RunResult> {
   const closing: (() => Promise<void>)[] = [];
   try {
     await prepareFolder(request);
-    const log = openLog(request, own);
+    const log = ownLog(request.folder, request.files ?? disk);
     closing.push(() => log.close());
     const progressLog = await openOwn(log, 'progress');
     const decisions = await DecisionLog.open(await openOwn(log, 'decisions'));
@@ -262,13 +261,6 @@ function checkProgress(folder: string, progress: Progress | null, state: Checkpo
     `the saved state in ${folder} is ahead of its progress log, which was damaged or replaced. Start over with --fresh (it deletes what the folder holds).`,
     { context: { path: folder } },
   );
-}
-
-function openLog(request: RunRequest, own: string): Log {
-  return new EmbeddedLog(join(own, 'log'), {
-    files: request.files ?? disk,
-    segmentBytes: PROGRESS_SEGMENT_BYTES,
-  });
 }
 
 /** A log of the run's own; when it is damaged, only a fresh start helps. */

@@ -7,47 +7,24 @@
  *  4. The decision `plan` is written: to the new plan, from K on. This is the change.
  *  5. Plan and identity are replaced. The new plan loads the state of K, and its first checkpoint deletes what it has dropped.
  *
- * A crash before 4 leaves the old program's folder, one after 4 the new one's: whoever opens it next finishes 5.
+ * A crash before 4 leaves the old program's folder, one after 4 the new one's: whoever opens it next finishes 5 (folder-now.ts).
  */
-import { join } from 'node:path';
 import type { Plan } from '../../compiler/plan/plan.ts';
 import { sealPlan } from '../../compiler/plan/seal-plan.ts';
 import { takeOver } from '../../operators/take-over/take-over.ts';
-import { PROGRESS_SEGMENT_BYTES } from '../config.ts';
 import { Fault } from '../fault.ts';
 import type { Files } from '../files.ts';
 import { toJsonTime } from '../json-time.ts';
 import { DecisionLog } from '../log/decisions.ts';
-import { EmbeddedLog } from '../log/embedded-log.ts';
 import { type Progress, readProgress } from '../log/progress.ts';
 import { outputNames } from '../sink/open-sink.ts';
 import { savedMeta } from '../store/checkpoint.ts';
 import type { StateStore } from '../store/state-store.ts';
-import {
-  becomeNext,
-  findRunFolder,
-  PRIVATE,
-  type RunFolder,
-  readNext,
-  refuseForeign,
-  writeNext,
-} from './run-folder.ts';
+import { becomeNext, ownLog, type RunFolder, refuseForeign, writeNext } from './run-folder.ts';
 import { type RunIdentity, upgradeDifferences } from './run-identity.ts';
 import type { RunOrigin } from './run-origin.ts';
 import { keptErasures } from './settle-erasures.ts';
 import { takeOverText } from './take-over-text.ts';
-
-/** What the folder is run with, once a change that was decided has happened; null: it is nobody's yet. */
-export async function folderNow(folder: string, files: Files): Promise<RunFolder | null> {
-  const next = await readNext(folder, files);
-  if (next !== null) {
-    const isDecided = await withLogs(folder, files, async ({ decisions }) =>
-      decisions.taken.some((each) => each.kind === 'plan' && each.to === next.plan.digest),
-    );
-    if (isDecided) await becomeNext(folder, next, files);
-  }
-  return findRunFolder(folder, files);
-}
 
 export type Upgrade = {
   readonly folder: string;
@@ -134,10 +111,7 @@ async function withLogs<T>(
     readonly committed: () => Promise<Progress>;
   }) => Promise<T>,
 ): Promise<T> {
-  const log = new EmbeddedLog(join(folder, PRIVATE, 'log'), {
-    files,
-    segmentBytes: PROGRESS_SEGMENT_BYTES,
-  });
+  const log = ownLog(folder, files);
   try {
     const progress = await log.open('progress', 0);
     const decisions = await DecisionLog.open(await log.open('decisions', 0));

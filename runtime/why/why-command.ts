@@ -10,7 +10,8 @@ import { didYouMean } from '../../dsl/suggest.ts';
 import type { Console } from '../console-output.ts';
 import { Fault } from '../fault.ts';
 import { disk } from '../files.ts';
-import { readRunFolder, refuseChanged } from '../run/run-folder.ts';
+import { readFolderNow } from '../run/folder-now.ts';
+import { refuseChanged } from '../run/run-folder.ts';
 import { IDENTITY_VERSION } from '../run/run-identity.ts';
 import { isWorkerState } from '../run/worker-state.ts';
 import { parseFormat } from '../sink/format-text.ts';
@@ -47,7 +48,7 @@ export async function whyCommand(
 ): Promise<number> {
   const { folder, id, column } = asked;
   if (await isWorkerState(folder)) throw notOnKafka(folder);
-  const run = await readRunFolder(folder, disk);
+  const run = await readFolderNow(folder, disk);
   if (run.identity.version !== IDENTITY_VERSION) {
     throw new Fault('folder_version', `${folder} was made by another version of millrace`);
   }

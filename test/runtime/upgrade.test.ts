@@ -6,8 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Plan } from '../../compiler/plan/plan.ts';
 import { main } from '../../runtime/command/cli.ts';
 import type { Decision } from '../../runtime/log/decisions.ts';
-import { decisionsOf } from '../../runtime/run/decided-folder.ts';
+import { decisionsOf, withDecidedFolder } from '../../runtime/run/decided-folder.ts';
+import { readFolderNow } from '../../runtime/run/folder-now.ts';
 import { PipelineEngine } from '../../runtime/run/pipeline-engine.ts';
+import { isOfProgram } from '../../runtime/run/plan-program.ts';
 import { type RunRequest, run } from '../../runtime/run/run.ts';
 import { openReader } from '../../runtime/source/open-reader.ts';
 import { MemoryStore } from '../../runtime/store/memory-store.ts';
@@ -231,14 +233,20 @@ describe('a folder whose program changes', () => {
       const again = { ...parts, upgrade, onBatch: () => inTheRun++ };
       await expect(run(request(now, to, again))).rejects.toThrow(Crash);
       disk.restart();
+      const isPrepared = (await disk.read(join(to, '.millrace', 'next.json'))) !== null;
+      // Whoever looks finishes what was decided, and sees no more of the other program.
+      const seen =
+        act % 2 === 0
+          ? await readFolderNow(to, disk)
+          : await withDecidedFolder(to, async (of) => of, disk);
       const isDecided = (await decisionsOf(to, disk)).some(({ kind }) => kind === 'plan');
+      expect(isOfProgram(seen.plan, isDecided ? now : old), `act ${act}`).toBe(true);
       sides.add(isDecided ? 'new' : 'old');
       // The program that the folder is not of is refused, and changes nothing.
       const other = run(request(isDecided ? old : now, to, parts));
       await expect(other, `act ${act}`).rejects.toThrow(/the program changed/);
       done = isDecided && inTheRun > 4;
       // Of the acts of the old program as it catches up, some.
-      const isPrepared = (await disk.read(join(to, '.millrace', 'next.json'))) !== null;
       if (!isDecided && !isPrepared && act % 5 > 0) continue;
       if (!isDecided) await run(request(old, to, { ...parts, stop: { requested: true } }));
       await run(request(now, to, { ...parts, upgrade }));
