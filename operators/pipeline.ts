@@ -10,7 +10,7 @@
  */
 import type { Plan } from '../compiler/plan/plan.ts';
 import { assert } from './assert.ts';
-import type { Column, F64Column } from './column/column.ts';
+import type { F64Column } from './column/column.ts';
 import { ColumnPool } from './column/column-pool.ts';
 import type { Frame } from './column/frame.ts';
 import { Slots } from './column/slots.ts';
@@ -20,6 +20,7 @@ import type { EmissionBatch } from './emission/emission-batch.ts';
 import { type ColumnOf, Enrich } from './enrich.ts';
 import { FeatureStage, type StreamFrame } from './keyspace/feature-stage.ts';
 import { Attribution, type AttributionResult } from './label/attribute.ts';
+import { decodedColumn, type ReleasedRows } from './scan/ahead-rows.ts';
 import { GlobalDedup } from './scan/global-dedup.ts';
 import {
   type PartitionRows,
@@ -126,18 +127,21 @@ export class Pipeline {
     source.nextOffset = batch.firstOffset + batch.n;
     const chunk = this.#chunk(stream, partition, batch, rows);
     if (chunk !== null) this.#buffers[stream]!.add(chunk);
+    for (const each of rows.released) this.#release(stream, partition, each);
     this.#boundBuffers();
     return rows;
   }
 
   /** No more rows will come from this partition in this run. */
   end(stream: number, partition: number): void {
-    this.#partition(stream, partition).ended = true;
+    const source = this.#partition(stream, partition);
+    source.ended = true;
+    this.#release(stream, partition, source.scan.end());
   }
 
   /** A decision that nothing older than `time` is waited for: from the partition's next row on it is late. */
   floor(stream: number, partition: number, time: number): void {
-    this.#partition(stream, partition).scan.floor(time);
+    this.#release(stream, partition, this.#partition(stream, partition).scan.floor(time));
   }
 
   /**
@@ -182,7 +186,7 @@ export class Pipeline {
     return this.#partition(stream, partition).scan.state();
   }
 
-  /** Offset of the first row of the partition that has not been applied. */
+  /** Offset to read the partition on from: every row that is not applied and not in the scan's state comes again. */
   lowestUnapplied(stream: number, partition: number): number {
     const { nextOffset } = this.#partition(stream, partition);
     return this.#buffers[stream]!.lowestOffset(partition) ?? nextOffset;
@@ -237,11 +241,7 @@ export class Pipeline {
     const { timeField, slots } = this.#plan.streams[stream]!;
     const kept = keepFrom(scanned, this.#skipBelow);
     if (kept.n === 0) return null;
-    const columns = slots.map(({ op, physical }): Column | undefined => {
-      if (op.kind !== 'field') return undefined;
-      const decoded = batch.columns[op.field]!;
-      return physical === 'hash' ? decoded.hash! : decoded.value!;
-    });
+    const columns = slots.map((slot) => decodedColumn(batch, slot));
     const times = timeField < 0 ? null : (batch.columns[timeField]!.value as F64Column).data;
     const time = new Float64Array(kept.n);
     const offset = new Float64Array(kept.n);
@@ -251,6 +251,20 @@ export class Pipeline {
       offset[i] = batch.firstOffset + row;
     }
     return { partition, ...kept, time, offset, columns };
+  }
+
+  /** Rows that were kept back until now; those that the restored state has already are left out. */
+  #release(stream: number, partition: number, released: ReleasedRows | null): void {
+    if (released === null) return;
+    const { n, time, offset, columns, from } = released;
+    const rows = Int32Array.from([...time.keys()].filter((row) => time[row]! >= this.#skipBelow));
+    if (rows.length === 0) return;
+    const own = (values: Float64Array) => Float64Array.from(rows, (row) => values[row]!);
+    const times = own(time);
+    this.#buffers[stream]!.add({
+      ...{ partition, n: rows.length, rows: rows.length === n ? null : rows, labelOnly: null },
+      ...{ time: times, step: times, offset: own(offset), columns, readFrom: from },
+    });
   }
 
   /** Each buffer may hold its share; the fullest gives way first. */

@@ -8,6 +8,7 @@ import { NdjsonDecoder } from '../operators/decode/ndjson.ts';
 import { SLACK_BYTES } from '../operators/decode/ndjson-scanner.ts';
 import type { EmissionBatch } from '../operators/emission/emission-batch.ts';
 import { Pipeline } from '../operators/pipeline.ts';
+import type { ScanState } from '../operators/scan/partition-scan.ts';
 import { PAGE_WORDS, type Slab, SlabSet } from '../operators/state/slab.ts';
 import { statesOf } from '../operators/take-over/state-names.ts';
 import { JsonBytes } from '../runtime/sink/json-bytes.ts';
@@ -71,6 +72,8 @@ type Source = {
   readonly lines: readonly string[];
   at: number;
   ended: boolean;
+  /** Where it may be read on from, oldest first. */
+  snapshots: { readonly at: number; readonly state: ScanState }[];
 };
 
 class MemoryRun {
@@ -116,6 +119,7 @@ class MemoryRun {
     } else {
       source.at += batch.n;
       this.#pipeline.accept(source.stream, source.partition, batch);
+      this.#snapshot(source);
     }
     // A stream that a change brought in is behind at first.
     const frontier = Math.max(this.#k, this.#pipeline.frontier());
@@ -203,19 +207,30 @@ class MemoryRun {
     const states = this.#sources.map(({ stream, partition }) => ({
       state: before.scanState(stream, partition),
     }));
+    for (const source of this.#sources) {
+      const lowest = before.lowestUnapplied(source.stream, source.partition);
+      const fit = source.snapshots.filter(({ at }) => at <= lowest);
+      source.snapshots = structuredClone(fit.slice(-1));
+    }
     this.#slabs = this.#slabs.map((set) => copySlabs(set));
     this.#scanSlabs = copySlabs(this.#scanSlabs);
     this.#readAgain(frontier, states);
   }
 
-  /** `states`: what the scans must have come to; null: they are others. */
+  #snapshot({ stream, partition, at, snapshots }: Source): void {
+    snapshots.push({ at, state: this.#pipeline.scanState(stream, partition) });
+  }
+
+  /** `states`: what the scans must have come to; null: they are others, and begin anew. */
   #readAgain(frontier: number, states: readonly { readonly state: unknown }[] | null): void {
     this.#pipeline = this.#newPipeline();
     for (const [index, source] of this.#sources.entries()) {
-      // The snapshot at hand is the one at the beginning: everything is read again, what is applied is left out.
-      this.#pipeline.addPartition(source.stream, source.partition, null);
+      // From the newest place that will do; what is applied and read again is left out.
+      const from = states === null ? undefined : source.snapshots[0];
+      this.#pipeline.addPartition(source.stream, source.partition, from?.state ?? null);
       const rows = source.at;
-      source.at = 0;
+      source.at = from?.at ?? 0;
+      if (from === undefined) source.snapshots = [];
       const wasEnded = source.ended;
       source.ended = false;
       this.#pipeline.skipBelow(frontier);
@@ -223,14 +238,15 @@ class MemoryRun {
         const batch = decode(this.#plan, source, rows - source.at)!;
         source.at += batch.n;
         this.#pipeline.accept(source.stream, source.partition, batch);
+        this.#snapshot(source);
       }
-      const again = JSON.stringify(this.#pipeline.scanState(source.stream, source.partition));
-      if (states !== null && again !== JSON.stringify(states[index]!.state))
-        throw new Error(`a scan read again differs: ${again}`);
       if (wasEnded) {
         source.ended = true;
         this.#pipeline.end(source.stream, source.partition);
       }
+      const again = JSON.stringify(this.#pipeline.scanState(source.stream, source.partition));
+      if (states !== null && again !== JSON.stringify(states[index]!.state))
+        throw new Error(`a scan read again differs: ${again}`);
     }
     this.#pipeline.skipBelow(frontier);
     if (this.#options.complete ?? true) this.#pipeline.complete();
@@ -267,6 +283,7 @@ function sourcesOf(plan: Plan, input: readonly Partition[]): Source[] {
     lines: rows.map((row) => (typeof row === 'string' ? row : JSON.stringify(row))),
     at: 0,
     ended: false,
+    snapshots: [],
   }));
   return sources.filter(({ stream }) => stream >= 0);
 }

@@ -8,7 +8,8 @@
  *   3. late (before the watermark): label-only if it is within the stream's `labels` lateness, else dropped.
  *   4. accepted, at its own time; label-only rows at the watermark.
  *
- * Every row that gets past 2 then moves the watermark.
+ * Every row that gets past 2 and is not late then moves the watermark. An accepted row that is beyond what is believed even so is kept
+ * back until it is not (ahead-rows.ts); where there is no room for it, it is set aside with the late ones.
  */
 import type { Plan, StreamPlan } from '../../compiler/plan/plan.ts';
 import { assert } from '../assert.ts';
@@ -16,6 +17,7 @@ import type { HashColumn } from '../column/column.ts';
 import { REASON } from '../decode/decode-reasons.ts';
 import type { DecodedBatch } from '../decode/decoder.ts';
 import type { SlabSet } from '../state/slab.ts';
+import { AheadRows, type AheadState, type ReleasedRows } from './ahead-rows.ts';
 import { DedupSet, DUPLICATE, KNOWN, NEW } from './scan-dedup.ts';
 import type { WatermarkState } from './watermark.ts';
 import { Watermark } from './watermark.ts';
@@ -40,6 +42,8 @@ export type ScanState = {
   readonly counts: Readonly<ScanCounts>;
   /** Offset of the next row. */
   readonly next: number;
+  /** Rows before it that are kept back. Absent: none are. */
+  readonly ahead?: AheadState;
 };
 
 /** `field` is an index of the scan's fields, -1 for the whole record. */
@@ -54,8 +58,9 @@ export type LateRow = {
   readonly row: number;
   readonly offset: number;
   readonly time: number;
-  /** The watermark it was late against. */
-  readonly watermark: number;
+  /** The watermark it was late against, or how far it might have been at most. */
+  readonly bound: number;
+  readonly isAhead: boolean;
 };
 
 /** What a batch comes to. Its arrays are used again by the next `accept`. */
@@ -73,6 +78,10 @@ export type PartitionRows = {
   readonly duplicates: number;
   readonly malformed: readonly MalformedRow[];
   readonly late: readonly LateRow[];
+  /** Batch rows that are kept back: accepted, and not among those that are applied. */
+  readonly keptBack: readonly number[];
+  /** Rows that were kept back until now, each with how many of the applied rows come before them. */
+  readonly released: readonly (ReleasedRows & { readonly after: number })[];
 };
 
 const ZERO: ScanCounts = {
@@ -91,6 +100,8 @@ export class PartitionScan {
   readonly #ids: DedupSet | null;
   readonly #horizonMs: number;
   readonly #labelsMs: number;
+  readonly #newAhead: (state: ScanState | null) => AheadRows;
+  #ahead: AheadRows;
   #watermark: Watermark;
   #counts: ScanCounts;
   #next: number;
@@ -119,6 +130,8 @@ export class PartitionScan {
     const dedups = stream.idField >= 0 && stream.timeField >= 0;
     const slab = dedups ? slabs.open(`ids/${stream.name}/${partition}`) : null;
     this.#ids = slab === null ? null : new DedupSet(slab, this.#horizonMs);
+    this.#newAhead = (from) => new AheadRows(plan, streamIndex, from?.ahead);
+    this.#ahead = this.#newAhead(state);
     this.#watermark = this.#newWatermark(state);
     this.#counts = { ...(state?.counts ?? ZERO) };
     this.#next = state?.next ?? 0;
@@ -160,26 +173,40 @@ export class PartitionScan {
     this.#counts.duplicate += decided.duplicates;
     this.#counts.late += decided.late.length;
     this.#counts.lateForFeatures += decided.labelOnlyCount;
-    this.#counts.accepted += decided.n;
-    return { ...decided, malformed };
+    const { accepted, ...rest } = decided;
+    this.#counts.accepted += accepted;
+    return { ...rest, malformed };
   }
 
   /**
    * Decided from outside: from the next row on, what is older than `time` is late. The same as if an event that moves the
-   * watermark there had come before it.
+   * watermark there had come before it. Gives what was kept back until now; null: nothing.
    */
-  floor(time: number): void {
+  floor(time: number): ReleasedRows | null {
     this.#watermark.raise(time + this.#stream.lateMs);
+    return this.#ahead.release(this.#watermark.max + this.#stream.aheadMs, this.#next);
+  }
+
+  /**
+   * No more rows will come: gives what was kept back until now; null: nothing. Who reads the end again goes on from a state of before.
+   */
+  end(): ReleasedRows | null {
+    return this.#ahead.release(Number.POSITIVE_INFINITY, this.#next);
   }
 
   /** As of the end of the last batch. */
   state(): ScanState {
-    return { watermark: this.#watermark.state(), counts: { ...this.#counts }, next: this.#next };
+    const { state: ahead } = this.#ahead;
+    return {
+      ...{ watermark: this.#watermark.state(), counts: { ...this.#counts }, next: this.#next },
+      ...(ahead === undefined ? {} : { ahead }),
+    };
   }
 
   /** Goes back to (or on from) a state; the ids stay, since which of them count is decided by offset and time. */
   restore(state: ScanState): void {
     this.#watermark = this.#newWatermark(state);
+    this.#ahead = this.#newAhead(state);
     this.#counts = { ...state.counts };
     this.#next = state.next;
   }
@@ -265,7 +292,7 @@ export class PartitionScan {
     return found;
   }
 
-  #decide(batch: DecodedBatch): Omit<PartitionRows, 'malformed'> {
+  #decide(batch: DecodedBatch): Decided {
     const times = timesOf(batch, this.#stream.timeField);
     const ids = this.#ids === null ? null : hashesOf(batch, this.#stream.idField);
     if (ids !== null) this.#ids!.touch(ids.lo, batch.n);
@@ -274,8 +301,11 @@ export class PartitionScan {
     const labelOnly = this.#labelOnly;
     const watermark = this.#watermark;
     const late: LateRow[] = [];
+    const keptBack: number[] = [];
+    const released: Decided['released'][number][] = [];
     const { aheadMs } = this.#stream;
     let n = 0;
+    let accepted = 0;
     let duplicates = 0;
     let labelOnlyCount = 0;
     for (let row = 0; row < batch.n; row++) {
@@ -293,22 +323,38 @@ export class PartitionScan {
       }
       const bound = watermark.time;
       if (time < bound && time < max - this.#labelsMs) {
-        late.push({ row, offset, time, watermark: bound });
+        late.push({ row, offset, time, bound, isAhead: false });
         continue;
       }
-      const isLate = time < bound;
-      rows[n] = row;
-      step[n] = isLate ? bound : time;
-      labelOnly[n++] = isLate ? 1 : 0;
-      if (isLate) labelOnlyCount++;
-      if (known === NEW) this.#ids!.add(ids!.lo[row]!, ids!.hi[row]!, time, offset, max + aheadMs);
       watermark.see(time);
+      const reach = watermark.max + aheadMs;
+      if (time <= reach || this.#ahead.keep(batch, row, time)) {
+        accepted++;
+        if (known === NEW) {
+          this.#ids!.add(ids!.lo[row]!, ids!.hi[row]!, time, offset, max + aheadMs);
+        }
+        if (time > reach) keptBack.push(row);
+      } else late.push({ row, offset, time, bound: reach, isAhead: true });
+      if (time <= reach) {
+        const isLate = time < bound;
+        rows[n] = row;
+        step[n] = isLate ? bound : time;
+        labelOnly[n++] = isLate ? 1 : 0;
+        if (isLate) labelOnlyCount++;
+      }
+      // Also a row that is kept back may have moved the watermark.
+      if (this.#ahead.lowest <= reach) {
+        released.push({ ...this.#ahead.release(reach, offset)!, after: n });
+      }
     }
     const all = n === batch.n && labelOnlyCount === 0;
-    return { n, all, rows, step, labelOnly, labelOnlyCount, duplicates, late };
+    return {
+      ...{ n, all, rows, step, labelOnly, labelOnlyCount, duplicates, late },
+      ...{ keptBack, released, accepted },
+    };
   }
 
-  #decideStatic(batch: DecodedBatch): Omit<PartitionRows, 'malformed'> {
+  #decideStatic(batch: DecodedBatch): Decided {
     let n = 0;
     for (let row = 0; row < batch.n; row++) if (this.#isBad[row] === 0) this.#rows[n++] = row;
     this.#step.fill(Number.NEGATIVE_INFINITY, 0, n);
@@ -322,9 +368,15 @@ export class PartitionScan {
       labelOnlyCount: 0,
       duplicates: 0,
       late: [],
+      keptBack: [],
+      released: [],
+      accepted: n,
     };
   }
 }
+
+/** `accepted`: those that are kept back included. */
+type Decided = Omit<PartitionRows, 'malformed'> & { readonly accepted: number };
 
 function timesOf(batch: DecodedBatch, field: number): Float64Array {
   const column = batch.columns[field]!.value;

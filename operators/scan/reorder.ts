@@ -20,6 +20,8 @@ export type Chunk = {
   readonly labelOnly: Uint8Array | null;
   readonly offset: Float64Array;
   readonly columns: readonly (Column | undefined)[];
+  /** Of rows that had been kept back (ahead-rows.ts): who reads on from there gets them again. They come before others of their step. */
+  readonly readFrom?: number;
 };
 
 /** Where chunks go when memory is short; synchronous, local, cleared at start. */
@@ -39,7 +41,8 @@ type Held = {
   /** Rows not released yet, in order; null: all. */
   pending: Int32Array | null;
   pendingCount: number;
-  /** Offset of the first row not released. */
+  readonly isKeptBack: boolean;
+  /** Offset to read on from to get every row that is not released. */
   lowestOffset: number;
 };
 
@@ -93,7 +96,8 @@ export class ReorderBuffer {
       partition: chunk.partition,
       pending: null,
       pendingCount: chunk.n,
-      lowestOffset: chunk.offset[0]!,
+      isKeptBack: chunk.readFrom !== undefined,
+      lowestOffset: chunk.readFrom ?? chunk.offset[0]!,
     });
     this.#bytes += bytes;
     this.#rows += chunk.n;
@@ -125,7 +129,7 @@ export class ReorderBuffer {
     for (const held of this.#held) into.push({ step: held.minStep, rows: held.pendingCount });
   }
 
-  /** Offset of the first row of the partition that is still held; null when none is. */
+  /** Offset to read the partition on from, so that every row that is still held comes again; null when none is. */
   lowestOffset(partition: number): number | null {
     let lowest: number | null = null;
     for (const held of this.#held) {
@@ -139,7 +143,7 @@ export class ReorderBuffer {
   release(frontier: number): Frame | null {
     const due = this.#held.filter((held) => held.minStep < frontier);
     if (due.length === 0) return null;
-    due.sort((a, b) => a.partition - b.partition || a.lowestOffset - b.lowestOffset);
+    due.sort(byPlace);
     let upTo = 0;
     for (const held of due) upTo += held.pendingCount;
     const pieces = this.#pool?.i32(upTo) ?? new Int32Array(upTo);
@@ -184,7 +188,7 @@ export class ReorderBuffer {
     held.pendingCount = left;
     if (left > 0) {
       held.pending = rest!.subarray(0, left);
-      held.lowestOffset = chunk.offset[rest![0]!]!;
+      if (!held.isKeptBack) held.lowestOffset = chunk.offset[rest![0]!]!;
     }
     return n;
   }
@@ -250,6 +254,15 @@ export class ReorderBuffer {
     }
     return new Frame({ n, time, step, labelOnly: late, partition, offset, columns });
   }
+}
+
+/** As rows of one step are applied. One that was kept back lay beyond all that came before it: its equals came after it. */
+function byPlace(a: Held, b: Held): number {
+  return (
+    a.partition - b.partition ||
+    Number(b.isKeptBack) - Number(a.isKeptBack) ||
+    a.lowestOffset - b.lowestOffset
+  );
 }
 
 /** The order that sorts steps ascending, equal ones as they stand; null when they are sorted already. */

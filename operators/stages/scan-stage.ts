@@ -8,11 +8,12 @@
  */
 import type { ExchangePlan } from '../../compiler/plan/exchange-plan.ts';
 import type { Plan } from '../../compiler/plan/plan.ts';
-import type { Column, F64Column } from '../column/column.ts';
+import type { F64Column } from '../column/column.ts';
 import { Frame } from '../column/frame.ts';
 import { takeRows } from '../column/gather-rows.ts';
 import { Slots } from '../column/slots.ts';
 import type { DecodedBatch } from '../decode/decoder.ts';
+import { decodedColumn, type ReleasedRows } from '../scan/ahead-rows.ts';
 import {
   type PartitionRows,
   PartitionScan,
@@ -73,7 +74,13 @@ export class ScanStage {
   /** Takes the next batch; gives what became of its rows, lent until the next call. */
   accept(batch: DecodedBatch): PartitionRows {
     const rows = this.#scan.accept(batch);
-    if (rows.n > 0) this.#send(batch, rows);
+    let from = 0;
+    for (const released of rows.released) {
+      this.#send(this.#frame(batch, rows, from, released.after));
+      this.#send(this.#releasedFrame(released));
+      from = released.after;
+    }
+    this.#send(this.#frame(batch, rows, from, rows.n));
     this.#tell();
     return rows;
   }
@@ -81,6 +88,8 @@ export class ScanStage {
   /** No more rows will come; `complete`: and the stream ends here for good, every wait elapses. */
   end(complete: boolean): void {
     this.#isOver = true;
+    const rest = this.#scan.end();
+    if (rest !== null) this.#send(this.#releasedFrame(rest));
     const watermark = complete ? Number.POSITIVE_INFINITY : this.#scan.watermark;
     for (const outlet of this.#outlets) {
       const frontier = Number.POSITIVE_INFINITY;
@@ -90,7 +99,8 @@ export class ScanStage {
 
   /** A decision that is on record: from the next row on what is older than `time` is late. */
   floor(time: number): void {
-    this.#scan.floor(time);
+    const released = this.#scan.floor(time);
+    if (released !== null) this.#send(this.#releasedFrame(released));
     this.#tell();
   }
 
@@ -139,8 +149,8 @@ export class ScanStage {
     this.#scan.forgetBefore(this.#scan.forgetTime(state.scan));
   }
 
-  #send(batch: DecodedBatch, rows: PartitionRows): void {
-    const frame = this.#frame(batch, rows);
+  #send(frame: Frame): void {
+    if (frame.n === 0) return;
     const column = (slot: number) => this.#slots.column(frame, slot);
     for (const outlet of this.#outlets) {
       if (outlet.plan.route.by === 'all') continue;
@@ -148,12 +158,12 @@ export class ScanStage {
     }
   }
 
-  /** The accepted rows in arrays of their own: the scan uses its again. */
-  #frame(batch: DecodedBatch, taken: PartitionRows): Frame {
+  /** The applied rows [from, to) in arrays of their own: the scan uses its again. */
+  #frame(batch: DecodedBatch, taken: PartitionRows, from: number, to: number): Frame {
     const { timeField, slots } = this.#plan.streams[this.#options.stream];
-    const { n } = taken;
-    const rows = taken.all ? null : taken.rows.slice(0, n);
-    const step = taken.step.slice(0, n);
+    const n = to - from;
+    const rows = taken.all && n === batch.n ? null : taken.rows.slice(from, to);
+    const step = taken.step.slice(from, to);
     const times = timeField < 0 ? null : (batch.columns[timeField].value as F64Column).data;
     const time = times === null ? step : new Float64Array(n);
     const offset = new Float64Array(n);
@@ -166,16 +176,19 @@ export class ScanStage {
       n,
       time,
       step,
-      labelOnly: taken.labelOnlyCount === 0 ? null : taken.labelOnly.slice(0, n),
+      labelOnly: taken.labelOnlyCount === 0 ? null : taken.labelOnly.slice(from, to),
       partition: new Int32Array(n).fill(this.#options.partition),
       offset,
-      columns: slots.map(({ op, physical }): Column | undefined => {
-        if (op.kind !== 'field') return undefined;
-        const decoded = batch.columns[op.field];
-        const column = physical === 'hash' ? decoded.hash! : decoded.value!;
-        return rows === null ? column : takeRows(column, rows);
+      columns: slots.map((slot) => {
+        const column = decodedColumn(batch, slot);
+        return rows === null || column === undefined ? column : takeRows(column, rows);
       }),
     });
+  }
+
+  #releasedFrame({ n, time, offset, columns }: ReleasedRows): Frame {
+    const partition = new Int32Array(n).fill(this.#options.partition);
+    return new Frame({ n, time, step: time, labelOnly: null, partition, offset, columns });
   }
 
   #tell(): void {

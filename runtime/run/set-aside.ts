@@ -18,9 +18,11 @@ export function setAsideOf(
   const { fields } = plan.scans[scan]!;
   const raw = (row: number) => (keepsRecords(plan, scan) ? rawText(batch, row) : null);
   return {
-    late: rows.late.map(({ row, offset, time, watermark }) => ({
+    late: rows.late.map(({ row, offset, time, bound, isAhead }) => ({
       offset,
-      reason: `its time ${time} is before the watermark ${watermark}`,
+      reason: isAhead
+        ? `ahead: its time ${time} is beyond ${bound}, and as many records of such times as may be are kept back already`
+        : `its time ${time} is before the watermark ${bound}`,
       raw: raw(row),
     })),
     malformed: rows.malformed.map(({ row, offset, field, reason }) => ({

@@ -1,4 +1,6 @@
 import type { Plan } from '../../compiler/plan/plan.ts';
+import { aheadColumns } from '../../operators/scan/ahead-rows.ts';
+import type { ScanState } from '../../operators/scan/partition-scan.ts';
 import { statesOf } from '../../operators/take-over/state-names.ts';
 import type { SourceSnapshot, StateTaken } from '../store/checkpoint.ts';
 
@@ -21,6 +23,12 @@ function sourceTaken(plan: Plan, source: SourceSnapshot): SourceSnapshot[] {
     const at = before.indexOf(plan.streams[index]!.name);
     return at < 0 ? null : source.scans[at];
   });
+  // Rows that were kept back under other columns cannot be read: then the topic is read from its beginning.
+  const isReadable = scan.streams.every((stream, i) => {
+    const ahead = (scans[i] as ScanState | null)?.ahead;
+    return ahead === undefined || ahead.columns === aheadColumns(plan, stream);
+  });
+  if (!isReadable) return [];
   // A stream that is new on its topic has its scan begin with the topic.
   return scans.includes(null) ? [] : [{ ...source, scans }];
 }

@@ -99,13 +99,18 @@ function asideOf(plan: Plan, { stream, batch, rows }: DecidedBatch): Aside[] {
   if (rows.all) return [];
   const found: (Aside | 'applied' | undefined)[] = new Array(batch.n);
   for (let i = 0; i < rows.n; i++) found[rows.rows[i]] = 'applied';
+  // They will be.
+  for (const row of rows.keptBack) found[row] = 'applied';
   const { fields } = plan.scans[plan.streams[stream].scan];
   for (const { row, field, reason } of rows.malformed) {
     const note = reasonText(reason, field < 0 ? null : fields[field].name);
     found[row] = { row, reason: 'malformed', note };
   }
-  for (const { row, watermark } of rows.late) {
-    found[row] = { row, reason: 'late', note: `the watermark was ${timeText(watermark)}` };
+  for (const { row, bound, isAhead } of rows.late) {
+    const note = isAhead
+      ? `ahead: it is beyond ${timeText(bound)}, with too many others`
+      : `the watermark was ${timeText(bound)}`;
+    found[row] = { row, reason: 'late', note };
   }
   const aside: Aside[] = [];
   for (let row = 0; row < batch.n; row++) {

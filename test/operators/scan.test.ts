@@ -5,6 +5,7 @@ import { scalar } from '../../dsl/types.ts';
 import { REASON } from '../../operators/decode/decode-reasons.ts';
 import { RowDecoder } from '../../operators/decode/decode-rows.ts';
 import type { DecodedBatch } from '../../operators/decode/decoder.ts';
+import type { ReleasedRows } from '../../operators/scan/ahead-rows.ts';
 import type { PartitionRows, ScanState } from '../../operators/scan/partition-scan.ts';
 import { PartitionScan } from '../../operators/scan/partition-scan.ts';
 import { DedupSet, DUPLICATE, KNOWN } from '../../operators/scan/scan-dedup.ts';
@@ -72,10 +73,23 @@ function decisions(batch: DecodedBatch, rows: PartitionRows): Decision[] {
     expect(offset).toBe(batch.firstOffset + row);
     out[row] = `malformed ${field}`;
   }
-  for (const { row, watermark } of rows.late) out[row] = `late against ${watermark}`;
+  for (const { row, bound } of rows.late) out[row] = `late against ${bound}`;
+  for (const row of rows.keptBack) out[row] = 'kept back';
   expect(rows.duplicates).toBe(out.filter((word) => word === 'duplicate').length);
   expect(rows.all).toBe(out.every((word) => word.startsWith('accepted')));
   return out;
+}
+
+/** What has become of rows that were kept back, by offset less `from`. */
+function settle(out: Decision[], from: number, released: readonly (ReleasedRows | null)[]): void {
+  for (const { n, time, offset } of released.filter((each) => each !== null)) {
+    for (let i = 0; i < n; i++) {
+      // What lies before belongs to an earlier reading.
+      if (offset[i]! < from) continue;
+      expect(out[offset[i]! - from]).toBe('kept back');
+      out[offset[i]! - from] = `accepted at ${time[i]}`;
+    }
+  }
 }
 
 /** The rules, word for word, over the whole partition. */
@@ -149,13 +163,17 @@ function scanAll(
   each: (state: ScanState) => void = () => {},
 ): Decision[] {
   const out: Decision[] = [];
-  for (let at = scan.state().next; at < rows.length; ) {
+  const from = scan.state().next;
+  for (let at = from; at < rows.length; ) {
     const size = 1 + random.below(random.chance(0.1) ? 200 : 20);
     const batch = batchOf(rows.slice(at, at + size), at);
-    out.push(...decisions(batch, scan.accept(batch)));
+    const decided = scan.accept(batch);
+    out.push(...decisions(batch, decided));
+    settle(out, from, decided.released);
     at += batch.n;
     each(scan.state());
   }
+  settle(out, from, [scan.end()]);
   return out;
 }
 
@@ -217,7 +235,7 @@ describe('decisions of a partition', () => {
 
   it('say so when a whole batch is accepted', () => {
     const scan = new PartitionScan(planOf({}), 0, 0, new SlabSet());
-    const rows = scan.accept(
+    const first = scan.accept(
       batchOf(
         [
           { id: 'a', time: 5 },
@@ -226,10 +244,14 @@ describe('decisions of a partition', () => {
         0,
       ),
     );
-    expect([rows.all, rows.n, [...rows.step.subarray(0, 2)]]).toEqual([true, 2, [5, 6]]);
+    // What three events have not agreed on may be anything.
+    expect([first.all, first.n, first.keptBack]).toEqual([false, 0, [0, 1]]);
     expect(scan.watermark).toBe(Number.NEGATIVE_INFINITY);
-    scan.accept(batchOf([{ id: 'c', time: 9 }], 2));
+    const third = scan.accept(batchOf([{ id: 'c', time: 9 }], 2));
     expect([scan.maxSeen, scan.watermark]).toEqual([9, 9]);
+    expect([third.all, third.n, third.step[0]]).toEqual([true, 1, 9]);
+    const [{ n, after, from, time }] = third.released as [PartitionRows['released'][number]];
+    expect([n, after, from, [...time]]).toEqual([2, 1, 2, [5, 6]]);
     expect(() => scan.accept(batchOf([{ id: 'd', time: 9 }], 7))).toThrow(/expected 3/);
   });
 
@@ -256,7 +278,10 @@ describe('decisions of a partition', () => {
       times.map((time, i) => ({ id: `${i}`, time })),
       0,
     );
-    expect(decisions(batch, scan.accept(batch))).toEqual([
+    const decided = scan.accept(batch);
+    const words = decisions(batch, decided);
+    settle(words, 0, [...decided.released, scan.end()]);
+    expect(words).toEqual([
       'accepted at 1000',
       'accepted at 1000',
       'accepted at 1000',
@@ -292,10 +317,10 @@ describe('decisions of a partition', () => {
       { id: 'b', time: 6 },
     ];
     const without = new PartitionScan(planOf({}), 0, 0, new SlabSet());
-    expect(without.accept(batchOf(rows, 0)).all).toBe(true);
+    expect(without.accept(batchOf(rows, 0)).malformed).toEqual([]);
     const reads = new PartitionScan(planOf({ fields: [0, 1, 2] }), 0, 0, new SlabSet());
-    const { malformed, n } = reads.accept(batchOf(rows, 0));
-    expect(n).toBe(1);
+    const { malformed, keptBack } = reads.accept(batchOf(rows, 0));
+    expect(keptBack).toEqual([1]);
     expect(malformed).toEqual([{ row: 0, offset: 0, field: 1, reason: REASON.null }]);
   });
 

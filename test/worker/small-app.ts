@@ -32,6 +32,7 @@ examples plain for clk {
 `;
 
 export const START = 1_700_000_000_000;
+const HOUR_MS = 3_600_000;
 
 /** Of rows together: early ones have no bids before, and the share of clicks is above the bound now and then. */
 const TOGETHER = `
@@ -81,6 +82,12 @@ export function smallEvents(seed: number, count: number, partitions: number): Pa
     if (random.chance(0.3)) {
       const clicked = ts + random.below(15_000);
       put('clk', { click_id: `c${i}`, ts: clicked, impression_id: impression, user_id: user });
+    }
+    // Now and then a clock is hours or a year ahead.
+    if (i % 37 === 11) {
+      const wrong = i % 2 === 0 ? 2 * HOUR_MS : 9_000 * HOUR_MS;
+      const row = { impression_id: `w${i}`, ts: ts + wrong, user_id: user, ad_id: ad, bid: 2 };
+      input[i % partitions]!.rows.push(row);
     }
     if (random.chance(0.01)) put('imp', '{"ts": 12');
     if (random.chance(0.01)) {
