@@ -47,6 +47,8 @@ export type WorkerFlags = KafkaFlags & {
   readonly units: number;
   /** Output folder of a run `--until` a time that the application goes on from; absent: none. */
   readonly continueFrom?: string | undefined;
+  /** Take over what the application has of another program. */
+  readonly upgrade?: boolean;
   readonly memoryBytes: number;
   readonly stateBytes: number;
   /** Port of /metrics, /healthz and /readyz; null: none. */
@@ -126,6 +128,7 @@ export async function kafkaCommand(
         : openStateStore(stateOf(unit), (line) => log('state', { line })),
     dropState: () => rm(stateOf(unit), { recursive: true, force: true }),
     snapshots: snapshotsOf(unit),
+    upgrade: flags.upgrade,
     handover:
       flags.continueFrom === undefined
         ? undefined

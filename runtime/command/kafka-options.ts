@@ -90,14 +90,19 @@ function checkKafkaRun(options: Pick<KafkaOptions, 'continueFrom'> & SharedOptio
   if ((from ?? []).length > 0 || to !== undefined) {
     throw new UsageError('--from and --to are for files: with --kafka topics are read and written');
   }
-  if (fresh || upgrade || decisions !== undefined) {
-    const flag = fresh ? '--fresh' : upgrade ? '--upgrade' : '--decisions';
+  if (fresh || decisions !== undefined) {
+    const flag = fresh ? '--fresh' : '--decisions';
     throw new UsageError(
       `${flag} is for an output folder. On Kafka another --app begins anew, beside this one`,
     );
   }
   if (format === 'parquet') {
     throw new UsageError('--format parquet is for files: topics get blocks');
+  }
+  if (upgrade && options.shards !== 1) {
+    throw new UsageError(
+      '--upgrade needs an application of one shard: several cannot change their program yet. Begin another --app beside this one, which reads what the topics hold',
+    );
   }
   if (continueFrom === undefined) return;
   if (options.shards !== 1) {
@@ -126,6 +131,7 @@ export async function runOnKafka(
       ...{ kafka, app, config, registry, state, stateBytes, snapshots, units: options.shards },
       stateDir: options.stateDir ?? STATE_DIR,
       continueFrom: options.continueFrom,
+      upgrade: options.upgrade === true,
       schema: options.schema ?? [],
       untilEnd: options.untilEnd === true,
       complete: options.complete === true,

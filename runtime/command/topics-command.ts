@@ -1,9 +1,11 @@
 /** `millrace topics plan|apply`: says what topics a program needs, and makes those that are missing. Never deletes or changes one. */
 import { hasErrors } from '../../dsl/diagnostic.ts';
 import { type Console, showDiagnostics } from '../console-output.ts';
+import { KafkaCluster } from '../kafka/kafka-cluster.ts';
 import { reachKafka } from '../kafka/reach.ts';
 import { Topics } from '../kafka/topics.ts';
 import { compileProgram, readProgram } from '../program-files.ts';
+import { planOfApp } from '../worker/unit-upgrade.ts';
 import { type KafkaFlags, kafkaConfig } from './kafka-config.ts';
 import { judgeTopic, neededTopics, type TopicFinding, type TopicSizes } from './needed-topics.ts';
 
@@ -21,9 +23,12 @@ export async function topicsCommand(
   const { app, kafka } = kafkaConfig(flags, process.env, (message) => out.error(message));
   await reachKafka(kafka);
   const topics = new Topics(kafka);
+  const cluster = new KafkaCluster(kafka);
   try {
     let isRight = true;
-    for (const need of neededTopics(plan, app, flags)) {
+    // Where the application goes over to the program, sets that change have topics of the next generation.
+    const own = flags.units === 1 ? await planOfApp(cluster, app, plan) : null;
+    for (const need of neededTopics(own ?? plan, app, flags)) {
       const found = await topics.describe(need.name, Object.keys(need.config));
       const finding = judgeTopic(need, found);
       const makes = finding.state === 'missing' && action === 'apply';
@@ -33,6 +38,7 @@ export async function topicsCommand(
     }
     return isRight ? 0 : 1;
   } finally {
+    await cluster.close();
     await topics.close();
   }
 }

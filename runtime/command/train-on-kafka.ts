@@ -9,6 +9,7 @@ import { KafkaCluster } from '../kafka/kafka-cluster.ts';
 import { reachKafka } from '../kafka/reach.ts';
 import { compileProgram, readProgram } from '../program-files.ts';
 import { FolderLock } from '../run/folder-lock.ts';
+import { isOfProgram } from '../run/plan-program.ts';
 import { safeName } from '../sink/sink.ts';
 import { grouped } from '../text-table.ts';
 import type { GateVerdict } from '../trainer/model-gates.ts';
@@ -19,6 +20,7 @@ import { type AppTopics, appTopics } from '../worker/app-topics.ts';
 import { type Cluster, ClusterFault } from '../worker/cluster.ts';
 import { ExampleStream, type StreamOf } from '../worker/example-stream.ts';
 import { watchSignals } from '../worker/stop-signals.ts';
+import { stagesOfApp } from '../worker/unit-upgrade.ts';
 import { type KafkaFlags, kafkaConfig } from './kafka-config.ts';
 import {
   checkNames,
@@ -54,7 +56,34 @@ export async function trainOnKafka(
   const { plan, diagnostics } = compileProgram(program);
   showDiagnostics(diagnostics, program.texts, out);
   if (plan === null || hasErrors(diagnostics)) return 1;
+  const log = (event: string, more: Readonly<Record<string, string | number>> = {}) =>
+    out.error(JSON.stringify({ time: new Date().toISOString(), event, ...more }));
+  const { app, kafka } = kafkaConfig(flags, process.env, (message) => log('kafka', { message }));
+  await reachKafka(kafka);
+  const cluster = new KafkaCluster(kafka);
+  try {
+    return await trainOne({ program: plan, app, cluster, log }, flags, out);
+  } finally {
+    await cluster.close();
+  }
+}
+
+async function trainOne(
+  of: {
+    readonly program: Plan;
+    readonly app: string;
+    readonly cluster: Cluster;
+    readonly log: (event: string, more?: Readonly<Record<string, string | number>>) => void;
+  },
+  flags: LiveTrainFlags,
+  out: Console,
+): Promise<number> {
+  const { program, app, cluster, log } = of;
+  const stages = await stagesOfApp(cluster, app);
+  // Over the state of an earlier program, sets may go by the names of their next generation.
+  const plan = stages.findLast((stage) => isOfProgram(stage.plan, program))?.plan ?? program;
   const { set, model } = chosenModel(plan, flags.sets);
+  const { places, planDigest } = placesOf(set.name, [...stages.map((each) => each.plan), plan]);
   checkNames(
     'column',
     flags.slices,
@@ -63,10 +92,6 @@ export async function trainOnKafka(
   const asked = flags.weights.map(parseWeights);
   checkNames('label', flatLabels(asked), labelsOf(set));
   const weighting = weightingsOf(set, labelsOf(set), asked);
-  const log = (event: string, more: Readonly<Record<string, string | number>> = {}) =>
-    out.error(JSON.stringify({ time: new Date().toISOString(), event, ...more }));
-  const { app, kafka } = kafkaConfig(flags, process.env, (message) => log('kafka', { message }));
-  await reachKafka(kafka);
   const device = await chosenDevice(flags.device, out);
   if (device === null) throw new Fault('no_device', 'there is no device to train a model on');
   const models = flags.to ?? join(MODELS, app);
@@ -74,11 +99,10 @@ export async function trainOnKafka(
   const topics = appTopics(app, plan);
   const setIndex = plan.examples.indexOf(set);
   const lock = await FolderLock.take(models);
-  const cluster = new KafkaCluster(kafka);
   const { stop, unwatch } = watchSignals(log);
   try {
     const training = await LiveTraining.open({
-      ...{ set, planDigest: plan.digest, model, weighting, device, folder },
+      ...{ set, planDigest, model, weighting, device, folder },
       ...{
         topic: topics.examples[setIndex]!,
         slices: flags.slices,
@@ -97,7 +121,7 @@ export async function trainOnKafka(
     if (training.from !== null) {
       log('resumed', { folder, rows: training.trainer.progress.rows });
     }
-    const stream = { topics, set, setIndex, planDigest: plan.digest, untilEnd: flags.untilEnd };
+    const stream = { topics, set, setIndex, places, untilEnd: flags.untilEnd };
     const last = await trainAlong({ cluster, stream, training, stop, log });
     if (last === null) return 0;
     out.print(`${set.name}: ${grouped(training.trainer.progress.rows)} rows, model in ${folder}`);
@@ -105,9 +129,15 @@ export async function trainOnKafka(
     return 0;
   } finally {
     unwatch();
-    await cluster.close();
     await lock.release();
   }
+}
+
+/** Of the set in each of the plans; and the first that has it, by which a model is known as long as its set goes on. */
+function placesOf(name: string, plans: readonly Plan[]) {
+  const placeIn = ({ examples }: Plan) => examples.findIndex((set) => set.name === name);
+  const places = new Map(plans.map((each) => [each.digest, placeIn(each)]));
+  return { places, planDigest: plans.find((each) => placeIn(each) >= 0)!.digest };
 }
 
 export type AlongOf = {

@@ -88,11 +88,9 @@ export async function restoreCheckpoint(
 ): Promise<CheckpointMeta | null> {
   const saved = await store.meta();
   if (saved === null) return null;
-  const found = decodeMeta(saved);
-  const isTaken = taken?.from === found.planDigest && taken.k === found.k;
-  const meta = isTaken ? found : readCheckpointMeta(saved, planDigest);
+  const { meta, isTaken } = metaTaken(saved, planDigest, taken);
   await store.load(({ set, slab, page, bytes }) => {
-    if (isTaken && !taken.takes(slab)) return false;
+    if (isTaken && !taken!.takes(slab)) return false;
     const into = sets.get(set);
     if (into === undefined) {
       throw new Fault('state_damaged', `the saved state has pages of an unknown shard ${set}`);
@@ -100,7 +98,19 @@ export async function restoreCheckpoint(
     into.open(slab).load(page, bytes);
     return true;
   });
-  return isTaken ? { ...meta, planDigest, sources: taken.sources(meta.sources) } : meta;
+  return meta;
+}
+
+/** What a meta record says to the plan, which may take over the state of another. A Fault where it is neither's. */
+export function metaTaken(
+  saved: Uint8Array,
+  planDigest: string,
+  taken: StateTaken | null,
+): { readonly meta: CheckpointMeta; readonly isTaken: boolean } {
+  const found = decodeMeta(saved);
+  const isTaken = taken?.from === found.planDigest && taken.k === found.k;
+  if (!isTaken) return { meta: readCheckpointMeta(saved, planDigest), isTaken };
+  return { meta: { ...found, planDigest, sources: taken.sources(found.sources) }, isTaken };
 }
 
 /** What the last checkpoint says of itself becomes what `change` makes of it; the pages stay. */

@@ -19,13 +19,25 @@ export type AppTopics = {
 
 export function appTopics(app: string, plan: Plan): AppTopics {
   return {
-    progress: `${app}.progress`,
-    decisions: `${app}.decisions`,
+    progress: progressTopic(app),
+    decisions: decisionsTopic(app),
     exchange: `${app}.exchange`,
     dead: `${app}.dead`,
-    examples: plan.examples.map(({ name, topic }) => topic ?? `${app}.${safeName(name)}`),
+    examples: plan.examples.map(({ name, set, topic }) => {
+      // A set that took the place of another is `set.2`, and its topic as well.
+      const generation = name.slice((set ?? name).length);
+      return topic === null ? `${app}.${safeName(name)}` : `${topic}${generation}`;
+    }),
     group: `${app}.workers`,
   };
+}
+
+export function progressTopic(app: string): string {
+  return `${app}.progress`;
+}
+
+export function decisionsTopic(app: string): string {
+  return `${app}.decisions`;
 }
 
 /** Who holds it may commit for the unit. */

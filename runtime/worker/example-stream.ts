@@ -10,7 +10,7 @@ import { ExampleMerge, type MergePlace } from '../training/example-merge.ts';
 import type { AppTopics } from './app-topics.ts';
 import type { Cluster, ClusterReader, Partition, Records } from './cluster.ts';
 import { UNIT_HEADER } from './unit-outputs.ts';
-import { decodeProgress, outBefore, readProgress } from './unit-progress.ts';
+import { decodeProgress, outBefore, readProgress, type UnitProgress } from './unit-progress.ts';
 
 export type StreamOf = {
   readonly cluster: Cluster;
@@ -18,7 +18,8 @@ export type StreamOf = {
   readonly set: ExamplePlan;
   /** Its place among the plan's. */
   readonly setIndex: number;
-  readonly planDigest: string;
+  /** By digest of every plan that the application has had: the place of the set among its own; -1: it had no such set. */
+  readonly places: ReadonlyMap<string, number>;
   /** Where an earlier life stood; null: from the start of the topic. */
   readonly place: MergePlace | null;
   /** Read to where the topic ends now. */
@@ -88,8 +89,7 @@ export class ExampleStream {
     const stream = new ExampleStream(of, { place: start, units, ends, progress });
     for (const [unit, each] of following.entries()) {
       const last = await readProgress(cluster, each);
-      if (last !== null)
-        stream.merge.promise(unit, { rows: last.rows[setIndex]!, k: outBefore(last, setIndex) });
+      if (last !== null) stream.#promise(unit, last);
     }
     stream.merge.settle();
     return stream;
@@ -134,14 +134,22 @@ export class ExampleStream {
       for (let records = this.#reader.take(of); records !== null; records = this.#reader.take(of)) {
         found = true;
         for (const value of values(records)) {
-          const { setIndex } = this.#of;
-          const progress = decodeProgress(value.bytes, of);
-          const k = outBefore(progress, setIndex);
-          this.merge.promise(unit, { rows: progress.rows[setIndex]!, k });
+          this.#promise(unit, decodeProgress(value.bytes, of));
         }
       }
     }
     return found;
+  }
+
+  #promise(unit: number, progress: UnitProgress): void {
+    const { places, topics } = this.#of;
+    const place = places.get(progress.planDigest);
+    if (place === undefined) {
+      const message = `${topics.progress}: the workers run another program now (plan ${progress.planDigest.slice(0, 12)}): start again, with the program whose model is to be trained`;
+      throw new Fault('plan_changed', message, { context: { topic: topics.progress } });
+    }
+    if (place < 0) return;
+    this.merge.promise(unit, { rows: progress.rows[place]!, k: outBefore(progress, place) });
   }
 
   #add(of: Partition, records: Records): void {
@@ -174,13 +182,13 @@ export class ExampleStream {
       if (!(cause instanceof Fault)) throw cause;
       throw new Fault(cause.kind, `${at}: ${cause.message}`, { cause, context });
     }
-    const { set, planDigest } = this.#of;
+    const { set, places } = this.#of;
     if (block.set !== set.name) {
       const message = `${at}: a block of the set ${block.set}, not of ${set.name}: another program writes to the topic`;
       throw new Fault('examples_foreign', message, { context });
     }
-    if (block.planDigest === planDigest) return block;
-    const message = `${at}: the block was made by another program (plan ${block.planDigest.slice(0, 12)}, not ${planDigest.slice(0, 12)}): train with the program that the workers run`;
+    if (places.has(block.planDigest)) return block;
+    const message = `${at}: the block was made by another program (plan ${block.planDigest.slice(0, 12)}): train with the program that the workers run`;
     throw new Fault('plan_changed', message, { context });
   }
 

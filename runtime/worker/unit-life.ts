@@ -65,6 +65,7 @@ export class UnitLife {
   readonly parts: UnitParts;
   readonly #paces: UnitPaces;
   readonly #aside: SetAsideRecords;
+  readonly #stopAt: number;
   /** Steps with time < k are applied. */
   #k: number;
   #committedK: number;
@@ -82,11 +83,17 @@ export class UnitLife {
 
   constructor(
     parts: UnitParts,
-    from: { readonly progress: UnitProgress | null; readonly checkpoint: CheckpointMeta | null },
+    from: {
+      readonly progress: UnitProgress | null;
+      readonly checkpoint: CheckpointMeta | null;
+      /** Where another plan takes over; infinite: nowhere. */
+      readonly stopAt: number;
+    },
     paces: UnitPaces,
   ) {
     this.parts = parts;
     this.#paces = paces;
+    this.#stopAt = from.stopAt;
     this.#k = from.checkpoint?.k ?? Number.NEGATIVE_INFINITY;
     this.#checkpointK = this.#k;
     this.#committedK = from.progress?.k ?? Number.NEGATIVE_INFINITY;
@@ -110,20 +117,28 @@ export class UnitLife {
     return this.#k < this.#committedK;
   }
 
-  /** One round; `done`: every source has come to its decided end, and all of it is out. */
-  async turn(): Promise<'busy' | 'waiting' | 'done'> {
+  /** Applies what is out already, up to where another plan takes over: nothing of it is committed. */
+  get isLeadingUp(): boolean {
+    return this.#stopAt < Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * One round; `done`: every source has come to its decided end, and all of it is out. `led_up`: the state that another plan takes
+   * over is saved.
+   */
+  async turn(): Promise<'busy' | 'waiting' | 'done' | 'led_up'> {
     const pulled = this.parts.exchange?.pull() ?? 0;
     if (pulled > 0) this.#news();
     const source = await this.#next();
-    if (source !== null) {
-      if (this.#rowsSinceAdvance >= ADVANCE_ROWS) await this.#advance();
-    } else {
-      await this.#advance();
-      if (this.#isOver()) {
-        await this.commit(true);
-        await this.checkpoint(true);
-        return 'done';
-      }
+    if (source === null || this.#rowsSinceAdvance >= ADVANCE_ROWS) await this.#advance();
+    if (this.isLeadingUp && this.#k >= this.#stopAt) {
+      await this.#checkpointNow(false);
+      return 'led_up';
+    }
+    if (source === null && this.#isOver()) {
+      await this.commit(true);
+      await this.checkpoint(true);
+      return 'done';
     }
     const { now } = this.parts.cluster;
     if (now.call(this.parts.cluster) - this.#committedAt >= this.#paces.commitEveryMs) {
@@ -152,7 +167,7 @@ export class UnitLife {
   async commit(done: boolean): Promise<void> {
     this.#committedAt = this.parts.cluster.now();
     // While replaying the older, larger commit stands.
-    if (this.isReplaying) return;
+    if (this.isReplaying || this.isLeadingUp) return;
     const { outputs } = this.parts;
     const isClean = outputs.isEmpty && this.#k === this.#committedK && this.#newsSinceCommit === 0;
     if (isClean && !done) return;
@@ -269,7 +284,7 @@ export class UnitLife {
   async #apply(): Promise<void> {
     this.#rowsSinceAdvance = 0;
     const { engine, sources } = this.parts;
-    const frontier = engine.frontier();
+    const frontier = Math.min(engine.frontier(), this.#stopAt);
     if (this.isReplaying) {
       const target = Math.min(frontier, this.#committedK);
       if (target <= this.#k) return;
@@ -296,7 +311,7 @@ export class UnitLife {
   /** Partitions that have been at their end for a while are said to hold nobody up, as far as the others have come. */
   async #decideFloors(): Promise<Floor[]> {
     const floors: Floor[] = [];
-    if (this.isReplaying) return floors;
+    if (this.isReplaying || this.isLeadingUp) return floors;
     const { cluster, outputs, plan, exchange } = this.parts;
     const now = cluster.now();
     const idle = new Set<LiveSource>();

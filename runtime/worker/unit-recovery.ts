@@ -6,31 +6,22 @@ import type { Plan } from '../../compiler/plan/plan.ts';
 import type { BucketBounds } from '../../operators/checks/buckets.ts';
 import { TimeSpan } from '../../operators/scan/time-span.ts';
 import type { ColdCopies } from '../../operators/state/cold-copies.ts';
-import { Fault } from '../fault.ts';
 import type { LiveEngine } from '../run/engine.ts';
-import { isOfProgram } from '../run/plan-program.ts';
 import { GATE_SLABS, type SlabSets } from '../store/checkpoint.ts';
 import type { StateStore } from '../store/state-store.ts';
 import type { AppTopics } from './app-topics.ts';
-import { appTopics, transactionalId } from './app-topics.ts';
+import { transactionalId } from './app-topics.ts';
 import type { Cluster, Partition } from './cluster.ts';
 import { LiveSource } from './live-source.ts';
-import { LogReach } from './log-reach.ts';
 import type { Chain } from './snapshot-folder.ts';
-import {
-  type EndDecision,
-  type FloorDecision,
-  readDecisions,
-  type UnitDecision,
-} from './unit-decisions.ts';
-import { judgesTogether, UnitGates } from './unit-gates.ts';
+import { type FloorDecision, readDecisions, type UnitDecision } from './unit-decisions.ts';
+import { UnitGates } from './unit-gates.ts';
 import { beganWith, firstProgress, type Handover } from './unit-handover.ts';
 import { UnitLife, type UnitPaces } from './unit-life.ts';
 import { UnitOutputs } from './unit-outputs.ts';
 import { planDecisions, planStages } from './unit-plans.ts';
 import { readProgress, type UnitProgress } from './unit-progress.ts';
 import {
-  checkGrowth,
   checkUnits,
   epochOf,
   nameOf,
@@ -41,7 +32,9 @@ import {
   shardPlace,
 } from './unit-shard.ts';
 import { type SnapshotSpec, UnitSnapshots } from './unit-snapshots.ts';
-import { leftFiles, leftSnapshots, loadState } from './unit-state.ts';
+import { endOf, exchangeOf, type OwnPartition, stageOfLife } from './unit-stage.ts';
+import { leftFiles } from './unit-state.ts';
+import { planNow } from './unit-upgrade.ts';
 import { type ValueFormat, valueDecoder } from './value-decoder.ts';
 
 export type UnitRequest = {
@@ -70,6 +63,8 @@ export type UnitRequest = {
   readonly dropState: () => Promise<void>;
   /** Where copies of the state go that other workers can restore; null: nowhere. */
   readonly snapshots: SnapshotSpec | null;
+  /** Another program takes over what the application has. */
+  readonly upgrade?: boolean | undefined;
   /** A run over files that the application goes on from; absent: none. */
   readonly handover?: Handover | undefined;
   readonly makeEngine: (
@@ -114,57 +109,48 @@ async function recover(
   moved();
   const files = await leftFiles(asked);
   moved();
-  const committed = await readProgress(cluster, { topic: asked.topics.progress, partition: unit });
+  const saved = await readProgress(cluster, { topic: asked.topics.progress, partition: unit });
   const decisions = await readDecisions(cluster, {
     topic: asked.topics.decisions,
     partition: unit,
   });
   moved();
-  const stages = planStages(decisions);
-  const began = await beganWith(asked, { progress: committed, stages });
-  const request = underPlan(asked, stages.at(-1)?.plan ?? began?.plan ?? asked.plan);
-  checkPlan(request, asked.plan, committed);
-  if (committed?.done) return 'already_done';
-  const left = await leftSnapshots(request, files);
-  moved();
-  const { plan, topics } = request;
-  const counts = await partitionsOf(
-    cluster,
-    plan.scans.map(({ topic }) => topic),
-  );
-  const own = ownPartitions(request, counts);
-  checkGrowth(request, own, committed);
-  const exchangeOf = request.units === 1 ? null : { topic: topics.exchange, partition: unit };
-  const reach = await LogReach.ask({
-    ...{ cluster, progress: committed, exchange: exchangeOf },
-    sources: own.map(({ of }) => ({ of, end: endOf(decisions, of) })),
+  const said = planStages(decisions);
+  const began = await beganWith(asked, { progress: saved, stages: said });
+  const { stages, progress: committed } = await planNow(asked, {
+    ...{ said, progress: saved, began, transactions },
   });
   moved();
-  const { starts } = reach;
-  const state = await loadState(request, { progress: committed, reach, left, began });
+  if (committed?.done) return 'already_done';
+  const stage = await stageOfLife(asked, { stages, progress: committed, decisions, files, began });
+  const { request, own, state, stopAt, counts, chains } = stage;
+  const { starts } = stage.reach;
+  const { plan, topics } = request;
+  const isLast = stopAt === Number.POSITIVE_INFINITY;
   const { slabs, checkpoint, copies } = state;
   closing.push(() => state.store.close());
   const epoch = await epochOf(request);
   const shard = request.units === 1 ? null : shardPlace(request, { counts, checkpoint, epoch });
-  const snapshots = snapshotsOf(request, { epoch, chains: left.chains, exchange: exchangeOf });
+  // What leads to a change is saved here alone: the snapshots are of what follows it.
+  const snapshots = isLast ? snapshotsOf(request, { epoch, chains }) : null;
   closing.push(async () => snapshots?.close());
   const store = snapshots === null ? state.store : snapshots.around(state.store);
   const engine = request.makeEngine(plan, slabs, copies, shard);
   const outputs = new UnitOutputs({
     ...{ plan, topics, unit, transactions, moved },
     partitions: await partitionsOf(cluster, [...topics.examples, topics.dead]),
-    rows: committed?.rows ?? plan.examples.map(() => 0),
+    rows: (isLast ? committed?.rows : undefined) ?? plan.examples.map(() => 0),
   });
   const gates = new UnitGates({
     ...{ plan, units: request.units, decisions, outputs, slabs: slabs.get(GATE_SLABS)! },
     ...{ now: () => cluster.now(), bounds: request.bucketBounds },
   });
-  if (request.units === 1 && stages.length === 0) {
+  if (request.units === 1 && said.length === 0) {
     const handover = began === null ? null : await request.handover!.claim();
-    const stage = { plan, from: began?.k ?? Number.NEGATIVE_INFINITY, handover };
-    for (const each of planDecisions(stage)) await outputs.decide(each, cluster.now());
+    const first = planDecisions({ ...stages[0]!, handover });
+    for (const each of first) await outputs.decide(each, cluster.now());
   }
-  await decideFirst({ request, own, decisions, outputs, progress: committed });
+  if (isLast) await decideFirst({ request, own, decisions, outputs, progress: committed });
   const progress = committed ?? firstProgress(plan, { began, checkpoint, starts, gates });
   if (committed === null && began !== null) await outputs.commit(progress!);
   if (shard !== null) await outputs.commit(progress ?? nothingYet(plan, starts));
@@ -199,73 +185,30 @@ async function recover(
   return new UnitLife(
     {
       ...{ plan, cluster, engine, sources, reader, outputs, gates, transactions },
-      ...{ store, slabs, copies, snapshots, exchange, starts, moved },
+      ...{ store, slabs, copies, snapshots, exchange, moved },
+      // Those of topics that are read no more too: what came of them may have to be made again.
+      starts: { ...committed?.starts, ...starts },
     },
-    { progress, checkpoint },
+    { progress: progress && { ...progress, k: Math.min(progress.k, stopAt) }, checkpoint, stopAt },
     request.paces,
   );
 }
 
 function snapshotsOf(
-  { snapshots: spec, cluster, plan, unit, say }: UnitRequest,
+  request: UnitRequest,
   of: {
     readonly epoch: number;
     readonly chains: readonly Chain[];
-    readonly exchange: Partition | null;
   },
 ): UnitSnapshots | null {
+  const { snapshots: spec, cluster, plan, unit, say } = request;
   if (spec === null) return null;
-  const { epoch, chains, exchange } = of;
+  const { epoch, chains } = of;
+  const exchange = exchangeOf(request);
   return new UnitSnapshots({
     ...{ spec, cluster, planDigest: plan.digest, unit, epoch, chains, say },
     truncate: exchange && ((before) => cluster.truncateBefore(exchange, before)),
   });
-}
-
-/** The request of a life that runs this plan: the program over whatever it took over. */
-function underPlan(request: UnitRequest, plan: Plan): UnitRequest {
-  return plan === request.plan
-    ? request
-    : { ...request, plan, topics: appTopics(request.app, plan) };
-}
-
-function checkPlan(
-  { app, plan, units }: UnitRequest,
-  program: Plan,
-  progress: UnitProgress | null,
-): void {
-  if (progress === null) return;
-  if (progress.waiting === undefined && judgesTogether(plan, units)) {
-    throw new Fault(
-      'app_not_judged',
-      `the application ${app} was started by a version that let rows out unjudged where this one judges them together: going on would give some twice. Go on with that version, or give another name with --app.`,
-      { context: { app } },
-    );
-  }
-  if (progress.planDigest === plan.digest && isOfProgram(plan, program)) return;
-  throw new Fault(
-    'app_of_other_plan',
-    `the application ${app} was started with another program (plan ${progress.planDigest.slice(0, 12)}, not ${program.digest.slice(0, 12)}). Give another name with --app: both can run side by side.`,
-    { context: { app } },
-  );
-}
-
-type OwnPartition = { readonly of: Partition; readonly scan: number };
-
-/** The source partitions of the unit, as many as the topics have now. */
-function ownPartitions(
-  { app, plan, unit, units }: UnitRequest,
-  counts: ReadonlyMap<string, number>,
-): OwnPartition[] {
-  const own = plan.scans.flatMap(({ topic }, scan) =>
-    Array.from({ length: counts.get(topic)! }, (_, partition) => ({
-      of: { topic, partition },
-      scan,
-    })).filter(({ of }) => of.partition % units === unit),
-  );
-  if (own.length === 0 && units === 1)
-    throw new Fault('no_sources', `unit ${unit} of ${app} has nothing to read`);
-  return own;
 }
 
 type FirstDecisions = {
@@ -298,7 +241,9 @@ async function decideFirst(of: FirstDecisions): Promise<void> {
   }
   for (const { of, scan } of own) {
     const isNew = progress !== null && progress.starts[nameOf(of)] === undefined;
-    if (!isNew || isStatic(plan, scan) || !Number.isFinite(progress.k)) continue;
+    // All of a topic is new with a stream that a change brought: what is older than the change is passed over anyway.
+    const isKnown = Object.keys(progress?.starts ?? {}).some((name) => isOf(name, of.topic));
+    if (!isNew || !isKnown || isStatic(plan, scan) || !Number.isFinite(progress.k)) continue;
     if (floorsOf(decisions, of).length > 0) continue;
     made.push({ kind: 'floor', ...of, row: 0, time: progress.k });
   }
@@ -307,19 +252,15 @@ async function decideFirst(of: FirstDecisions): Promise<void> {
   decisions.push(...made);
 }
 
+function isOf(name: string, topic: string): boolean {
+  return name.slice(0, name.lastIndexOf('/')) === topic;
+}
+
 function floorsOf(decisions: readonly UnitDecision[], of: Partition): FloorDecision[] {
   return decisions.filter(
     (each): each is FloorDecision =>
       each.kind === 'floor' && each.topic === of.topic && each.partition === of.partition,
   );
-}
-
-function endOf(decisions: readonly UnitDecision[], of: Partition): number | null {
-  const found = decisions.find(
-    (each): each is EndDecision =>
-      each.kind === 'end' && each.topic === of.topic && each.partition === of.partition,
-  );
-  return found?.offset ?? null;
 }
 
 /** A table without a time: read once, before everything. */

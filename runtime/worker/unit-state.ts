@@ -5,10 +5,11 @@
 import { basename } from 'node:path';
 import { ColdCopies } from '../../operators/state/cold-copies.ts';
 import { Fault } from '../fault.ts';
+import { stateTaken } from '../run/taken-state.ts';
 import {
   type CheckpointMeta,
+  metaTaken,
   newSlabSets,
-  readCheckpointMeta,
   restoreCheckpoint,
   type SlabSets,
 } from '../store/checkpoint.ts';
@@ -72,14 +73,16 @@ export async function leftFiles(request: UnitRequest): Promise<LeftFiles> {
   }
 }
 
-/** What the files hold of the request's plan. */
+/** What the files hold of the request's plan; `hasChanged`: there may be some of plans before or after it. */
 export async function leftSnapshots(
   request: UnitRequest,
   { names, isUnknown: wasUnknown }: LeftFiles,
+  hasChanged: boolean,
 ): Promise<LeftSnapshots> {
   const { snapshots: spec, cluster, plan } = request;
   let isUnknown = wasUnknown;
   const tell = (fault: Fault) => {
+    if (hasChanged && fault.kind === 'state_of_other_plan') return;
     isUnknown = complain(request, fault) || isUnknown;
   };
   if (spec === null || names.length === 0) return { chains: [], states: [], isUnknown };
@@ -103,6 +106,7 @@ function complain({ snapshots, unit, say }: UnitRequest, fault: Fault): boolean 
   return PASSING.has(fault.kind);
 }
 
+/** Null: there is none of the request's plan, which was not the application's first. */
 export async function loadState(
   request: UnitRequest,
   of: {
@@ -111,10 +115,13 @@ export async function loadState(
     readonly left: LeftSnapshots;
     /** What the application began with, where it was not nothing. */
     readonly began: Began | null;
+    /** How far the plan goes. */
+    readonly stopAt: number;
+    readonly isFirst: boolean;
   },
-): Promise<UnitState> {
+): Promise<UnitState | null> {
   const { reach, left } = of;
-  const committed = of.progress?.k ?? Number.NEGATIVE_INFINITY;
+  const committed = Math.min(of.progress?.k ?? Number.NEGATIVE_INFINITY, of.stopAt);
   const check = (meta: CheckpointMeta) => {
     if (meta.k > committed)
       throw new Fault('state_ahead', 'it is ahead of what was ever committed');
@@ -135,7 +142,7 @@ export async function loadState(
     const restored = await fromSnapshot(request, state, how);
     if (restored !== null) return restored;
   }
-  return fromBeginning(request, of, how.isUnknown);
+  return of.isFirst ? fromBeginning(request, of, how.isUnknown) : null;
 }
 
 /** Snapshots of a life that committed nothing are those of somebody else. */
@@ -170,7 +177,7 @@ async function localMeta(
     const store = await openStore();
     const saved = await store.meta().finally(() => store.close());
     if (saved === null) return null;
-    const meta = readCheckpointMeta(saved, plan.digest);
+    const { meta } = metaTaken(saved, plan.digest, stateTaken(plan));
     check(meta);
     return meta;
   } catch (error) {
@@ -188,7 +195,9 @@ async function fromLocal(
   const store = await request.openStore();
   try {
     const slabs = newSlabSets(1);
-    const checkpoint = await restoreCheckpoint(moving(store, request.moved), slabs, plan.digest);
+    const checkpoint = await restoreCheckpoint(
+      ...([moving(store, request.moved), slabs, plan.digest, stateTaken(plan)] as const),
+    );
     if (checkpoint !== null) {
       check(checkpoint);
       return { store, slabs, checkpoint, copies: copiesOf(store, checkpoint) };
@@ -198,7 +207,8 @@ async function fromLocal(
     await store.close();
     if (!(error instanceof Fault) || !UNUSABLE.has(error.kind)) throw error;
     // The log has everything: a state that cannot be used is one that is not there.
-    say('state_dropped', { unit, reason: error.message });
+    if (error.kind !== 'state_of_other_plan' || plan.takenOver === undefined)
+      say('state_dropped', { unit, reason: error.message });
   }
   return null;
 }

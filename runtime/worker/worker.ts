@@ -128,7 +128,9 @@ async function sit(
   while (!stop.requested && membership.units().includes(unit)) {
     const bornAt = cluster.now();
     try {
-      return await live(request, membership, unit);
+      const how = await live(request, membership, unit);
+      if (how !== 'led_up') return how;
+      say('led_up', { unit });
     } catch (error) {
       if (!(error instanceof ClusterFault) || error.effect === 'fatal') throw error;
       request.watch.onFault(error);
@@ -147,7 +149,7 @@ async function live(
   request: WorkerRequest,
   membership: Membership,
   index: number,
-): Promise<'done' | 'lost' | 'stopped'> {
+): Promise<'done' | 'lost' | 'stopped' | 'led_up'> {
   const { stop, watch } = request;
   const unit = { ...request.unitOf(index), moved: () => watch.onMove(index) };
   // A zombie that wakes up must not fence its successor: the group is asked first.
@@ -171,7 +173,7 @@ async function turnAfterTurn(of: {
   readonly membership: Membership;
   readonly request: WorkerRequest;
   readonly unit: UnitRequest;
-}): Promise<'done' | 'lost' | 'stopped'> {
+}): Promise<'done' | 'lost' | 'stopped' | 'led_up'> {
   const { recovered, membership, request, unit } = of;
   const { life } = recovered;
   const { stop, cluster } = request;
@@ -186,11 +188,12 @@ async function turnAfterTurn(of: {
       unit.say('unit_lost', { unit: unit.unit });
       return 'lost';
     }
-    if ((await life.turn()) === 'done') return 'done';
+    const how = await life.turn();
+    if (how === 'done' || how === 'led_up') return how;
     unit.moved();
     if (cluster.now() - countedAt > PARTITIONS_EVERY_MS) {
       countedAt = cluster.now();
-      if (await haveGrown(unit, life)) {
+      if (!life.isLeadingUp && (await haveGrown(unit, life))) {
         unit.say('partitions_added', { unit: unit.unit });
         await life.drain();
         return 'lost';

@@ -5,10 +5,20 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { blockRow, readBlocks } from '../../runtime/block/block-reader.ts';
 import type { ExampleRow } from '../../runtime/block/example-row.ts';
+import { main } from '../../runtime/command/cli.ts';
 import { KafkaCluster } from '../../runtime/kafka/kafka-cluster.ts';
+import { stagesOfApp } from '../../runtime/worker/unit-upgrade.ts';
 import { runChild } from '../runtime/child.ts';
 import { expectedOf } from '../worker/expected.ts';
-import { cutAt, START, smallEvents, smallPlan, smallProgram } from '../worker/small-app.ts';
+import { changedInOne } from '../worker/expected-change.ts';
+import {
+  changedProgram,
+  cutAt,
+  START,
+  smallEvents,
+  smallPlan,
+  smallProgram,
+} from '../worker/small-app.ts';
 import { Broker } from './broker.ts';
 import { whyNoBroker } from './jars.ts';
 import { settingsOf } from './settings.ts';
@@ -98,6 +108,44 @@ describe.skipIf(reason !== null)(`Kafka workers${reason === null ? '' : `: ${rea
         }
         expect([...before, ...rows[set]!]).toEqual(wanted[set]);
         expect(Math.min(before.length, rows[set]!.length)).toBeGreaterThan(300);
+      }
+    },
+    TEST_MS,
+  );
+
+  it(
+    'an application changes its program',
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'millrace-upgrade-'));
+      const [old, now] = [smallPlan(), smallPlan(false, changedProgram)];
+      const program = join(folder, 'now.feat');
+      writeFileSync(program, changedProgram(smallProgram()));
+      await makeTopics(broker, old, 'turns', 3);
+      const first = startWorker(broker, old, 'turns', { untilEnd: false, complete: false });
+      while ((await committedRows(cluster, old, 'turns'))[0]!.length === 0) await cluster.sleep(50);
+      first.stop.requested = true;
+      expect(await first.ended).toBe('stopped');
+      const said: string[] = [];
+      const out = {
+        print: (line: string) => said.push(line),
+        error: (line: string) => said.push(line),
+      };
+      const where = ['--kafka', broker.address, '--app', 'turns', '--replication', '1'];
+      const topics = ['topics', 'apply', program, ...where];
+      expect(await main(topics, { ...out, progress: process.stderr }, '0'), said.join()).toBe(0);
+      expect(said.filter((line) => line.startsWith('made'))).toEqual([
+        expect.stringContaining('turns.shown.2 (examples)'),
+      ]);
+      expect(await startWorker(broker, now, 'turns', { upgrade: true }).ended).toBe('done');
+      const stages = await stagesOfApp(cluster, 'turns');
+      const wanted = changedInOne(stages, events);
+      const { plan } = stages.at(-1)!;
+      const rows = await committedRows(cluster, plan, 'turns');
+      const sets = plan.examples.map(({ name }) => name);
+      expect(sets.sort()).toEqual(['plain', 'shown', 'shown.2']);
+      for (const [set, { name }] of plan.examples.entries()) {
+        expect(rows[set], name).toEqual(wanted.get(name));
+        expect(rows[set]!.length).toBeGreaterThan(0);
       }
     },
     TEST_MS,

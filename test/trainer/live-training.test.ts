@@ -52,7 +52,7 @@ async function train(
       stop.requested = true;
     },
   };
-  const stream = { topics: TOPICS, set: SET, setIndex: 0, planDigest: 'd' };
+  const stream = { topics: TOPICS, set: SET, setIndex: 0, places: new Map([['d', 0]]) };
   const untilEnd = turns === Number.POSITIVE_INFINITY;
   const along = trainAlong({
     cluster,

@@ -110,9 +110,9 @@ describe('a unit gets on', () => {
       progress: { k: 5 } as UnitProgress,
       reach: { missing: () => null } as unknown as LogReach,
       left: { chains: [], states: [], isUnknown: false },
-      began: null,
+      ...{ began: null, stopAt: Number.POSITIVE_INFINITY, isFirst: true },
     });
-    expect(state.checkpoint?.k).toBe(5);
+    expect(state?.checkpoint?.k).toBe(5);
     expect(moves).toBeGreaterThan(0);
   });
 

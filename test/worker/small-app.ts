@@ -43,10 +43,11 @@ const TOGETHER = `
 }
 examples plain`;
 
-/** `together`: rows of `shown` are judged together too. */
-export function smallPlan(together = false): Plan {
+/** `together`: rows of `shown` are judged together too; `changed`: what an author made of the program. */
+export function smallPlan(together = false, changed = (program: string) => program): Plan {
   const program = smallProgram();
-  return planOf(together ? program.replace('}\nexamples plain', TOGETHER.trimStart()) : program);
+  const judged = program.replace('}\nexamples plain', TOGETHER.trimStart());
+  return planOf(changed(together ? judged : program));
 }
 
 export function smallProgram(): string {
@@ -109,4 +110,20 @@ export function cutAt(
     const earlier = (own?.rows ?? []).filter((row) => !isLater(row));
     return { stream, partition, rows: [...earlier, ...rows.filter(isLater)] };
   });
+}
+
+/** One column less, and one more under a key that there was not. */
+export function changedProgram(program: string): string {
+  return program
+    .replace(
+      'feature bids  = sum(imp.bid) by (user_id, ad_id) over 1m',
+      'feature ads = count(imp) by ad_id over 8s',
+    )
+    .replace('imps, bids, clks', 'imps, ads, clks')
+    .replace('missing(bids)', 'missing(ads)');
+}
+
+/** And another horizon. */
+export function changedAgain(program: string): string {
+  return changedProgram(program).replace('within 20s', 'within 25s');
 }

@@ -9,6 +9,8 @@ import { MemoryStore } from '../../../runtime/store/memory-store.ts';
 import type { SavedPage, StateStore } from '../../../runtime/store/state-store.ts';
 import { appTopics } from '../../../runtime/worker/app-topics.ts';
 import type { ProducedRecord } from '../../../runtime/worker/cluster.ts';
+import { type PlanStage, planStages } from '../../../runtime/worker/unit-plans.ts';
+import { decodeProgress } from '../../../runtime/worker/unit-progress.ts';
 import type { UnitRequest } from '../../../runtime/worker/unit-recovery.ts';
 import { runWorker } from '../../../runtime/worker/worker.ts';
 import { type Rng, rng } from '../../random.ts';
@@ -43,6 +45,7 @@ export type Worker = {
 
 export type WorkerMore = {
   readonly machine: Machine;
+  readonly upgrade?: boolean;
   /** Read to the ends, then stop. */
   readonly isLast?: boolean;
   readonly handover?: (process: SimulatedProcess) => UnitRequest['handover'];
@@ -70,6 +73,7 @@ export class UnitWorld {
     };
     for (const { topic } of plan.scans) make(topic, partitions);
     for (const topic of own) make(topic, 1);
+    for (const generation of [2, 3]) make(`${APP}.shown.${generation}`, 1);
   }
 
   produce(plan: Plan, events: readonly Partition[]): void {
@@ -83,7 +87,7 @@ export class UnitWorld {
     }
   }
 
-  start(plan: Plan, { machine, isLast = false, handover }: WorkerMore): Worker {
+  start(plan: Plan, { machine, isLast = false, upgrade, handover }: WorkerMore): Worker {
     const process = new SimulatedProcess(this.timeline, this.random, { loss: 0.02, delayMs: 3 });
     const cluster = new SimulatedCluster({
       ...{ brokers: this.#brokers, group: this.#group, process, canary: 'none' as const },
@@ -97,7 +101,7 @@ export class UnitWorld {
     };
     const end: Worker['end'] = { how: null, error: null };
     const unit: Omit<UnitRequest, 'moved'> = {
-      ...{ app: APP, plan, topics, unit: 0, units: 1, cluster, say },
+      ...{ app: APP, plan, topics, unit: 0, units: 1, cluster, say, upgrade },
       formats: plan.scans.map(() => ({ kind: 'json' as const })),
       ...{ fetchBytes: 1 << 14, bucketBounds: SMALL_BUCKETS, untilEnd: isLast, complete: isLast },
       paces: { commitEveryMs: 30, checkpointEveryMs: 90, idleMs: DAY_MS, maxSkewMs: 20_000 },
@@ -146,18 +150,49 @@ export class UnitWorld {
     return how !== null;
   }
 
+  /** Lets time pass until it is so. */
+  async until(isSo: () => boolean): Promise<void> {
+    for (let passed = 0; !isSo(); passed += 100) {
+      if (passed > 60_000) throw new Error('it never comes to be so');
+      await this.passes(100);
+    }
+  }
+
+  /** Lets time pass. */
+  async passes(ms: number): Promise<void> {
+    await this.timeline.run(() => false, this.timeline.now + ms);
+  }
+
   /** Lets time pass, then ends the process. */
   async killAfter({ process, end }: Worker, ms: number): Promise<void> {
-    await this.timeline.run(() => false, this.timeline.now + ms);
+    await this.passes(ms);
     process.kill();
     if (end.error !== null) throw end.error;
   }
 
   rows(topic: string): ExampleRow[] {
+    let next = 0;
     return this.#committed(topic).flatMap(({ value }) => {
       const block = decodeBlock(value!.slice());
+      if (block.firstRow !== next) throw new Error(`row ${block.firstRow}, expected ${next}`);
+      next += block.rows;
       return Array.from({ length: block.rows }, (_, row) => blockRow(block, row));
     });
+  }
+
+  /** The plans that the application has had. */
+  stages(): PlanStage[] {
+    const decisions = this.#committed(`${APP}.decisions`).map(({ value }) =>
+      JSON.parse(Buffer.from(value!).toString()),
+    );
+    return planStages(decisions);
+  }
+
+  /** Event time that is out. */
+  k(): number {
+    const of = { topic: `${APP}.progress`, partition: 0 };
+    const last = this.#committed(of.topic).at(-1);
+    return last === undefined ? Number.NEGATIVE_INFINITY : decodeProgress(last.value!, of).k;
   }
 
   /** Records that were set aside as late. */
