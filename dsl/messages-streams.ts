@@ -168,7 +168,7 @@ export function longerThanRetain(span: Span, what: string, retain: Retain): Diag
     'longer-than-retain',
     span,
     `${what} is longer than ${keeps(retain)}`,
-    'a backfill could not fill it: shorten it, or raise `retain`',
+    'a run from the beginning could not fill it: shorten it, or raise `retain`',
   );
 }
 
@@ -177,7 +177,7 @@ export function endlessWindow(span: Span, retain: Retain): Diagnostic {
     'longer-than-retain',
     span,
     `a window without an end reaches further back than ${keeps(retain)}`,
-    `a backfill could not fill it: end it in time, as in \`over ${retain.text}\` or \`over ${retain.text} at most 10 rows\``,
+    `a run from the beginning could not fill it: end it in time, as in \`over ${retain.text}\` or \`over ${retain.text} at most 10 rows\``,
   );
 }
 

@@ -129,7 +129,7 @@ function fillReasons(store: StoreUse): readonly string[] {
   const longest = store.windows[store.windows.length - 1];
   return longest === undefined
     ? []
-    : [`starts empty: ${longest.text} is full once that much was seen, or backfilled`];
+    : [`starts empty: ${longest.text} is full once that much was seen`];
 }
 
 const PARTS: readonly StorePart[] = [

@@ -68,7 +68,7 @@ export function addAuthoring(program: Command, out: Console, done: (code: number
     .command('diff')
     .argument('<old>', 'a program')
     .argument('<new>', 'the same one, changed')
-    .description('what a change reuses, rebuilds and backfills')
+    .description('what a change reuses, rebuilds and drops')
     .action(async (before: string, after: string) => {
       const { diffCommand } = await import('./author-commands.ts');
       done(diffCommand(before, after, out));

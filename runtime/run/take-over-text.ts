@@ -43,7 +43,8 @@ export function takeOverPreview(before: Plan, now: Plan): string {
 function keptText(before: Plan, now: Omit<Plan, 'digest'>): string {
   const places = new Set(before.keyspaces.map(({ place }, index) => place ?? index));
   const kept = now.keyspaces.filter(({ place }) => places.has(place!)).length;
-  return `of ${places.size} keyspaces ${kept} go on, ${now.keyspaces.length - kept} begin`;
+  const tables = places.size === 1 ? 'key table' : 'key tables';
+  return `${kept} of ${places.size} ${tables} kept, ${now.keyspaces.length - kept} new`;
 }
 
 function changesText(before: Plan, now: Omit<Plan, 'digest'>, { change, after }: Clock): string[] {
