@@ -24,6 +24,7 @@ import type { SideRecords } from '../sink/side-records.ts';
 import { type CheckpointMeta, type SlabSets, saveCheckpoint } from '../store/checkpoint.ts';
 import type { StateStore } from '../store/state-store.ts';
 import type { Engine } from './engine.ts';
+import { furthestBehind } from './furthest-behind.ts';
 import { malformedFault, type TaskSource } from './task-source.ts';
 
 export type TaskParts = {
@@ -192,20 +193,9 @@ export class Task {
     this.#rowsSinceCheckpoint = 0;
   }
 
-  /** Static tables first, then whoever is furthest behind in event time; null when all have ended. */
+  /** What to read now; null when all have ended. */
   #next(): TaskSource | null {
-    let best: TaskSource | null = null;
-    let lowest = Number.POSITIVE_INFINITY;
-    for (const source of this.parts.sources) {
-      if (source.ended) continue;
-      if (source.isStatic) return source;
-      const watermark = source.watermark();
-      if (best === null || watermark < lowest) {
-        best = source;
-        lowest = watermark;
-      }
-    }
-    return best;
+    return furthestBehind(this.parts.sources)[0]?.input ?? null;
   }
 
   get #stops(): boolean {

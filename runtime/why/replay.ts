@@ -14,6 +14,7 @@ import type { PartitionRows } from '../../operators/scan/partition-scan.ts';
 import { TimeSpan } from '../../operators/scan/time-span.ts';
 import { SlabSet } from '../../operators/state/slab.ts';
 import { BUFFER_BYTES, READ_ROWS } from '../config.ts';
+import { furthestBehind } from '../run/furthest-behind.ts';
 import type { RecordReader } from '../run/record-reader.ts';
 import type { SourceInput } from '../run/task-source.ts';
 import { SpillFile } from '../store/spill-file.ts';
@@ -98,8 +99,9 @@ export async function replay(
   const sources: Source[] = [];
   try {
     for (const input of of.inputs) sources.push(await Source.open(of, input, pipeline));
-    for (let next = furthestBehind(sources); next !== null; next = furthestBehind(sources)) {
-      await next.read(watcher);
+    const next = () => furthestBehind(sources)[0]?.input;
+    for (let source = next(); source !== undefined; source = next()) {
+      await source.read(watcher);
       advance(pipeline, sources);
       if (watcher.isDone?.() === true) break;
     }
@@ -113,17 +115,6 @@ export async function replay(
 function advance(pipeline: Pipeline, sources: readonly Source[]): void {
   for (const _ of pipeline.advance(pipeline.frontier()));
   for (const source of sources) source.forget();
-}
-
-/** Static tables first, then whoever is furthest behind in event time; null when all have ended. */
-function furthestBehind(sources: readonly Source[]): Source | null {
-  let best: Source | null = null;
-  for (const source of sources) {
-    if (source.ended) continue;
-    if (source.isStatic) return source;
-    if (best === null || source.watermark() < best.watermark()) best = source;
-  }
-  return best;
 }
 
 function reachedBy(

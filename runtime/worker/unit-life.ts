@@ -11,6 +11,7 @@ import type { Plan } from '../../compiler/plan/plan.ts';
 import { assert } from '../../operators/assert.ts';
 import type { ColdCopies } from '../../operators/state/cold-copies.ts';
 import type { LiveEngine } from '../run/engine.ts';
+import { furthestBehind } from '../run/furthest-behind.ts';
 import { type CheckpointMeta, type SlabSets, saveCheckpoint } from '../store/checkpoint.ts';
 import type { StateStore } from '../store/state-store.ts';
 import type { Cluster, ClusterReader, TransactionalProducer } from './cluster.ts';
@@ -240,16 +241,13 @@ export class UnitLife {
   /** Reads one batch of whoever is furthest behind and has something; null: nobody has, or may. */
   async #next(): Promise<LiveSource | null> {
     const { maxSkewMs } = this.#paces;
-    const open = this.parts.sources
-      .filter(({ ended }) => !ended)
-      .map((source) => ({ source, watermark: source.isStatic ? -1e308 : source.watermark() }))
-      .sort((a, b) => a.watermark - b.watermark);
+    const open = furthestBehind(this.parts.sources);
     // Of all units, as far as this one has heard.
     const others = this.parts.exchange?.engine.activeSources() ?? Number.POSITIVE_INFINITY;
-    const slowest = Math.min(open[0]?.watermark ?? 0, others);
-    for (const { source, watermark } of open) {
-      if (watermark > slowest + maxSkewMs && slowest > -1e300) break;
-      if (await this.#read(source)) return source;
+    const slowest = Math.min(open[0]?.reached ?? 0, others);
+    for (const { input, reached } of open) {
+      if (reached > slowest + maxSkewMs && Number.isFinite(slowest)) break;
+      if (await this.#read(input)) return input;
     }
     return null;
   }
