@@ -182,6 +182,11 @@ export class Pipeline {
     }
   }
 
+  /** The greatest event time of the partition that is believed; null: too few events. */
+  newest(stream: number, partition: number): number | null {
+    return this.#partition(stream, partition).scan.newest;
+  }
+
   scanState(stream: number, partition: number): ScanState {
     return this.#partition(stream, partition).scan.state();
   }

@@ -26,6 +26,14 @@ function codeOf(line: string): string {
   return /^\s*(?:\/?\*|\/\/)/.test(line) ? '' : line;
 }
 
+function wordsOf(line: string): readonly string[] {
+  return codeOf(line).match(/\w+/g) ?? [];
+}
+
+/** A public member, as it is declared; one that begins with `_` is for the library whose class it extends. */
+const MEMBER =
+  /^ {2}(?!private |constructor\b|_)(?:(?:static|override|async|readonly|get|set) |\*)*([a-zA-Z]\w*)[?!]?(?:<.*?>)?(?:[(:;]| =)/gm;
+
 const sources = layers.flatMap(sourcesOf);
 const tests = sourcesOf('test');
 
@@ -156,6 +164,24 @@ describe('text', () => {
         .map((name) => `${file}: ${name}`),
     );
     expect(dead).toEqual([]);
+  });
+
+  it('has no member of a class that neither the source nor a benchmark names', () => {
+    const programs = [...sources, ...tests.filter(({ file }) => file.startsWith('test/bench/'))];
+    const named = new Map<string, number>();
+    for (const word of programs.flatMap(({ text }) => text.split('\n').flatMap(wordsOf))) {
+      named.set(word, (named.get(word) ?? 0) + 1);
+    }
+    const members = sources.flatMap(({ file, text }) =>
+      [...text.matchAll(/^(?:export )?(?:abstract )?class [\s\S]*?^}/gm)]
+        .flatMap(([body]) => [...body.matchAll(MEMBER)])
+        .map(([, name]) => ({ file, name: name! })),
+    );
+    expect(members.length).toBeGreaterThan(1000);
+    // Members of one name count as one: whoever names it may mean any of them.
+    for (const { name } of members) named.set(name, named.get(name)! - 1);
+    const dead = members.filter(({ name }) => named.get(name)! <= 0);
+    expect(dead.map(({ file, name }) => `${file}: ${name}`)).toEqual([]);
   });
 
   it('keeps files at a size one can read', () => {

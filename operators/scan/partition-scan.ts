@@ -100,10 +100,9 @@ export class PartitionScan {
   readonly #ids: DedupSet | null;
   readonly #horizonMs: number;
   readonly #labelsMs: number;
-  readonly #newAhead: (state: ScanState | null) => AheadRows;
-  #ahead: AheadRows;
-  #watermark: Watermark;
-  #counts: ScanCounts;
+  readonly #ahead: AheadRows;
+  readonly #watermark: Watermark;
+  readonly #counts: ScanCounts;
   #next: number;
   #rows = new Int32Array(0);
   #step = new Float64Array(0);
@@ -130,9 +129,8 @@ export class PartitionScan {
     const dedups = stream.idField >= 0 && stream.timeField >= 0;
     const slab = dedups ? slabs.open(`ids/${stream.name}/${partition}`) : null;
     this.#ids = slab === null ? null : new DedupSet(slab, this.#horizonMs);
-    this.#newAhead = (from) => new AheadRows(plan, streamIndex, from?.ahead);
-    this.#ahead = this.#newAhead(state);
-    this.#watermark = this.#newWatermark(state);
+    this.#ahead = new AheadRows(plan, streamIndex, state?.ahead);
+    this.#watermark = new Watermark(stream.lateMs, stream.aheadMs, state?.watermark ?? null);
     this.#counts = { ...(state?.counts ?? ZERO) };
     this.#next = state?.next ?? 0;
   }
@@ -142,18 +140,14 @@ export class PartitionScan {
     return this.#watermark.time;
   }
 
-  /** The greatest event time that is believed. */
-  get maxSeen(): number {
-    return this.#watermark.max;
+  /** The greatest event time that is believed; null until three events are seen. */
+  get newest(): number | null {
+    const { max } = this.#watermark;
+    return max === Number.NEGATIVE_INFINITY ? null : max;
   }
 
   get counts(): Readonly<ScanCounts> {
     return this.#counts;
-  }
-
-  /** The ids that are remembered. */
-  get idsKept(): number {
-    return this.#ids?.size ?? 0;
   }
 
   /** Decides every row of the batch, which must begin where the last one ended. */
@@ -203,14 +197,6 @@ export class PartitionScan {
     };
   }
 
-  /** Goes back to (or on from) a state; the ids stay, since which of them count is decided by offset and time. */
-  restore(state: ScanState): void {
-    this.#watermark = this.#newWatermark(state);
-    this.#ahead = this.#newAhead(state);
-    this.#counts = { ...state.counts };
-    this.#next = state.next;
-  }
-
   /** Ids before this own time can no longer be duplicates of any row from `state` on. */
   forgetTime(state: ScanState): number {
     return (state.watermark.max ?? Number.NEGATIVE_INFINITY) - this.#horizonMs;
@@ -222,10 +208,6 @@ export class PartitionScan {
    */
   forgetBefore(time: number): void {
     this.#ids?.forgetBefore(time);
-  }
-
-  #newWatermark(state: ScanState | null): Watermark {
-    return new Watermark(this.#stream.lateMs, this.#stream.aheadMs, state?.watermark ?? null);
   }
 
   #makeRoom(n: number): void {

@@ -1,7 +1,7 @@
 /**
  * The reorder buffer of one stream: rows arrive per partition in offset order and leave in step order
  * (step time, partition, offset) once the frontier has passed them. Chunks are kept as they were decoded; rows are
- * gathered once, on release. Over `bytesMax` the chunks that are due last go to the spill and come back when due.
+ * gathered once, on release. Where memory is short, chunks that are due last go to the spill (`spillTo`) and come back when due.
  */
 import { assert } from '../assert.ts';
 import type { Column } from '../column/column.ts';
@@ -115,13 +115,6 @@ export class ReorderBuffer {
       this.#bytes -= held.bytes;
       this.#spilled += held.bytes;
     }
-  }
-
-  /** The smallest step held; +inf when empty. */
-  minStep(): number {
-    let min = Number.POSITIVE_INFINITY;
-    for (const held of this.#held) min = Math.min(min, held.minStep);
-    return min;
   }
 
   /** Adds (smallest step, rows) of every chunk to `into`: for cutting a large release. */

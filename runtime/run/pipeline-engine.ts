@@ -99,7 +99,7 @@ export class PipelineEngine implements LiveEngine {
   }
 
   newest(stream: number, partition: number): number | null {
-    return this.pipeline.scanState(stream, partition).watermark.max;
+    return this.pipeline.newest(stream, partition);
   }
 
   pending(): Readonly<Record<string, Readonly<Record<string, number>>>> {

@@ -32,7 +32,7 @@ export async function settleDone(
     const { landings, side } = await openOutputs(request, { progress, slabs, decisions }, closing);
     for (const decision of lots.slice(progress.decided)) {
       const landing = landings.find(({ plan }) => plan.name === decision.set);
-      await landing?.decide(decision, lots.length, false);
+      await landing?.write(decision);
     }
     const outputs = await side.commit();
     for (const landing of landings)

@@ -60,10 +60,20 @@ export class Landing {
   async decide(decision: LotDecision, count: number, isOut: boolean): Promise<void> {
     const isNew = this.#gate.decisions < count;
     if (!isNew && isOut) return;
-    const released = await this.quarantine.lot(decision.lot);
-    const rows = decision.kind === 'release' ? released : { ...released, n: 0 };
+    const rows = await this.#letGo(decision);
     if (isNew) this.#gate.decide(decision.lot, rows);
-    if (!isOut && rows.n > 0) await this.sink.write(rows, null);
+    if (!isOut) await this.sink.write(rows, null);
+  }
+
+  /** The same where nothing is judged any more, and so nothing need be remembered. */
+  async write(decision: LotDecision): Promise<void> {
+    await this.sink.write(await this.#letGo(decision), null);
+  }
+
+  /** The rows that a decision lets go; none: it gives them up. */
+  async #letGo({ kind, lot }: LotDecision): Promise<EmissionBatch> {
+    const rows = await this.quarantine.lot(lot);
+    return kind === 'release' ? rows : { ...rows, n: 0 };
   }
 
   async commit(): Promise<[string, OutputPosition][]> {

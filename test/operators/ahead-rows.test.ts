@@ -87,7 +87,7 @@ describe('as many as may be', () => {
     const gap = START + YEAR_MS / 2;
     const behind = [0, 1, 2, 3].map((i) => rowAt(20_000 + i, gap + i));
     const rows = accept(scan, [rowAt(10_002, START), ...behind]);
-    expect(scan.maxSeen).toBe(gap + 3);
+    expect(scan.newest).toBe(gap + 3);
     expect(rows.late.map(({ row }) => row)).toEqual([1, 2]);
     const first = new PartitionScan(plan, 0, 0, new SlabSet());
     const large = accept(

@@ -225,10 +225,11 @@ describe('decisions of a partition', () => {
         const from = JSON.parse(JSON.stringify(safe)) as ScanState;
         const again = new PartitionScan(plan, 0, 0, reloaded(slabs), from);
         expect(scanAll(again, rows, random)).toEqual(want.slice(from.next));
-        scan.restore(from);
-        expect(scanAll(scan, rows, random)).toEqual(want.slice(from.next));
-        expect(again.counts).toEqual(scan.counts);
-        expect(again.state()).toEqual(scan.state());
+        // Over the very ids of the first life: which of them count is decided by offset and time.
+        const back = new PartitionScan(plan, 0, 0, slabs, from);
+        expect(scanAll(back, rows, random)).toEqual(want.slice(from.next));
+        expect(again.counts).toEqual(back.counts);
+        expect(again.state()).toEqual(back.state());
       });
     }
   }
@@ -248,7 +249,7 @@ describe('decisions of a partition', () => {
     expect([first.all, first.n, first.keptBack]).toEqual([false, 0, [0, 1]]);
     expect(scan.watermark).toBe(Number.NEGATIVE_INFINITY);
     const third = scan.accept(batchOf([{ id: 'c', time: 9 }], 2));
-    expect([scan.maxSeen, scan.watermark]).toEqual([9, 9]);
+    expect([scan.newest, scan.watermark]).toEqual([9, 9]);
     expect([third.all, third.n, third.step[0]]).toEqual([true, 1, 9]);
     const [{ n, after, from, time }] = third.released as [PartitionRows['released'][number]];
     expect([n, after, from, [...time]]).toEqual([2, 1, 2, [5, 6]]);
@@ -264,9 +265,9 @@ describe('decisions of a partition', () => {
         0,
       ),
     );
-    expect(scan.maxSeen).toBe(104);
+    expect(scan.newest).toBe(104);
     scan.accept(batchOf([{ id: 'z', time: 8_000_500 }], times.length));
-    expect(scan.maxSeen).toBe(8_000_500);
+    expect(scan.newest).toBe(8_000_500);
     expect(scan.state().watermark.candidates).toEqual([9_000_000]);
   });
 
@@ -292,7 +293,7 @@ describe('decisions of a partition', () => {
       'accepted at 1100',
       'accepted at 1201',
     ]);
-    expect(scan.maxSeen).toBe(1100);
+    expect(scan.newest).toBe(1100);
   });
 
   it('an id is remembered as long as a copy could be in time', () => {
