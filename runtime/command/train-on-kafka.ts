@@ -20,6 +20,7 @@ import { type AppTopics, appTopics } from '../worker/app-topics.ts';
 import { type Cluster, ClusterFault } from '../worker/cluster.ts';
 import { ExampleStream, type StreamOf } from '../worker/example-stream.ts';
 import { watchSignals } from '../worker/stop-signals.ts';
+import { placesOf } from '../worker/unit-plans.ts';
 import { stagesOfApp } from '../worker/unit-upgrade.ts';
 import { type KafkaFlags, kafkaConfig } from './kafka-config.ts';
 import {
@@ -131,13 +132,6 @@ async function trainOne(
     unwatch();
     await lock.release();
   }
-}
-
-/** Of the set in each of the plans; and the first that has it, by which a model is known as long as its set goes on. */
-function placesOf(name: string, plans: readonly Plan[]) {
-  const placeIn = ({ examples }: Plan) => examples.findIndex((set) => set.name === name);
-  const places = new Map(plans.map((each) => [each.digest, placeIn(each)]));
-  return { places, planDigest: plans.find((each) => placeIn(each) >= 0)!.digest };
 }
 
 export type AlongOf = {

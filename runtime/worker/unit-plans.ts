@@ -56,3 +56,10 @@ export function planStages(decisions: readonly UnitDecision[]): PlanStage[] {
   }
   return stages;
 }
+
+/** Of the set in each of the plans; and the first that has it, by which a model is known as long as its set goes on. */
+export function placesOf(name: string, plans: readonly Plan[]) {
+  const placeIn = ({ examples }: Plan) => examples.findIndex((set) => set.name === name);
+  const places = new Map(plans.map((each) => [each.digest, placeIn(each)]));
+  return { places, planDigest: plans.find((each) => placeIn(each) >= 0)!.digest };
+}

@@ -7,6 +7,9 @@ import { blockRow, readBlocks } from '../../runtime/block/block-reader.ts';
 import type { ExampleRow } from '../../runtime/block/example-row.ts';
 import { main } from '../../runtime/command/cli.ts';
 import { KafkaCluster } from '../../runtime/kafka/kafka-cluster.ts';
+import { appTopics } from '../../runtime/worker/app-topics.ts';
+import { ExampleStream } from '../../runtime/worker/example-stream.ts';
+import { placesOf } from '../../runtime/worker/unit-plans.ts';
 import { stagesOfApp } from '../../runtime/worker/unit-upgrade.ts';
 import { runChild } from '../runtime/child.ts';
 import { expectedOf } from '../worker/expected.ts';
@@ -131,8 +134,8 @@ describe.skipIf(reason !== null)(`Kafka workers${reason === null ? '' : `: ${rea
         error: (line: string) => said.push(line),
       };
       const where = ['--kafka', broker.address, '--app', 'turns', '--replication', '1'];
-      const topics = ['topics', 'apply', program, ...where];
-      expect(await main(topics, { ...out, progress: process.stderr }, '0'), said.join()).toBe(0);
+      const apply = ['topics', 'apply', program, ...where];
+      expect(await main(apply, { ...out, progress: process.stderr }, '0'), said.join()).toBe(0);
       expect(said.filter((line) => line.startsWith('made'))).toEqual([
         expect.stringContaining('turns.shown.2 (examples)'),
       ]);
@@ -147,6 +150,22 @@ describe.skipIf(reason !== null)(`Kafka workers${reason === null ? '' : `: ${rea
         expect(rows[set], name).toEqual(wanted.get(name));
         expect(rows[set]!.length).toBeGreaterThan(0);
       }
+      // Whoever follows a set that goes on sees one stream.
+      const setIndex = plan.examples.findIndex(({ name }) => name === 'plain');
+      const { places } = placesOf(
+        'plain',
+        stages.map((each) => each.plan),
+      );
+      const topics = appTopics('turns', plan);
+      const followed = await ExampleStream.open({
+        ...{ cluster, topics, set: plan.examples[setIndex]!, setIndex, places },
+        ...{ place: null, untilEnd: true },
+      });
+      while (!followed.isOver) {
+        if (followed.pull() === 'nothing') await followed.wait(50);
+      }
+      expect(followed.merge.ready.length).toBe(rows[setIndex]!.length);
+      await followed.close();
     },
     TEST_MS,
   );

@@ -23,9 +23,10 @@ const [OLD, NEW] = PLANS[0] as [Plan, Plan];
 
 describe('an application whose program changes', () => {
   it('gives what a change in one process gives, whatever befalls its workers', async () => {
-    const sum = { changes: 0, early: 0, caughtUp: 0 };
+    const sum = { changes: 0, early: 0, caughtUp: 0, restored: 0 };
     for (let seed = 0; seed < SEEDS; seed++) {
-      const { stages, closed, ledUp } = await expectOne(seed);
+      const { stages, closed, ledUp, restored } = await expectOne(seed);
+      sum.restored += restored;
       sum.changes += stages.length - 1;
       // Of anchors that froze the columns of an earlier program, after it had been changed.
       sum.early += closed;
@@ -34,6 +35,7 @@ describe('an application whose program changes', () => {
     expect(sum.changes).toBeGreaterThan(SEEDS);
     expect(sum.early).toBeGreaterThan(SEEDS);
     expect(sum.caughtUp).toBeGreaterThan(SEEDS / 2);
+    expect(sum.restored).toBeGreaterThan(SEEDS / 2);
   });
 
   it('refuses who has another program, and a program that cannot take over', async () => {
@@ -125,7 +127,11 @@ async function expectOne(seed: number) {
     expect(world.rows(topic), `seed ${seed}, ${name}`).toEqual(wanted.get(name));
   }
   const closed = world.rows('app.shown').filter(({ emitted }) => emitted >= stages[1]!.from);
-  return { stages, closed: closed.length, ledUp: said.filter((each) => each === 'led_up').length };
+  const timesSaid = (event: string) => said.filter((each) => each === event).length;
+  return {
+    ...{ stages, closed: closed.length },
+    ...{ ledUp: timesSaid('led_up'), restored: timesSaid('restored') },
+  };
 }
 
 function partOf(events: readonly Partition[], i: number, parts: number): Partition[] {

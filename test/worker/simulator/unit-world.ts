@@ -12,11 +12,13 @@ import type { ProducedRecord } from '../../../runtime/worker/cluster.ts';
 import { type PlanStage, planStages } from '../../../runtime/worker/unit-plans.ts';
 import { decodeProgress } from '../../../runtime/worker/unit-progress.ts';
 import type { UnitRequest } from '../../../runtime/worker/unit-recovery.ts';
+import { noSnapshotYet } from '../../../runtime/worker/unit-snapshots.ts';
 import { runWorker } from '../../../runtime/worker/worker.ts';
 import { type Rng, rng } from '../../random.ts';
 import type { Partition } from '../../run-in-memory.ts';
 import { BrokerState } from './broker-state.ts';
 import { SimulatedCluster } from './simulated-cluster.ts';
+import { type SharedFolder, SimulatedFolder } from './simulated-folder.ts';
 import { SimulatedGroup } from './simulated-group.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import { SlowStore } from './slow-store.ts';
@@ -57,6 +59,7 @@ export class UnitWorld {
   readonly #brokers = new BrokerState();
   readonly #group = new SimulatedGroup(this.timeline);
   readonly #topics = new Set<string>();
+  readonly #folder: SharedFolder = new Map();
   #names = 0;
 
   constructor(seed: number) {
@@ -109,7 +112,11 @@ export class UnitWorld {
       dropState: async () => {
         machine.store = new MemoryStore();
       },
-      snapshots: null,
+      snapshots: {
+        files: new SimulatedFolder(this.#folder, process, { torn: 0, onWritten: () => undefined }),
+        ...{ folder: '/unit-0', everyMs: 200, chainFilesMax: 2, slicePages: 1_024 },
+        ...{ turn: { isTaken: false }, figures: noSnapshotYet() },
+      },
       handover: handover?.(process),
       makeEngine: (of, slabs) =>
         new PipelineEngine(of, {
