@@ -198,7 +198,7 @@ describe('decisions of a partition', () => {
         const scan = new PartitionScan(plan, 0, 0, new SlabSet());
         const got = scanAll(scan, rows, random, (state) => {
           // What is within reach has left: the frontier may pass it next.
-          const reach = scan.maxSeen + plan.streams[0]!.aheadMs;
+          const reach = (scan.newest ?? Number.NEGATIVE_INFINITY) + plan.streams[0]!.aheadMs;
           const kept = state.ahead?.rows ?? [];
           expect(kept.filter(({ time }) => time <= reach)).toEqual([]);
           if (random.chance(0.2)) scan.forgetBefore(scan.forgetTime(state));

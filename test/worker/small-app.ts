@@ -54,8 +54,16 @@ export function smallProgram(): string {
   return PROGRAM.replace('imp.ad_id\n', 'imp.ad_id, imp.bid\n');
 }
 
-/** Events of `partitions` partitions a stream, `count` impressions, 100 ms of event time between two. */
-export function smallEvents(seed: number, count: number, partitions: number): Partition[] {
+/**
+ * Events of `partitions` partitions a stream, `count` impressions, 100 ms of event time between two. `wrongClocks`: now and then
+ * one is hours or a year ahead.
+ */
+export function smallEvents(
+  seed: number,
+  count: number,
+  partitions: number,
+  wrongClocks = false,
+): Partition[] {
   const random = rng(seed);
   const input = (['imp', 'clk'] as const).flatMap((stream) =>
     Array.from({ length: partitions }, (_, partition) => ({
@@ -84,8 +92,7 @@ export function smallEvents(seed: number, count: number, partitions: number): Pa
       const clicked = ts + random.below(15_000);
       put('clk', { click_id: `c${i}`, ts: clicked, impression_id: impression, user_id: user });
     }
-    // Now and then a clock is hours or a year ahead.
-    if (i % 37 === 11) {
+    if (wrongClocks && i % 37 === 11) {
       const wrong = i % 2 === 0 ? 2 * HOUR_MS : 9_000 * HOUR_MS;
       const row = { impression_id: `w${i}`, ts: ts + wrong, user_id: user, ad_id: ad, bid: 2 };
       input[i % partitions]!.rows.push(row);

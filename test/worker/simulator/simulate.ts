@@ -97,7 +97,7 @@ class World {
     this.#slicePages = isHarsh ? ALL_PAGES : SLICE_PAGES;
     this.#torn = isHarsh ? HARSH : TORN;
     const partitions = 1 + this.#random.below(2);
-    this.#events = smallEvents(seed, 60 + this.#random.below(200), partitions);
+    this.#events = smallEvents(seed, 60 + this.#random.below(200), partitions, true);
     this.#weather = {
       loss: canary === 'hopeful_commit' ? HARSH_LOSS : this.#random.pick([0, 0.02, 0.1]),
       delayMs: this.#random.pick([1, 5, 30]),
