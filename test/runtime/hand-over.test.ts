@@ -42,6 +42,7 @@ function runTo(name: string, ...more: string[]) {
   return command('run', join(folder, 'small.feat'), ...from, '--to', to, '--quiet', ...more);
 }
 
+const KAFKA = ['--kafka', 'h:1', '--app', 'ads'];
 const UNTIL = ['--until', new Date(T).toISOString()];
 const program = smallPlan();
 
@@ -62,6 +63,20 @@ describe('a folder that is handed over', () => {
     expect(await runTo('ended', '--until', new Date(T + 1).toISOString())).toMatchObject({
       code: 3,
       text: expect.stringContaining(`it was started with ${UNTIL.join(' ')}, and this is with`),
+    });
+  });
+
+  it.each([
+    [[...KAFKA, ...UNTIL], 'go on from that with --continue-from DIR'],
+    [[...KAFKA, '--continue-from', 'out', '--shards', '2'], 'an application of one shard'],
+    [[...KAFKA, '--continue-from', 'out', '--state', 'memory'], 'not with --state memory'],
+    [[...KAFKA, '--upgrade', '--shards', '2'], 'an application of one shard'],
+    [['--continue-from', 'out'], 'is for a worker on Kafka'],
+    [['--until', '2026-03-01T06:00'], 'It must be a time such as'],
+  ])('is asked for as it can be: %j', async (flags, text) => {
+    expect(await command('run', join(folder, 'small.feat'), ...flags)).toMatchObject({
+      code: 2,
+      text: expect.stringContaining(text),
     });
   });
 

@@ -39,6 +39,7 @@ export function changedInOne(
     engine.complete();
     for (const { stream: name, partition, rows: all } of events) {
       const stream = plan.streams.findIndex((each) => each.name === name);
+      if (stream < 0) continue;
       engine.addPartition(stream, partition, null);
       const lines = all.map((row) => (typeof row === 'string' ? row : JSON.stringify(row)));
       const batch = decode(plan, { stream, lines, at: 0 }, lines.length);

@@ -130,7 +130,27 @@ export function changedProgram(program: string): string {
     .replace('missing(bids)', 'missing(ads)');
 }
 
-/** And another horizon. */
+/** And another horizon, and a stream of a topic that was not read before. */
 export function changedAgain(program: string): string {
-  return changedProgram(program).replace('within 20s', 'within 25s');
+  const changed = changedProgram(program).replace('within 20s', 'within 25s');
+  return changed.replace('imps, ads, clks', 'imps, ads, clks, buys').replace('label clicked', BUYS);
+}
+
+const BUYS = `stream buy from "buys" {
+  id   buy_id : string
+  time ts     : timestamp
+  user_id     : string
+  late 5s
+}
+feature buys  = count(buy) by user_id over 10s
+label clicked`;
+
+/** Events of that stream beside `smallEvents`, of as many impressions. */
+export function smallBuys(seed: number, count: number): Partition {
+  const random = rng(seed + 1);
+  const rows = Array.from({ length: count }, (_, i) => ({
+    ...{ buy_id: `b${i}`, ts: START + i * 100 - random.below(4_000) },
+    user_id: `u${random.below(20)}`,
+  }));
+  return { stream: 'buy', partition: 0, rows };
 }

@@ -9,7 +9,7 @@ import { appTopics } from '../../runtime/worker/app-topics.ts';
 import type { Partition } from '../run-in-memory.ts';
 import { changedInOne } from './expected-change.ts';
 import { type Machine, SMALL_BUCKETS, UnitWorld, type Worker } from './simulator/unit-world.ts';
-import { changedAgain, changedProgram, smallEvents, smallPlan } from './small-app.ts';
+import { changedAgain, changedProgram, smallBuys, smallEvents, smallPlan } from './small-app.ts';
 
 const SEEDS = 6;
 const OTHER = /the application app runs another program/;
@@ -19,7 +19,7 @@ const PLANS = [false, true].map((together) => [
   smallPlan(together, changedProgram),
   smallPlan(together, changedAgain),
 ]);
-const [OLD, NEW] = PLANS[0] as [Plan, Plan];
+const [OLD, NEW, NEWER] = PLANS[0] as [Plan, Plan, Plan];
 
 describe('an application whose program changes', () => {
   it('gives what a change in one process gives, whatever befalls its workers', async () => {
@@ -70,6 +70,12 @@ describe('an application whose program changes', () => {
     await expect(refused(late, true)).rejects.toThrow(
       /imp: its late was 5000 ms, is 6000 ms[\s\S]*--app/,
     );
+    const more = smallPlan(false, (program) =>
+      changedAgain(program).replace('from "buys"', 'from "clks"').replaceAll('buy_id', 'click_id'),
+    );
+    await expect(refused(more, true)).rejects.toThrow(
+      'stream buy is new on clks, which is read already',
+    );
     expect(world.stages()).toHaveLength(2);
   });
 });
@@ -78,8 +84,9 @@ async function expectOne(seed: number) {
   const world = new UnitWorld(seed);
   const { random } = world;
   const partitions = 1 + (seed % 2);
-  const events = smallEvents(seed, 260, partitions);
+  const events = [...smallEvents(seed, 260, partitions), smallBuys(seed, 260)];
   world.makeTopics(OLD, partitions);
+  world.makeTopics(NEWER, 1);
   const machine: Machine = { store: new MemoryStore() };
   const said: string[] = [];
   const zombies: Worker[] = [];
@@ -103,7 +110,7 @@ async function expectOne(seed: number) {
   };
   const plans = PLANS[(seed >> 1) % 2]!.slice(0, seed % 3 === 0 ? 2 : 3);
   for (const [i, plan] of plans.entries()) {
-    world.produce(OLD, partOf(events, i, plans.length));
+    world.produce(NEWER, partOf(events, i, plans.length));
     // A change needs that something was committed since the last one.
     await live(plan, 600 * random.next(), () => {
       const stages = world.stages();
