@@ -1,19 +1,9 @@
-/** Reads files of example blocks back: columns by name, or rows as the trainer takes them. */
+/** Reads files of example blocks back. */
 import { open } from 'node:fs/promises';
-import { textAt, type Value, valueAt } from '../../operators/column/column.ts';
-import {
-  LABEL_ABSENT,
-  LABEL_KINDS,
-  labelValue,
-  ROW_AUDIT,
-  ROW_SHOWN,
-} from '../../operators/emission/emission-batch.ts';
 import { BLOCK_BYTES_MAX } from '../config.ts';
 import { Fault } from '../fault.ts';
 import { fileFault } from '../files.ts';
 import { decodeBlock, type ExampleBlock } from './block-decode.ts';
-import { wasOf } from './emission-row.ts';
-import type { EmittedLabel, ExampleRow } from './example-row.ts';
 import { WireReader } from './wire.ts';
 
 /** A block with the byte position behind it. */
@@ -61,41 +51,6 @@ function placed(bytes: Uint8Array, path: string, at: number): ExampleBlock {
       context: { path, position: at },
     });
   }
-}
-
-/** Row `row` of a block as plain data. */
-export function blockRow(block: ExampleBlock, row: number): ExampleRow {
-  const labels: Record<string, EmittedLabel> = {};
-  const isAudit = block.kind[row] === ROW_AUDIT;
-  for (const label of block.labels) {
-    const kind = label.kind[row]!;
-    if (kind === LABEL_ABSENT) continue;
-    labels[label.name] = {
-      value: labelValue(label, row),
-      kind: LABEL_KINDS[kind] ?? 'absent',
-      ...wasOf(label, row),
-      deadline: label.deadline[row]!,
-      elapsed: label.elapsed[row]!,
-      ...(isAudit && label.audit !== null
-        ? { atWait: flag(label.audit.atWait[row]!), ever: flag(label.audit.ever[row]!) }
-        : {}),
-    };
-  }
-  const kind = isAudit ? 'audit' : block.kind[row] === ROW_SHOWN ? 'shown' : null;
-  return {
-    set: block.set,
-    id: textAt(block.id, row) ?? '',
-    time: block.time[row]!,
-    emitted: block.emitted[row]!,
-    ...(kind === null ? {} : { kind }),
-    labels,
-    features: block.columns.map(({ column }): Value => valueAt(column, row)),
-    sampleRate: block.sampleRate[row]!,
-  };
-}
-
-function flag(value: number): number | null {
-  return value === 2 ? null : value;
 }
 
 function lengthBytes(value: number): number {

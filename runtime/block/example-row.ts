@@ -42,7 +42,7 @@ export type ExampleRow = {
   /** The emission time, ms. */
   readonly emitted: number;
   /** Set for the two rows of an audited anchor: `shown` (no labels), then `audit` (final ones). */
-  readonly kind?: 'shown' | 'audit';
+  readonly kind?: 'shown' | 'audit' | undefined;
   readonly labels: Readonly<Record<string, EmittedLabel>>;
   /** By column index, in the order of the set's `features`. */
   readonly features: readonly Value[];

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Plan } from '../../compiler/plan/plan.ts';
 import { decodeBlock } from '../block/block-decode.ts';
-import { blockRow } from '../block/block-reader.ts';
+import { blockRow } from '../block/block-row.ts';
 import type { ExampleRow } from '../block/example-row.ts';
 import { ownCommand, shownPath } from '../own-command.ts';
 import type { TrafficSummary } from '../simulator/ad-traffic.ts';

@@ -1,7 +1,7 @@
 import { stringify } from 'csv-stringify/sync';
 import type { Value } from '../../operators/column/column.ts';
 import type { ExampleBlock } from '../block/block-decode.ts';
-import { blockRow } from '../block/block-reader.ts';
+import { blockRow } from '../block/block-row.ts';
 import type { Exporter, ExportSchema } from '../block/export-schema.ts';
 import { disk } from '../files.ts';
 import { OutputFile } from '../sink/output-file.ts';

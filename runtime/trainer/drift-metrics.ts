@@ -4,9 +4,10 @@
  * before it. Examples alone: `shown` and `audit` rows say again what others say.
  */
 import type { ExampleColumn } from '../../compiler/plan/plan.ts';
-import { BINS, binOfValue, stability } from '../../operators/checks/bins.ts';
+import { BINS, binOf, binOfValue, stability } from '../../operators/checks/bins.ts';
 import { type BinWeights, effectiveRows } from '../../operators/checks/drift-reference.ts';
 import { psiThreshold } from '../../operators/checks/interval.ts';
+import { BlockRow } from '../block/block-row.ts';
 import type { ExampleRow } from '../block/example-row.ts';
 
 const DAY_MS = 86_400_000;
@@ -75,10 +76,16 @@ export class DriftMetrics {
   }
 
   /** A row that is trained on. */
-  row({ emitted, features, sampleRate }: ExampleRow): void {
-    const day = this.#dayOf(emitted);
-    for (const [i, { input }] of this.#columns.entries()) {
-      addTo(day[i]!, binOfValue(features[i]!, input), 1 / sampleRate);
+  row(row: ExampleRow): void {
+    const day = this.#dayOf(row.emitted);
+    const weight = 1 / row.sampleRate;
+    for (let i = 0; i < this.#columns.length; i++) {
+      const { input } = this.#columns[i];
+      const bin =
+        row instanceof BlockRow
+          ? binOf(row.column(i), row.at, input)
+          : binOfValue(row.features[i], input);
+      addTo(day[i], bin, weight);
     }
   }
 

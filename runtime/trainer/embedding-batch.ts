@@ -1,15 +1,14 @@
 /**
- * Between the tables and the net: gathers a batch's rows into the net's input, and adds the input's gradient up by row and
- * applies it: row-wise Adagrad to embeddings (one accumulator a row, of the mean squared gradient), FTRL-Proximal to the
- * linear weights (McMahan et al. 2013). Both see the sum of the examples' gradients, so a row's pace does not hang on
- * the size of the batch.
+ * Between the tables and the net: gathers a batch's rows into the net's input, and adds the input's gradient up by row,
+ * which embedding-update.ts applies. Rows see the sum of the examples' gradients, so a row's pace does not hang on the
+ * size of the batch.
  */
 import { type DeepConfig, type Field, listIdsMax } from './deep-config.ts';
-import { ID_HI, ID_LO, IMAGE, LINEAR, SQUARES } from './embedding-records.ts';
+import { ID_HI, ID_LO, IMAGE, LINEAR } from './embedding-records.ts';
 import type { EmbeddingTable } from './embedding-table.ts';
 import { UNKNOWN_ROW } from './embedding-table.ts';
+import { addScaled, applyEmbeddings, applyLinear, linearWeight } from './embedding-update.ts';
 import type { EncodedBatch, FieldIds } from './encoded-batch.ts';
-import type { FtrlRates } from './ftrl-model.ts';
 
 /** What the net is fed: a batch on the host, until the next one is gathered. */
 export type NetInput = {
@@ -40,8 +39,6 @@ export type InputGradient = {
   /** [rows, heads]: by the logits. */
   readonly logits: Float32Array;
 };
-
-const LINEAR_RATES: FtrlRates = { alpha: 0.1, beta: 1, l1: 0.5, l2: 1 };
 
 export class EmbeddingBatch {
   readonly #config: DeepConfig;
@@ -128,10 +125,11 @@ export class EmbeddingBatch {
     const places = this.#places[index]!;
     const { offsets, lo, hi } = ids;
     const { seconds, rows } = batch;
+    table.findAll(lo, hi, ids.count, places);
     for (let row = 0; row < rows; row++) {
       const nowS = seconds[row]!;
       for (let i = offsets[row]!; i < offsets[row + 1]!; i++) {
-        places[i] = table.sight(lo[i]!, hi[i]!, nowS);
+        places[i] = table.sight(lo[i], hi[i], nowS, places[i]);
       }
     }
   }
@@ -176,6 +174,16 @@ export class EmbeddingBatch {
     const { width } = this.#config;
     const sequence = input.sequences.find((each) => each.field === index);
     const places = this.#places[index]!;
+    if (field.pool === 'one') {
+      for (let row = 0; row < input.rows; row++) {
+        const at = batchRows[places[row]];
+        const floats = records.floats[at >> records.shift];
+        const base = (at & records.mask) * records.words + LINEAR + 2 * heads;
+        const to = row * width + field.offset;
+        for (let i = 0; i < dim; i++) input.x[to + i] = floats[base + i];
+      }
+      return;
+    }
     for (let row = 0; row < input.rows; row++) {
       const from = ids.offsets[row]!;
       const to = ids.offsets[row + 1]!;
@@ -264,69 +272,10 @@ export class EmbeddingBatch {
   }
 }
 
-function addScaled(
-  to: Float32Array,
-  toAt: number,
-  from: Float32Array,
-  fromAt: number,
-  count: number,
-  scale: number,
-): void {
-  for (let i = 0; i < count; i++) to[toAt + i] = to[toAt + i]! + from[fromAt + i]! * scale;
-}
-
 function cleared(array: Float32Array, length: number): Float32Array {
   if (array.length < length) return new Float32Array(length + (length >> 1));
   array.fill(0, 0, length);
   return array;
-}
-
-/** The weight that FTRL's z and n come to. */
-export function linearWeight(floats: Float32Array, at: number): number {
-  const z = floats[at]!;
-  const { alpha, beta, l1, l2 } = LINEAR_RATES;
-  if (z <= l1 && z >= -l1) return 0;
-  const shrunk = z > 0 ? z - l1 : z + l1;
-  return -shrunk / ((beta + Math.sqrt(floats[at + 1]!)) / alpha + l2);
-}
-
-function applyEmbeddings(table: EmbeddingTable, slopes: Float32Array, rate: number): void {
-  const { records, batchRows, batchCount } = table;
-  const { dim, heads } = table.config;
-  if (dim === 0) return;
-  for (let place = 0; place < batchCount; place++) {
-    const row = batchRows[place]!;
-    const floats = records.floats[row >> records.shift]!;
-    const record = (row & records.mask) * records.words;
-    const from = place * dim;
-    let squares = 0;
-    for (let i = from; i < from + dim; i++) squares += slopes[i]! * slopes[i]!;
-    if (squares === 0) continue;
-    const sum = floats[record + SQUARES]! + squares / dim;
-    floats[record + SQUARES] = sum;
-    const weights = record + LINEAR + 2 * heads;
-    addScaled(floats, weights, slopes, from, dim, -rate / Math.sqrt(sum));
-  }
-}
-
-function applyLinear(table: EmbeddingTable, slopes: Float32Array): void {
-  const { records, batchRows, batchCount } = table;
-  const { heads } = table.config;
-  for (let place = 0; place < batchCount; place++) {
-    const row = batchRows[place]!;
-    const floats = records.floats[row >> records.shift]!;
-    const base = (row & records.mask) * records.words + LINEAR;
-    for (let head = 0; head < heads; head++) {
-      const slope = slopes[place * heads + head]!;
-      if (slope === 0) continue;
-      const at = base + 2 * head;
-      const before = floats[at + 1]!;
-      const after = before + slope * slope;
-      const sigma = (Math.sqrt(after) - Math.sqrt(before)) / LINEAR_RATES.alpha;
-      floats[at] = floats[at]! + slope - sigma * linearWeight(floats, at);
-      floats[at + 1] = after;
-    }
-  }
 }
 
 type KnownField = {

@@ -28,6 +28,11 @@ export class EmbeddingIndex {
     }
   }
 
+  /** The rows of ids [0, count), or -1: look-ups that do not wait for each other's memory. */
+  findAll(lo: Int32Array, hi: Int32Array, count: number, rows: Int32Array): void {
+    for (let i = 0; i < count; i++) rows[i] = this.find(lo[i], hi[i]);
+  }
+
   /** Adds an id that is not there. */
   insert(lo: number, hi: number, row: number): void {
     const segment = hi >>> 24;

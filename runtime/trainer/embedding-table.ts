@@ -92,9 +92,17 @@ export class EmbeddingTable {
     this.#inserted = 0;
   }
 
-  /** The place in `batchRows` of an id that is trained on at `nowS`; a new row if it is admitted now. */
-  sight(lo: number, hi: number, nowS: number): number {
-    let row = this.#index.find(lo, hi);
+  /** `find` for ids [0, count) at once; -1 where an id has no row. */
+  findAll(lo: Int32Array, hi: Int32Array, count: number, rows: Int32Array): void {
+    this.#index.findAll(lo, hi, count, rows);
+  }
+
+  /**
+   * The place in `batchRows` of an id that is trained on at `nowS`; a new row if it is admitted now. `known`: its row as
+   * `findAll` gave it, before ids of the batch that came first got rows, and took others'.
+   */
+  sight(lo: number, hi: number, nowS: number, known = -1): number {
+    let row = this.#isOf(known, lo, hi) ? known : this.#index.find(lo, hi);
     if (row < 0) row = this.#admitted(lo, hi);
     const { records } = this;
     const ints = records.ints[row >> records.shift]!;
@@ -172,6 +180,16 @@ export class EmbeddingTable {
       if ((this.records.int(row, FLAGS) & FREE) !== 0) continue;
       this.#index.insert(this.records.int(row, ID_LO), this.records.int(row, ID_HI), row);
     }
+  }
+
+  #isOf(row: number, lo: number, hi: number): boolean {
+    if (row < 0) return false;
+    const { records } = this;
+    const ints = records.ints[row >> records.shift];
+    const base = (row & records.mask) * records.words;
+    return (
+      ints[base + ID_LO] === lo && ints[base + ID_HI] === hi && (ints[base + FLAGS] & FREE) === 0
+    );
   }
 
   #admitted(lo: number, hi: number): number {

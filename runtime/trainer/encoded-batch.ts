@@ -1,6 +1,7 @@
 /** Rows as arrays of ids and numbers: what is looked up and fed to the device. Built by `BatchEncoder`, and used again. */
-import type { Value } from '../../operators/column/column.ts';
-import { combine, hashNumber, hashText, lanes } from '../../operators/hash.ts';
+import type { Column, TextColumn, Value } from '../../operators/column/column.ts';
+import { combine, hashBytes, hashNumber, hashText, lanes } from '../../operators/hash.ts';
+import { BlockRow, featureOf } from '../block/block-row.ts';
 import type { ExampleRow } from '../block/example-row.ts';
 import { type DeepConfig, type Field, listIdsMax } from './deep-config.ts';
 import { type DenseMoments, signedLog } from './dense-moments.ts';
@@ -66,11 +67,10 @@ export class BatchEncoder {
     const { bins } = batch;
     bins.count = 0;
     for (let row = 0; row < rows.length; row++) {
-      const { features } = rows[row]!;
       bins.offsets[row] = bins.count;
       push(bins, 1, 1);
       for (let i = 0; i < dense.length; i++) {
-        const value = numberOf(features[dense[i]!]!);
+        const value = numberOf(featureOf(rows[row], dense[i]));
         const at = (row * dense.length + i) * 2;
         const missing = Number.isNaN(value);
         batch.dense[at] = missing ? 0 : moments.standard(i, signedLog(value));
@@ -85,9 +85,9 @@ export class BatchEncoder {
 
   #learn(rows: readonly ExampleRow[], moments: DenseMoments): void {
     const { dense } = this.#config;
-    for (const { features } of rows) {
+    for (const row of rows) {
       for (let i = 0; i < dense.length; i++) {
-        const value = numberOf(features[dense[i]!]!);
+        const value = numberOf(featureOf(row, dense[i]));
         if (!Number.isNaN(value)) moments.add(i, signedLog(value));
       }
     }
@@ -112,7 +112,10 @@ function encodeField(field: Field, ids: FieldIds, rows: readonly ExampleRow[]): 
   ids.count = 0;
   for (let row = 0; row < rows.length; row++) {
     ids.offsets[row] = ids.count;
-    const value = rows[row]!.features[column]!;
+    const from = rows[row];
+    if (from instanceof BlockRow && encodeTexts(ids, from.column(column), from.at, { pool, most }))
+      continue;
+    const value = featureOf(from, column);
     if (pool === 'one') {
       hashValue(Array.isArray(value) ? value.join('\u0000') : value);
       push(ids, lanes[0]!, lanes[1]!);
@@ -126,6 +129,31 @@ function encodeField(field: Field, ids: FieldIds, rows: readonly ExampleRow[]): 
     }
   }
   ids.offsets[rows.length] = ids.count;
+}
+
+/** Texts are hashed where they lie; false: there is something else to encode. */
+function encodeTexts(
+  ids: FieldIds,
+  column: Column,
+  at: number,
+  { pool, most }: { readonly pool: Field['pool']; readonly most: number },
+): boolean {
+  if (column.kind === 'text') {
+    if (pool === 'one') pushText(ids, column, at);
+    return true;
+  }
+  if (column.kind !== 'list_text' || pool === 'one') return false;
+  if (column.isNull?.[at] === 1) return true;
+  const from = column.offsets[at];
+  const to = Math.min(column.offsets[at + 1], from + most);
+  for (let i = from; i < to; i++) pushText(ids, column.values, i);
+  return true;
+}
+
+function pushText(ids: FieldIds, { bytes, start, end }: TextColumn, at: number): void {
+  if (start[at] < 0) lanes.fill(0);
+  else hashBytes(bytes, start[at], end[at]);
+  push(ids, lanes[0], lanes[1]);
 }
 
 function push(ids: FieldIds, lo: number, hi: number): void {

@@ -3,6 +3,7 @@
  * when it was emitted. Bounded: values beyond the first are counted together.
  */
 import type { Value } from '../../operators/column/column.ts';
+import { featureOf } from '../block/block-row.ts';
 import type { ExampleRow } from '../block/example-row.ts';
 import { keptScore, LossSums } from './label-metrics.ts';
 
@@ -63,7 +64,7 @@ export class SliceMetrics {
     scored: { score: number; baseline: number; value: number; weight: number },
   ): void {
     for (const { name, index } of this.#columns) {
-      this.#add(label, name, shownValue(row.features[index]!), scored);
+      this.#add(label, name, shownValue(featureOf(row, index)), scored);
     }
     const elapsed = row.labels[label]!.elapsed;
     const age = AGES_MS.find(([, most]) => elapsed <= most)?.[0] ?? 'beyond 7d';

@@ -2,7 +2,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import type { Value } from '../../operators/column/column.ts';
-import { blockRow, readBlocks } from '../block/block-reader.ts';
+import { readBlocks } from '../block/block-reader.ts';
+import { BlockRow } from '../block/block-row.ts';
 import type { EmittedLabel, ExampleRow } from '../block/example-row.ts';
 import { EXAMPLE_READ_BYTES, READ_ROWS } from '../config.ts';
 import { Fault } from '../fault.ts';
@@ -52,7 +53,7 @@ async function* blockPieces(
   let end = from;
   for await (const block of readBlocks(path, from.bytes)) {
     if (block.end > to) break;
-    for (let row = 0; row < block.rows; row++) rows.push(blockRow(block, row));
+    for (let row = 0; row < block.rows; row++) rows.push(new BlockRow(block, row));
     end = { bytes: block.end, rows: end.rows + block.rows };
     if (rows.length < READ_ROWS) continue;
     yield { rows, end };

@@ -4,7 +4,7 @@
  */
 import type { ExamplePlan } from '../../compiler/plan/plan.ts';
 import { decodeBlock, type ExampleBlock } from '../block/block-decode.ts';
-import { blockRow } from '../block/block-reader.ts';
+import { BlockRow } from '../block/block-row.ts';
 import { Fault } from '../fault.ts';
 import { ExampleMerge, type MergePlace } from '../training/example-merge.ts';
 import type { AppTopics } from './app-topics.ts';
@@ -158,7 +158,7 @@ export class ExampleStream {
       if (end !== null && offset >= end!) return;
       const block = this.#decoded(of, bytes, offset);
       const { firstRow, watermark, lastEmitted } = block;
-      const rows = Array.from({ length: block.rows }, (_, row) => blockRow(block, row));
+      const rows = Array.from({ length: block.rows }, (_, at) => new BlockRow(block, at));
       const unit = this.#unitOf(of, records.headers(i));
       this.merge.add({
         unit,

@@ -10,7 +10,7 @@ import type { Column } from '../../operators/column/column.ts';
 import { valueAt } from '../../operators/column/column.ts';
 import { decodeBlock, type ExampleBlock } from '../../runtime/block/block-decode.ts';
 import type { BlockLayout } from '../../runtime/block/block-layout.ts';
-import { blockRow } from '../../runtime/block/block-reader.ts';
+import { blockRow } from '../../runtime/block/block-row.ts';
 import { BLOCK_OPTIONS, type BlockOptions, BlockWriter } from '../../runtime/block/block-writer.ts';
 import { isList, scalarKind } from '../../runtime/block/export-schema.ts';
 import { BLOCK_ROWS } from '../../runtime/config.ts';

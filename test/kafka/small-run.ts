@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Plan } from '../../compiler/plan/plan.ts';
 import { decodeBlock } from '../../runtime/block/block-decode.ts';
-import { blockRow } from '../../runtime/block/block-reader.ts';
+import { blockRow } from '../../runtime/block/block-row.ts';
 import type { ExampleRow } from '../../runtime/block/example-row.ts';
 import { neededTopics } from '../../runtime/command/needed-topics.ts';
 import { disk } from '../../runtime/files.ts';

@@ -5,7 +5,7 @@ import { valueAt } from '../../operators/column/column.ts';
 import { decodeBlock, decodeBlockHeader } from '../../runtime/block/block-decode.ts';
 import { blockLayout } from '../../runtime/block/block-layout.ts';
 import { protoText } from '../../runtime/block/block-proto.ts';
-import { blockRow } from '../../runtime/block/block-reader.ts';
+import { blockRow } from '../../runtime/block/block-row.ts';
 import { BLOCK_OPTIONS, BlockWriter } from '../../runtime/block/block-writer.ts';
 import { emissionRows } from '../../runtime/block/emission-row.ts';
 import { decodeInts, IntPacker } from '../../runtime/block/packed-ints.ts';

@@ -112,14 +112,9 @@ async function rowsOf(format: string): Promise<ExampleRow[]> {
 }
 
 /** What a trainer sees of rows: lines say nothing of deadlines. */
-const seen = (row: ExampleRow) => ({
-  ...row,
-  labels: Object.entries(row.labels).map(([name, { value, kind, ever }]) => [
-    name,
-    value,
-    kind,
-    ever,
-  ]),
+const seen = ({ set, id, time, emitted, kind, features, sampleRate, labels }: ExampleRow) => ({
+  ...{ set, id, time, emitted, kind, features, sampleRate },
+  labels: Object.entries(labels).map(([name, { value, kind, ever }]) => [name, value, kind, ever]),
 });
 
 describe('reading examples', () => {

@@ -64,6 +64,30 @@ describe('the index', () => {
   });
 });
 
+describe('ids of a batch looked up together', () => {
+  it.each(SEEDS)('get the rows and leave the table that one by one would (seed %i)', (seed) => {
+    const random = rng(seed);
+    const config = { ...CONFIG, admit: 2, rowsMax: 24 };
+    const [together, single] = [new EmbeddingTable(config), new EmbeddingTable(config)];
+    for (let nowS = 1; nowS <= 200; nowS++) {
+      const ids = some(random, 60);
+      const [lo, hi] = [0, 1].map((lane) => Int32Array.from(ids, (n) => idOf(n)[lane]));
+      const known = new Int32Array(ids.length);
+      together.beginBatch();
+      single.beginBatch();
+      together.findAll(lo, hi, ids.length, known);
+      for (let i = 0; i < ids.length; i++) {
+        const place = single.sight(lo[i], hi[i], nowS);
+        expect(together.sight(lo[i], hi[i], nowS, known[i])).toBe(place);
+      }
+    }
+    const words = ({ records }: EmbeddingTable) =>
+      records.ints[0].subarray(0, records.length * records.words);
+    expect(words(together)).toEqual(words(single));
+    expect(single.counts().evicted).toBeGreaterThan(100);
+  });
+});
+
 describe('admission', () => {
   it('counts each id at least as often as it came, and most of them exactly', () => {
     const sketch = new AdmissionSketch(14);

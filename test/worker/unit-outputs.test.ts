@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { EmissionBatch } from '../../operators/emission/emission-batch.ts';
 import { decodeBlock } from '../../runtime/block/block-decode.ts';
-import { blockRow } from '../../runtime/block/block-reader.ts';
+import { blockRow } from '../../runtime/block/block-row.ts';
 import { RECORD_BYTES_MAX } from '../../runtime/config.ts';
 import { recordBytes } from '../../runtime/kafka/record-batch.ts';
 import type { ProducedRecord } from '../../runtime/worker/cluster.ts';

@@ -2,7 +2,7 @@
 import type { Plan } from '../../../compiler/plan/plan.ts';
 import { BUCKET_BOUNDS, type BucketBounds } from '../../../operators/checks/buckets.ts';
 import { decodeBlock } from '../../../runtime/block/block-decode.ts';
-import { blockRow } from '../../../runtime/block/block-reader.ts';
+import { blockRow } from '../../../runtime/block/block-row.ts';
 import type { ExampleRow } from '../../../runtime/block/example-row.ts';
 import { PipelineEngine } from '../../../runtime/run/pipeline-engine.ts';
 import { MemoryStore } from '../../../runtime/store/memory-store.ts';
