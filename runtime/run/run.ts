@@ -171,7 +171,7 @@ async function runIn(request: RunRequest, own: string): Promise<RunResult> {
       store,
       slabs,
       request.plan.digest,
-      stateTaken(request.plan),
+      stateTaken(request.plan, true),
     );
     checkProgress(own, progress, checkpoint);
     const copies = store.cold && new ColdCopies(store.cold, checkpoint?.cold ?? null);

@@ -177,7 +177,7 @@ async function localMeta(
     const store = await openStore();
     const saved = await store.meta().finally(() => store.close());
     if (saved === null) return null;
-    const { meta } = metaTaken(saved, plan.digest, stateTaken(plan));
+    const { meta } = metaTaken(saved, plan.digest, stateTaken(plan, false));
     check(meta);
     return meta;
   } catch (error) {
@@ -196,7 +196,7 @@ async function fromLocal(
   try {
     const slabs = newSlabSets(1);
     const checkpoint = await restoreCheckpoint(
-      ...([moving(store, request.moved), slabs, plan.digest, stateTaken(plan)] as const),
+      ...([moving(store, request.moved), slabs, plan.digest, stateTaken(plan, false)] as const),
     );
     if (checkpoint !== null) {
       check(checkpoint);
