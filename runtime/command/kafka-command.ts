@@ -26,6 +26,7 @@ import { ShardedEngine } from '../worker/sharded-engine.ts';
 import { watchSignals } from '../worker/stop-signals.ts';
 import type { UnitRequest } from '../worker/unit-recovery.ts';
 import type { SnapshotSpec } from '../worker/unit-snapshots.ts';
+import { checkChange } from '../worker/unit-upgrade.ts';
 import type { ValueFormat } from '../worker/value-decoder.ts';
 import { runWorker } from '../worker/worker.ts';
 import { workerLimits } from '../worker/worker-limits.ts';
@@ -151,6 +152,7 @@ export async function kafkaCommand(
   });
   try {
     await operations.listen();
+    if (flags.upgrade) await checkChange(cluster, app, plan);
     const ended = await runWorker({
       ...{ cluster, app, topics, units, unitOf, stop, watch: operations, say: log },
       isEnding: flags.untilEnd,

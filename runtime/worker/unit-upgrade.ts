@@ -66,6 +66,12 @@ export async function planOfApp(
   return planToCome({ app, plan: program }, last.plan, (await readProgress(cluster, of))!);
 }
 
+/** What would keep a change from happening, as far as it can be told while workers of the old program are still there. */
+export async function checkChange(cluster: Cluster, app: string, program: Plan): Promise<void> {
+  const plan = await planOfApp(cluster, app, program);
+  if (plan !== null) await partitionsOf(cluster, appTopics(app, plan).examples);
+}
+
 /** The plans that an application has had, oldest first; none where there is no such application, or it does not say. */
 export async function stagesOfApp(cluster: Cluster, app: string): Promise<PlanStage[]> {
   const topic = decisionsTopic(app);

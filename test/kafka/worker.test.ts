@@ -11,7 +11,7 @@ import { KafkaCluster } from '../../runtime/kafka/kafka-cluster.ts';
 import { appTopics } from '../../runtime/worker/app-topics.ts';
 import { ExampleStream } from '../../runtime/worker/example-stream.ts';
 import { placesOf } from '../../runtime/worker/unit-plans.ts';
-import { stagesOfApp } from '../../runtime/worker/unit-upgrade.ts';
+import { checkChange, stagesOfApp } from '../../runtime/worker/unit-upgrade.ts';
 import { runChild } from '../runtime/child.ts';
 import { expectedOf } from '../worker/expected.ts';
 import { changedInOne } from '../worker/expected-change.ts';
@@ -39,6 +39,13 @@ describe.skipIf(reason !== null)(`Kafka workers${reason === null ? '' : `: ${rea
   const events = smallEvents(7, 6_000, 3);
   const expected = expectedOf(plan, events, { complete: true });
   const kept = expected.rows;
+
+  const said: string[] = [];
+  /** In this process. */
+  const millrace = (...args: string[]) => {
+    const take = (line: string) => said.push(line);
+    return main(args, { print: take, error: take, progress: process.stderr }, '0');
+  };
 
   beforeAll(async () => {
     broker = await Broker.start();
@@ -76,7 +83,6 @@ describe.skipIf(reason !== null)(`Kafka workers${reason === null ? '' : `: ${rea
       const folder = mkdtempSync(join(tmpdir(), 'millrace-handover-'));
       const program = join(folder, 'small.feat');
       writeFileSync(program, smallProgram());
-      const millrace = (...args: string[]) => runChild('../../runtime/main.ts', args);
       const from = events.flatMap(({ stream, rows, partition }) => {
         const path = join(folder, `${stream}-${partition}.ndjson`);
         const lines = rows.map((row) => (typeof row === 'string' ? row : JSON.stringify(row)));
@@ -88,8 +94,8 @@ describe.skipIf(reason !== null)(`Kafka workers${reason === null ? '' : `: ${rea
       const [to, t] = [join(folder, 'out'), START + 300_000];
       const until = new Date(t).toISOString();
       const files = ['--from', paths('imp'), '--from', paths('clk'), '--to', to];
-      const back = await millrace('run', program, ...files, '--until', until, '--format', 'block');
-      expect(back.code, back.stderr).toBe(0);
+      const back = ['run', program, ...files, '--until', until, '--format', 'block', '--quiet'];
+      expect(await millrace(...back), said.join()).toBe(0);
       const live = smallPlan();
       await makeTopics(broker, live, 'ads', 3);
       const where = [
@@ -101,7 +107,8 @@ describe.skipIf(reason !== null)(`Kafka workers${reason === null ? '' : `: ${rea
         join(folder, 'state'),
       ];
       const ends = ['--until-end', '--complete', '--idle', '3600'];
-      const on = await millrace('run', program, ...where, ...ends, '--continue-from', to);
+      const args = ['run', program, ...where, ...ends, '--continue-from', to];
+      const on = await runChild('../../runtime/main.ts', args);
       expect(on.code, on.stderr).toBe(0);
       const wanted = expectedOf(live, cutAt(events, t), { complete: true }).rows;
       const rows = await committedRows(cluster, live, 'ads');
@@ -129,14 +136,10 @@ describe.skipIf(reason !== null)(`Kafka workers${reason === null ? '' : `: ${rea
       while ((await committedRows(cluster, old, 'turns'))[0]!.length === 0) await cluster.sleep(50);
       first.stop.requested = true;
       expect(await first.ended).toBe('stopped');
-      const said: string[] = [];
-      const out = {
-        print: (line: string) => said.push(line),
-        error: (line: string) => said.push(line),
-      };
       const where = ['--kafka', broker.address, '--app', 'turns', '--replication', '1'];
+      await expect(checkChange(cluster, 'turns', now)).rejects.toThrow(/no topic turns.shown.2/);
       const apply = ['topics', 'apply', program, ...where];
-      expect(await main(apply, { ...out, progress: process.stderr }, '0'), said.join()).toBe(0);
+      expect(await millrace(...apply), said.join()).toBe(0);
       expect(said.filter((line) => line.startsWith('made'))).toEqual([
         expect.stringContaining('turns.shown.2 (examples)'),
       ]);
