@@ -153,7 +153,7 @@ async function live(
   const { stop, watch } = request;
   const unit = { ...request.unitOf(index), moved: () => watch.onMove(index) };
   // A zombie that wakes up must not fence its successor: the group is asked first.
-  await membership.confirm();
+  if (!(await isConfirmed(membership, request, unit.moved))) return 'stopped';
   if (!membership.units().includes(unit.unit)) return 'lost';
   const recovered = await recoverUnit(unit);
   if (recovered === 'already_done') return 'done';
@@ -166,6 +166,23 @@ async function live(
     await recovered.close();
     if (stop.requested) unit.say('drained', { unit: unit.unit });
   }
+}
+
+/** Waits for the group's answer as long as its brokers are away, which is no standing still; false: asked to stop meanwhile. */
+async function isConfirmed(
+  membership: Membership,
+  { cluster, stop }: WorkerRequest,
+  moved: () => void,
+): Promise<boolean> {
+  let isAnswered = false;
+  const answer = membership.confirm().then(() => {
+    isAnswered = true;
+  });
+  while (!isAnswered && !stop.requested) {
+    await Promise.race([answer, cluster.sleep(STANDBY_MS)]);
+    moved();
+  }
+  return isAnswered;
 }
 
 async function turnAfterTurn(of: {
