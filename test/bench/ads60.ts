@@ -3,7 +3,7 @@
  * references in the same run. Every figure is the least CPU time of several rounds, rounds interleaved, so that what
  * else the machine does falls on all alike. Ratios are what to follow; absolute times are this machine's.
  *
- *   --events N   impressions (default 1,000,000)   --rounds N   (default 3)   --profile   stages of one warm process
+ *   --events N   impressions (default 1,000,000)   --rounds N   (default 3)   --profile   stages of one run, and nothing else
  */
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -11,11 +11,13 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ads60Program, writeAds60 } from './ads60-data.ts';
 import { measure, type Report } from './measure.ts';
+import { stagesText } from './stages.ts';
 
 const { values } = parseArgs({
   options: {
     events: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '3' },
+    profile: { type: 'boolean', default: false },
   },
 });
 const root = path.resolve(import.meta.dirname, '../..');
@@ -34,6 +36,10 @@ const programs = {
   60: program('ads60', ads60Program(60)),
   exact: program('ads60-exact', ads60Program(60, '[5m, 1h, 24h] exact')),
 };
+if (values.profile) {
+  console.log(stagesText(command(programs[60], fromFiles), files.events));
+  process.exit(0);
+}
 measure([main, 'ingest', programs[60], ...fromFlags(fromFiles), '--to', logs]);
 
 const cases: Record<string, () => Report> = {
@@ -79,9 +85,14 @@ function fromFlags(from: readonly string[]): string[] {
 }
 
 function run(file: string, from: readonly string[]): Report {
+  return measure(command(file, from));
+}
+
+/** Arguments of a run from nothing. */
+function command(file: string, from: readonly string[]): string[] {
   const to = path.join(folder, 'out');
   rmSync(to, { recursive: true, force: true });
-  return measure([main, 'run', file, ...fromFlags(from), '--to', to, '--format', 'block']);
+  return [main, 'run', file, ...fromFlags(from), '--to', to, '--format', 'block'];
 }
 
 function megabytes(file: string): string {

@@ -125,6 +125,7 @@ async function work(app: string, { load, workers, units, exactly }: Case): Promi
     cpuSeconds: reports.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
     wallSeconds: Math.max(...reports.map(({ wallSeconds }) => wallSeconds)),
     maxRssMb: Math.max(...reports.map(({ maxRssMb }) => maxRssMb)),
+    writtenMb: reports.reduce((sum, { writtenMb }) => sum + writtenMb, 0),
   };
 }
 

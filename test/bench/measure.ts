@@ -3,7 +3,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-export type Report = { cpuSeconds: number; wallSeconds: number; maxRssMb: number };
+export type Report = {
+  cpuSeconds: number;
+  wallSeconds: number;
+  maxRssMb: number;
+  /** Written to disks; NaN where the system does not say. */
+  writtenMb: number;
+};
 
 const PRELOAD = path.join(import.meta.dirname, 'report-cpu.mjs');
 
@@ -25,10 +31,12 @@ export function measure(args: readonly string[]): Report {
   }
 }
 
-/** The same beside others; `stop` lets it drain. */
+/** The same beside others; `stop` lets it drain, `kill` does not. */
 export function startMeasured(args: readonly string[]): {
   readonly report: Promise<Report>;
   readonly stop: () => void;
+  readonly kill: () => void;
+  readonly pid: number;
 } {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'millrace-measure-'));
   const file = path.join(folder, 'report.json');
@@ -50,7 +58,7 @@ export function startMeasured(args: readonly string[]): {
       rmSync(folder, { recursive: true });
     });
   });
-  return { report, stop: () => child.kill('SIGTERM') };
+  return { report, stop: () => child.kill('SIGTERM'), kill, pid: child.pid! };
 }
 
 /** CPU seconds of a running process so far, as Linux counts them (in hundredths). */
