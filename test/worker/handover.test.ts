@@ -19,11 +19,13 @@ import { MemoryStore } from '../../runtime/store/memory-store.ts';
 import type { Handover } from '../../runtime/worker/unit-handover.ts';
 import type { Partition } from '../run-in-memory.ts';
 import { expectedOf } from './expected.ts';
+import { changedInOne } from './expected-change.ts';
 import type { SimulatedProcess } from './simulator/simulated-process.ts';
 import { copyOf, type Machine, SMALL_BUCKETS, UnitWorld } from './simulator/unit-world.ts';
-import { cutAt, START, smallEvents, smallPlan } from './small-app.ts';
+import { changedProgram, cutAt, partOf, START, smallEvents, smallPlan } from './small-app.ts';
 
 const SEEDS = 8;
+const CHANGES = 2;
 const PLANS = [smallPlan(), smallPlan(true)];
 
 let folder = '';
@@ -47,6 +49,43 @@ describe('an application that goes on from files', () => {
     expect(sum.live).toBeGreaterThan(20 * SEEDS);
     expect(sum.late).toBeGreaterThan(0);
     expect(sum.early).toBeGreaterThan(SEEDS);
+  });
+
+  it('changes its program like any other, also when only the folder is left', async () => {
+    for (let seed = 20; seed < 20 + CHANGES; seed++) {
+      const plan = PLANS[seed % PLANS.length]!;
+      const now = smallPlan(plan === PLANS[1], changedProgram);
+      const events = smallEvents(seed, 220, 1);
+      // Some of the topics' events come after the change.
+      const t = START + 9_000;
+      const files = await backfill(plan, events, { to: join(folder, `${seed}`), until: t });
+      const world = new UnitWorld(seed);
+      world.makeTopics(plan, 1);
+      const taken = new Taken(plan, t, files.store);
+      const machine: Machine = { store: new MemoryStore() };
+      const handover = (at: SimulatedProcess) => taken.by(at, machine);
+      for (const part of [0, 1, 2]) world.produce(plan, partOf(events, part, 4));
+      const first = world.start(plan, { machine, handover });
+      await world.until(() => world.k() > t);
+      first.stop.requested = true;
+      expect(await world.ended(first)).toBe(true);
+      world.loseSnapshots();
+      machine.store = new MemoryStore();
+      world.produce(plan, partOf(events, 3, 4));
+      const last = world.start(now, { machine, handover, upgrade: true, isLast: true });
+      expect(await world.ended(last)).toBe(true);
+      expect(last.said.filter((event) => event === 'continuing')).toHaveLength(1);
+      expect(last.said).toContain('led_up');
+      const [began, ...changed] = world.stages();
+      const stages = [{ ...began!, from: Number.NEGATIVE_INFINITY }, ...changed];
+      const wanted = changedInOne(stages, cutAt(events, t), SMALL_BUCKETS);
+      for (const [name, rows] of wanted) {
+        const set = plan.examples.findIndex((each) => each.name === name);
+        const all = [...(files.rows[set] ?? []), ...world.rows(`app.${name}`)];
+        expect(all, `seed ${seed}, ${name}`).toEqual(rows);
+        expect(all.length).toBeGreaterThan(0);
+      }
+    }
   });
 
   it('has not begun with anything else', async () => {

@@ -154,3 +154,11 @@ export function smallBuys(seed: number, count: number): Partition {
   }));
   return { stream: 'buy', partition: 0, rows };
 }
+
+/** Of every partition's rows one part of several. */
+export function partOf(events: readonly Partition[], i: number, parts: number): Partition[] {
+  return events.map(({ rows, ...of }) => {
+    const at = (part: number) => Math.floor((rows.length * part) / parts);
+    return { ...of, rows: rows.slice(at(i), at(i + 1)) };
+  });
+}

@@ -6,10 +6,16 @@ import { describe, expect, it } from 'vitest';
 import type { Plan } from '../../compiler/plan/plan.ts';
 import { MemoryStore } from '../../runtime/store/memory-store.ts';
 import { appTopics } from '../../runtime/worker/app-topics.ts';
-import type { Partition } from '../run-in-memory.ts';
 import { changedInOne } from './expected-change.ts';
 import { type Machine, SMALL_BUCKETS, UnitWorld, type Worker } from './simulator/unit-world.ts';
-import { changedAgain, changedProgram, smallBuys, smallEvents, smallPlan } from './small-app.ts';
+import {
+  changedAgain,
+  changedProgram,
+  partOf,
+  smallBuys,
+  smallEvents,
+  smallPlan,
+} from './small-app.ts';
 
 const SEEDS = 6;
 const OTHER = /the application app runs another program/;
@@ -139,11 +145,4 @@ async function expectOne(seed: number) {
     ...{ stages, closed: closed.length },
     ...{ ledUp: timesSaid('led_up'), restored: timesSaid('restored') },
   };
-}
-
-function partOf(events: readonly Partition[], i: number, parts: number): Partition[] {
-  return events.map(({ rows, ...of }) => {
-    const at = (part: number) => Math.floor((rows.length * part) / parts);
-    return { ...of, rows: rows.slice(at(i), at(i + 1)) };
-  });
 }

@@ -177,6 +177,10 @@ export class UnitWorld {
     if (end.error !== null) throw end.error;
   }
 
+  loseSnapshots(): void {
+    this.#folder.clear();
+  }
+
   rows(topic: string): ExampleRow[] {
     let next = 0;
     return this.#committed(topic).flatMap(({ value }) => {
