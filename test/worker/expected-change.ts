@@ -8,14 +8,21 @@ import { emissionRows } from '../../runtime/block/emission-row.ts';
 import type { ExampleRow } from '../../runtime/block/example-row.ts';
 import { PipelineEngine } from '../../runtime/run/pipeline-engine.ts';
 import { KeptLines } from '../../runtime/sink/kept-lines.ts';
+import type { FloorDecision } from '../../runtime/worker/unit-decisions.ts';
 import type { PlanStage } from '../../runtime/worker/unit-plans.ts';
 import { decode, type Partition } from '../run-in-memory.ts';
+
+type ChangeMore = {
+  readonly bounds?: BucketBounds;
+  /** In the order of their rows. */
+  readonly floors?: readonly FloorDecision[];
+};
 
 /** By set: every plan reads all events, and applies those steps that are its own to the state of the one before. */
 export function changedInOne(
   stages: readonly PlanStage[],
   events: readonly Partition[],
-  bounds: BucketBounds = BUCKET_BOUNDS,
+  { bounds = BUCKET_BOUNDS, floors = [] }: ChangeMore = {},
 ): Map<string, ExampleRow[]> {
   const rows = new Map<string, ExampleRow[]>();
   /** A set that closes is judged on. */
@@ -42,8 +49,19 @@ export function changedInOne(
       if (stream < 0) continue;
       engine.addPartition(stream, partition, null);
       const lines = all.map((row) => (typeof row === 'string' ? row : JSON.stringify(row)));
-      const batch = decode(plan, { stream, lines, at: 0 }, lines.length);
-      if (batch !== null) engine.accept(stream, partition, batch);
+      const { topic } = plan.scans[plan.streams[stream]!.scan]!;
+      const own = floors.filter((each) => each.topic === topic && each.partition === partition);
+      let at = 0;
+      const readTo = (row: number) => {
+        const batch = decode(plan, { stream, lines, at }, row - at);
+        if (batch !== null) engine.accept(stream, partition, batch);
+        at = row;
+      };
+      for (const { row, time } of own) {
+        readTo(row);
+        engine.floor(stream, partition, time);
+      }
+      readTo(lines.length);
       engine.end(stream, partition);
     }
     const sets = plan.examples.map(({ name }) => name);

@@ -78,7 +78,7 @@ describe('an application that goes on from files', () => {
       expect(last.said).toContain('led_up');
       const [began, ...changed] = world.stages();
       const stages = [{ ...began!, from: Number.NEGATIVE_INFINITY }, ...changed];
-      const wanted = changedInOne(stages, cutAt(events, t), SMALL_BUCKETS);
+      const wanted = changedInOne(stages, cutAt(events, t), { bounds: SMALL_BUCKETS });
       for (const [name, rows] of wanted) {
         const set = plan.examples.findIndex((each) => each.name === name);
         const all = [...(files.rows[set] ?? []), ...world.rows(`app.${name}`)];

@@ -29,10 +29,11 @@ const [OLD, NEW, NEWER] = PLANS[0] as [Plan, Plan, Plan];
 
 describe('an application whose program changes', () => {
   it('gives what a change in one process gives, whatever befalls its workers', async () => {
-    const sum = { changes: 0, early: 0, caughtUp: 0, restored: 0 };
+    const sum = { changes: 0, early: 0, caughtUp: 0, restored: 0, floors: 0 };
     for (let seed = 0; seed < SEEDS; seed++) {
-      const { stages, closed, ledUp, restored } = await expectOne(seed);
+      const { stages, closed, ledUp, restored, floors } = await expectOne(seed);
       sum.restored += restored;
+      sum.floors += floors;
       sum.changes += stages.length - 1;
       // Of anchors that froze the columns of an earlier program, after it had been changed.
       sum.early += closed;
@@ -41,6 +42,7 @@ describe('an application whose program changes', () => {
     expect(sum.changes).toBeGreaterThan(SEEDS);
     expect(sum.early).toBeGreaterThan(SEEDS);
     expect(sum.caughtUp).toBeGreaterThan(SEEDS / 2);
+    expect(sum.floors).toBeGreaterThan(0);
     expect(sum.restored).toBeGreaterThan(SEEDS / 2);
   });
 
@@ -93,12 +95,13 @@ async function expectOne(seed: number) {
   const events = [...smallEvents(seed, 260, partitions), smallBuys(seed, 260)];
   world.makeTopics(OLD, partitions);
   world.makeTopics(NEWER, 1);
+  const idleMs = seed % 2 === 1 ? 100 : 60_000;
   const machine: Machine = { store: new MemoryStore() };
   const said: string[] = [];
   const zombies: Worker[] = [];
   /** A worker of the plan for a while; then it leaves, dies, or sleeps. */
   const live = async (plan: Plan, ms: number, isEnough = () => true) => {
-    const worker = world.start(plan, { machine, upgrade: true });
+    const worker = world.start(plan, { machine, idleMs, upgrade: true });
     await world.until(isEnough);
     await world.passes(ms);
     const how = random.below(3);
@@ -117,10 +120,10 @@ async function expectOne(seed: number) {
   const plans = PLANS[(seed >> 1) % 2]!.slice(0, seed % 3 === 0 ? 2 : 3);
   for (const [i, plan] of plans.entries()) {
     world.produce(NEWER, partOf(events, i, plans.length));
-    // A change needs that something was committed since the last one.
+    // The next change needs that something was committed since the last one.
     await live(plan, 600 * random.next(), () => {
       const stages = world.stages();
-      return stages.length > i && world.k() > stages.at(-1)!.from;
+      return stages.length > i && (i === plans.length - 1 || world.k() > stages.at(-1)!.from);
     });
     await live(plan, 1_500 * random.next());
     for (const zombie of zombies) zombie.process.resume();
@@ -133,7 +136,9 @@ async function expectOne(seed: number) {
   said.push(...last.said);
   for (const { end } of zombies) if (end.error !== null) expect(String(end.error)).toMatch(OTHER);
   const stages = world.stages();
-  const wanted = changedInOne(stages, events, SMALL_BUCKETS);
+  const wanted = changedInOne(stages, events, {
+    ...{ bounds: SMALL_BUCKETS, floors: world.floors() },
+  });
   const { plan } = stages.at(-1)!;
   for (const [set, topic] of appTopics('app', plan).examples.entries()) {
     const { name } = plan.examples[set]!;
@@ -142,7 +147,7 @@ async function expectOne(seed: number) {
   const closed = world.rows('app.shown').filter(({ emitted }) => emitted >= stages[1]!.from);
   const timesSaid = (event: string) => said.filter((each) => each === event).length;
   return {
-    ...{ stages, closed: closed.length },
+    ...{ stages, closed: closed.length, floors: world.floors().length },
     ...{ ledUp: timesSaid('led_up'), restored: timesSaid('restored') },
   };
 }

@@ -9,6 +9,7 @@ import { MemoryStore } from '../../../runtime/store/memory-store.ts';
 import type { SavedPage, StateStore } from '../../../runtime/store/state-store.ts';
 import { appTopics } from '../../../runtime/worker/app-topics.ts';
 import type { ProducedRecord } from '../../../runtime/worker/cluster.ts';
+import type { FloorDecision, UnitDecision } from '../../../runtime/worker/unit-decisions.ts';
 import { type PlanStage, planStages } from '../../../runtime/worker/unit-plans.ts';
 import { decodeProgress } from '../../../runtime/worker/unit-progress.ts';
 import type { UnitRequest } from '../../../runtime/worker/unit-recovery.ts';
@@ -48,6 +49,8 @@ export type Worker = {
 export type WorkerMore = {
   readonly machine: Machine;
   readonly upgrade?: boolean;
+  /** After so long a silent partition holds nobody up; by default it does for ever, ms. */
+  readonly idleMs?: number;
   /** Read to the ends, then stop. */
   readonly isLast?: boolean;
   readonly handover?: (process: SimulatedProcess) => UnitRequest['handover'];
@@ -90,7 +93,10 @@ export class UnitWorld {
     }
   }
 
-  start(plan: Plan, { machine, isLast = false, upgrade, handover }: WorkerMore): Worker {
+  start(
+    plan: Plan,
+    { machine, isLast = false, idleMs = DAY_MS, upgrade, handover }: WorkerMore,
+  ): Worker {
     const process = new SimulatedProcess(this.timeline, this.random, { loss: 0.02, delayMs: 3 });
     const cluster = new SimulatedCluster({
       ...{ brokers: this.#brokers, group: this.#group, process, canary: 'none' as const },
@@ -107,7 +113,7 @@ export class UnitWorld {
       ...{ app: APP, plan, topics, unit: 0, units: 1, cluster, say, upgrade },
       formats: plan.scans.map(() => ({ kind: 'json' as const })),
       ...{ fetchBytes: 1 << 14, bucketBounds: SMALL_BUCKETS, untilEnd: isLast, complete: isLast },
-      paces: { commitEveryMs: 30, checkpointEveryMs: 90, idleMs: DAY_MS, maxSkewMs: 20_000 },
+      paces: { commitEveryMs: 30, checkpointEveryMs: 90, idleMs, maxSkewMs: 20_000 },
       openStore: async () => new SlowStore(machine.store, process),
       dropState: async () => {
         machine.store = new MemoryStore();
@@ -193,10 +199,11 @@ export class UnitWorld {
 
   /** The plans that the application has had. */
   stages(): PlanStage[] {
-    const decisions = this.#committed(`${APP}.decisions`).map(({ value }) =>
-      JSON.parse(Buffer.from(value!).toString()),
-    );
-    return planStages(decisions);
+    return planStages(this.#decisions());
+  }
+
+  floors(): FloorDecision[] {
+    return this.#decisions().filter((each) => each.kind === 'floor');
   }
 
   /** Event time that is out. */
@@ -210,6 +217,12 @@ export class UnitWorld {
   late(): number {
     const kinds = this.#committed(`${APP}.dead`).map(({ headers }) => headers?.['millrace.kind']);
     return kinds.filter((kind) => kind === 'late').length;
+  }
+
+  #decisions(): UnitDecision[] {
+    return this.#committed(`${APP}.decisions`).map(({ value }) =>
+      JSON.parse(Buffer.from(value!).toString()),
+    );
   }
 
   #committed(topic: string): ProducedRecord[] {
