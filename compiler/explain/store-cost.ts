@@ -5,6 +5,7 @@
 
 import { durationText } from '../duration-text.ts';
 import type { CounterStoreNode, CounterWindow, ValueStoreNode } from '../graph/ir.ts';
+import { FLOAT_UNITS } from '../graph/passes/running-sums.ts';
 import type { WindowPlan } from '../plan/plan.ts';
 
 export type StoreCost = {
@@ -89,6 +90,11 @@ export function windowError(window: WindowPlan | CounterWindow): string | null {
   const hopMs = 'hopMs' in window ? window.hopMs : 1;
   const all = 'kind' in window ? window.kind !== 'time' : window.ms === null;
   return all || hopMs === 1 ? null : `tail up to ${durationText(hopMs)} early`;
+}
+
+/** What each event adds to a running sum can be off by, in words; null: nothing. */
+export function sumError(scale: number): string | null {
+  return scale === FLOAT_UNITS ? 'each value rounded to 2^-20' : null;
 }
 
 /** What a family's answers can be off by beyond its windows; null: exact. */

@@ -7,7 +7,7 @@ import type { CounterStoreNode, Graph, Node, ValueStoreNode, ViewNode } from '..
 import { expressionText, frameText, storeText, windowText } from '../plan/expression-text.ts';
 import { keyspaceTitle } from '../plan/keyspace-of.ts';
 import type { StateId } from '../plan/plan.ts';
-import { familyError, type StoreCost, storeCost, windowError } from './store-cost.ts';
+import { familyError, type StoreCost, storeCost, sumError, windowError } from './store-cost.ts';
 
 export type StoreUse = {
   readonly state: StateId;
@@ -50,7 +50,7 @@ export function storesOf(graph: Graph): readonly StoreUse[] {
         text: storeText(graph.nodes, id, { read: [...new Set(reads)].sort().join('+'), more }),
         keyspace: keyspaceTitle(node.keyspace),
         windows: windowsOf(node.windows),
-        error: node.kind === 'value_store' ? familyError(node.family, reads) : null,
+        error: node.kind === 'value_store' ? familyError(node.family, reads) : sumError(node.scale),
         cost: storeCost(node),
         parts: partsOf(graph.nodes, node),
       },

@@ -28,7 +28,7 @@ const SQUARES = 3;
 const TOTALS = ENTRY_LOG_WORDS;
 const SESSIONS = TOTALS + LANES;
 const SECTION_WORDS = SESSION_WORDS + LANES;
-/** Quantum of squares, whatever the value's own. */
+/** Quantum of squares where values are not whole. */
 const SQUARE_SCALE = 2 ** 20;
 
 export const tallyStore: ValueStoreConstructor = (context) => new TallyStore(context);
@@ -38,6 +38,7 @@ class TallyStore implements ValueStoreOperator {
   readonly refs: readonly BlockRef[];
   readonly #windows: readonly WindowPlan[];
   readonly #scale: number;
+  readonly #squareScale: number;
   readonly #slot: number | undefined;
   readonly #records: Slab;
   readonly #entries: Slab;
@@ -50,6 +51,7 @@ class TallyStore implements ValueStoreOperator {
     this.#windows = store.windows;
     this.#logged = store.windows.filter(({ kind }) => kind === 'rows' || kind === 'time');
     this.#scale = store.scale;
+    this.#squareScale = store.scale === 1 ? 1 : SQUARE_SCALE;
     this.#slot = store.slots[0];
     this.#records = records;
     this.#entries = slabs.open(`${name}.entries`);
@@ -83,7 +85,7 @@ class TallyStore implements ValueStoreOperator {
     f64[totals + COUNT]! += 1;
     if (this.#values === null) return;
     addWide(f64, totals + SUM, Math.round(value * this.#scale));
-    addWide(f64, totals + SQUARES, Math.round(value * value * SQUARE_SCALE));
+    addWide(f64, totals + SQUARES, Math.round(value * value * this.#squareScale));
   }
 
   read(at: number, time: number, index: number, read: ReadOp, out: Output, row: number): void {
@@ -124,7 +126,7 @@ class TallyStore implements ValueStoreOperator {
   }
 
   #scaleOf(lane: number): number {
-    return lane === SQUARES ? SQUARE_SCALE : this.#scale;
+    return lane === SQUARES ? this.#squareScale : this.#scale;
   }
 
   /** Appends the totals as they stand before the event, and drops what no window reaches any more. */

@@ -10,7 +10,7 @@ export type Counted = { readonly time: number; readonly value: Value };
 
 type Present = Exclude<Value, null>;
 
-/** Quantum of the squares of row and session windows, whatever the value's own. */
+/** Quantum of the squares of row and session windows where values are not whole. */
 const SQUARE_SCALE = 2 ** 20;
 
 /** A running sum, or a count where it adds no value. */
@@ -39,7 +39,7 @@ export function storeValue(
     case 'sum_squares':
       return scaledSum(
         present.map((x) => Number(x) ** 2),
-        SQUARE_SCALE,
+        store.scale === 1 ? 1 : SQUARE_SCALE,
       );
     case 'distinct':
       return new Set(present).size;

@@ -5,8 +5,10 @@ import type { WindowPlan } from '../../plan/plan.ts';
 /** Sums of floats are rounded once, on entry, to this many units of one (design §3.3). */
 export const FLOAT_UNITS = 2 ** 20;
 
-/** Squares are rounded to the same quantum whatever the value's type. */
-export const squareScale = FLOAT_UNITS;
+/** Squares of whole numbers are whole; all others have the quantum of floats. */
+export function squareScale(valueScale: number): number {
+  return valueScale === 1 ? 1 : FLOAT_UNITS;
+}
 
 /** Units of one kept for a value: whole numbers are kept as they are. */
 export function sumScale(type: Type): number {

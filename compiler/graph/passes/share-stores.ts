@@ -88,7 +88,8 @@ class Split {
     if (!keepsRunningSums(this.aggregate.window)) {
       return this.tally({ fn: square ? 'sum_squares' : 'sum' }, scalar('float'));
     }
-    const scale = square ? squareScale : this.scaleOf(value!);
+    const own = this.scaleOf(value!);
+    const scale = square ? squareScale(own) : own;
     return this.total({ value, mask: this.mask, scale, square }, square ? scalar('float') : type);
   }
 
