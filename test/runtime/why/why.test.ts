@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Value } from '../../../operators/column/column.ts';
 import type { EmittedLabel, ExampleRow } from '../../../runtime/block/example-row.ts';
-import { ownCommand } from '../../../runtime/own-command.ts';
+import { ownCommand, shownPath } from '../../../runtime/own-command.ts';
 import { AnchorSearch } from '../../../runtime/why/anchor-row.ts';
 import { ColumnQuestion, type Explained } from '../../../runtime/why/explain-column.ts';
 import { type Asked, gather, search } from '../../../runtime/why/find-anchor.ts';
@@ -60,6 +60,8 @@ async function answers(text: string, name: string): Promise<string> {
       [out, err]
         .filter((each) => each !== '')
         .join('\n')
+        // Named as one would type it from here: that depends on where this is.
+        .replaceAll(`${shownPath(run.folder)}/`, '')
         .replaceAll(`${run.folder}/`, '')
         .replaceAll(ownCommand(), 'millrace'),
     );
