@@ -80,7 +80,7 @@ export function duplicateName(
   return error(
     'duplicate-name',
     name.span,
-    `${shownKind(kind)} \`${name.text}\` is declared already as a ${shownKind(firstKind)} at ${firstPlace}`,
+    `${shownKind(kind)} \`${name.text}\` is declared already as ${article(shownKind(firstKind))} at ${firstPlace}`,
     'rename one of them',
   );
 }
@@ -120,4 +120,8 @@ export function cycle(what: string, span: Span, members: readonly string[]): Dia
     `${what} in a circle: ${path}`,
     'one of them must not depend on the next',
   );
+}
+
+function article(noun: string): string {
+  return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 }

@@ -22,7 +22,12 @@ const ohm: typeof import('ohm-js') = createRequire(import.meta.url)('ohm-js');
 export const FILE_CHARACTERS_MAX = 1_000_000;
 
 /** What a file parsed to; declarations with an error are left out of `file`. */
-export type Parsed = { readonly file: File; readonly diagnostics: readonly Diagnostic[] };
+export type Parsed = {
+  readonly file: File;
+  readonly diagnostics: readonly Diagnostic[];
+  /** What was declared by the declarations that are left out: whoever uses these names makes no mistake of his own. */
+  readonly leftOut: readonly string[];
+};
 
 /** Parses one file. Never throws on account of the text; `path` is only what spans will say. */
 export function parseFile(path: string, text: string): Parsed {
@@ -32,13 +37,21 @@ export function parseFile(path: string, text: string): Parsed {
   parser.site.file = path;
   parser.site.diagnostics = [...diagnostics];
   const declarations: Declaration[] = [];
+  const leftOut: string[] = [];
   for (const chunk of chunks) {
-    if (chunk.broken) continue;
-    const declaration = parseChunk(parser, text, chunk);
+    const declaration = chunk.broken ? null : parseChunk(parser, text, chunk);
     if (declaration !== null) declarations.push(declaration);
+    else leftOut.push(...namesIn(text.slice(chunk.start, chunk.end)));
   }
   const file = { path, text, declarations, comments };
-  return { file, diagnostics: sortDiagnostics(parser.site.diagnostics) };
+  return { file, diagnostics: sortDiagnostics(parser.site.diagnostics), leftOut };
+}
+
+/** Every word behind a declaration's keyword: a broken declaration may have swallowed others. */
+function namesIn(chunk: string): string[] {
+  const code = chunk.replace(/\/\/[^\n]*/g, '');
+  const declared = /\b(?:stream|table|feature|set|label|examples|model)\s+([A-Za-z_]\w*)/g;
+  return [...code.matchAll(declared)].map((match) => match[1]!);
 }
 
 type Parser = { readonly site: Site; readonly grammar: Grammar; readonly semantics: Semantics };
@@ -48,6 +61,7 @@ function refuse(path: string, text: string): Parsed {
   return {
     file: { path, text, declarations: [], comments: [] },
     diagnostics: [fileTooLarge({ file: path, start: 0, end: 0 }, size)],
+    leftOut: [],
   };
 }
 

@@ -97,6 +97,15 @@ function slipHint(found: string, words: readonly string[]): string | null {
   if (found === '&&' || found === '||') return `write \`${found === '&&' ? 'and' : 'or'}\``;
   if (found === '!') return 'write `not`';
   if (found === "'") return 'strings are in double quotes';
+  if (found === '{' && words.includes('from')) {
+    return 'a stream is read from a topic: `stream click from "clicks" {` (over files any name will do)';
+  }
+  if (found === '*' && words.includes(')'))
+    return 'events are counted by their stream: `count(click)`';
+  if (found === 'group' || found === 'GROUP')
+    return 'write `by`: `count(click) by user_id over 24h`';
+  if (/^\d+$/.test(found) && words.length === 0) return 'durations have a unit: `5m`, `24h`, `7d`';
+  if (found === 'between') return 'write `in 0 .. 100`';
   if (found === '#' || found === '/')
     return words.includes('/') ? null : 'comments begin with `//`';
   if (found === 'where' && words.includes('by')) {

@@ -119,6 +119,16 @@ export function feature(block: ExampleBlock, name: string): Column {
   throw new Fault('no_such_feature', `${block.set} has no feature ${name}; it has ${names}`);
 }
 
+/** A numeric feature by row, NaN where null. A Fault `no_such_feature`, or `not_numbers` where it is of texts, bools or lists. */
+export function numbers(block: ExampleBlock, name: string): Float64Array {
+  const column = feature(block, name);
+  if (column.kind === 'f64') return column.data;
+  throw new Fault(
+    'not_numbers',
+    `feature ${name} of ${block.set} is no column of numbers: feature() gives it as it is`,
+  );
+}
+
 /** A label's values (0 where masked), masks (as in `ExampleLabel`) and ages (ms), by row. A Fault `no_such_label`. */
 export function label(
   block: ExampleBlock,

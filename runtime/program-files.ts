@@ -14,6 +14,8 @@ export type Program = {
   readonly texts: ReadonlyMap<string, string>;
   /** Of parsing only. */
   readonly diagnostics: readonly Diagnostic[];
+  /** Names of declarations that did not parse. */
+  readonly leftOut: ReadonlySet<string>;
 };
 
 /** Reads and parses; a path that is missing or a folder without a `.feat` file is a UsageError. */
@@ -30,6 +32,7 @@ export function readProgram(paths: readonly string[]): Program {
     files: parsed.map(({ file }) => file),
     texts,
     diagnostics: [...unreadable, ...parsed.flatMap(({ diagnostics }) => diagnostics)],
+    leftOut: new Set(parsed.flatMap(({ leftOut }) => leftOut)),
   };
 }
 
@@ -47,10 +50,18 @@ export function compileProgram(
   options: { readonly tests?: boolean } = {},
 ): Compiled {
   const compiled = compile(program.files, options);
-  const diagnostics = sortDiagnostics([...program.diagnostics, ...compiled.diagnostics]);
+  const own = compiled.diagnostics.filter((each) => !isEcho(each, program));
+  const diagnostics = sortDiagnostics([...program.diagnostics, ...own]);
   // A declaration that did not parse is missing from the tree: the rest must not run without it.
   const plan = hasErrors(program.diagnostics) ? null : compiled.plan;
   return { ...compiled, plan, diagnostics };
+}
+
+/** That a name is unknown says nothing new where its declaration did not parse: that is told already. */
+function isEcho({ code, span }: Diagnostic, { leftOut, texts }: Program): boolean {
+  if (leftOut.size === 0 || !code.startsWith('unknown-')) return false;
+  const named = texts.get(span.file)?.slice(span.start, span.end) ?? '';
+  return leftOut.has(/^\w+/.exec(named)?.[0] ?? '');
 }
 
 function featFiles(path: string): string[] {

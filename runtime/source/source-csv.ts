@@ -23,6 +23,9 @@ const PIECE_BYTES = 1 << 16;
 /** A record longer than LINE_BYTES_MAX is malformed; one longer than this stops the file, since it is held in memory. */
 const RECORD_CHARS_MAX = 1 << 25;
 
+/** Of a record, in a message. */
+const SHOWN_CHARS = 60;
+
 /** A record's cells, or why there are none. */
 type Row = { readonly cells: readonly string[] | null; readonly source: string };
 
@@ -43,11 +46,15 @@ export async function openCsv(
   for (; rows < at.rows; rows++) {
     if ((await table.next()).done === true) throw shorterInput(path);
   }
+  let failure: unknown = null;
   const read = async (rowsMax: number) => {
     const limit = Math.min(rowsMax, BATCH_ROWS_MAX);
     decoder.begin(limit);
-    while (decoder.rows < limit) {
-      const next = await table.next();
+    while (failure === null && decoder.rows < limit) {
+      const next = await table.next().catch((error: unknown) => {
+        failure = error;
+        return { done: true } as const;
+      });
       if (next.done === true) break;
       const { cells, source: text } = next.value;
       if (cells === null) decoder.badRow(REASON.csv, text);
@@ -58,6 +65,8 @@ export async function openCsv(
         decoder.row(values, () => text);
       }
     }
+    // What was whole goes first.
+    if (decoder.rows === 0 && failure !== null) throw failure;
     if (decoder.rows === 0) return null;
     const batch = decoder.finish(rows);
     rows += batch.n;
@@ -72,6 +81,8 @@ async function* parsed(
 ): AsyncGenerator<Row> {
   const out: Row[] = [];
   let failed: Error | null = null;
+  /** How the record begins that the file ends in. */
+  let open = '';
   const failure = () => failed as Error | null;
   // Records and refused ones come through callbacks, in the file's order; nothing is kept by the parser itself.
   const parser = new Parser({
@@ -80,6 +91,8 @@ async function* parsed(
     relax_column_count: true,
     skip_empty_lines: true,
     skip_records_with_error: true,
+    // Any in any order: a file may be put together of two.
+    record_delimiter: ['\r\n', '\n', '\r'],
     max_record_size: RECORD_CHARS_MAX,
     on_record: (record: unknown) => {
       const { record: cells, raw } = record as { record: string[]; raw: string };
@@ -89,6 +102,11 @@ async function* parsed(
     on_skip: (error, raw) => {
       // Behind it nothing can be told apart.
       if (error?.code === 'CSV_MAX_RECORD_SIZE') failed = error;
+      if (error?.code === 'CSV_QUOTE_NOT_CLOSED') {
+        failed = error;
+        open = (raw ?? '').split(/[\r\n]/)[0]!.slice(0, SHOWN_CHARS);
+        return undefined;
+      }
       out.push({ cells: null, source: raw ?? error?.message ?? '' });
       return undefined;
     },
@@ -113,12 +131,20 @@ async function* parsed(
     yield* out.splice(0);
   }
   if (failure() === null) return;
-  const code = failure() instanceof CsvError ? (failure() as CsvError).code : '';
-  const message =
-    code === 'CSV_MAX_RECORD_SIZE'
-      ? `${path}: a record is longer than ${RECORD_CHARS_MAX} characters: a quote (") is opened and never closed`
-      : `${path}: not readable as CSV (${failure()!.message})`;
-  throw new Fault('csv', message, { context: { path, code }, cause: failure() });
+  const error = failure()!;
+  const code = error instanceof CsvError ? error.code : '';
+  const message = `${path}: ${whyNot(code, error, open)}`;
+  throw new Fault('csv', message, { context: { path, code }, cause: error });
+}
+
+function whyNot(code: string, error: Error, open: string): string {
+  if (code === 'CSV_MAX_RECORD_SIZE') {
+    return `a record is longer than ${RECORD_CHARS_MAX} characters: a quote (") is opened and never closed`;
+  }
+  if (code === 'CSV_QUOTE_NOT_CLOSED') {
+    return `in the record that begins ${open} a quote (") is opened and never closed. Records up to there were read, none behind it. Close it (a quote within a cell is written twice) and start over with --fresh.`;
+  }
+  return `not readable as CSV (${error.message})`;
 }
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;

@@ -35,6 +35,9 @@ export async function exportModel(
   const { folder, manifest } = await openModel(dir);
   const name = of ?? manifest.published ?? manifest.snapshots.at(-1)?.file;
   if (name === undefined) throw new UsageError(`${folder} has no snapshot yet`);
+  if (of === null && manifest.published === null) {
+    out.error(`millrace: none has passed its gates yet: this is the newest, ${name}`);
+  }
   const { file } = version(manifest, name);
   const model = restore(folder, manifest, file);
   try {

@@ -28,7 +28,7 @@ export async function listVersions(
   }
   const labels = Object.keys(manifest.snapshots.at(-1)?.metrics ?? {});
   const measured = labels.flatMap((label) => [`${label} NE`, 'baseline', 'calibration']);
-  const head = ['version', 'parent', 'rows', 'watermark', ...measured, 'gates', ''];
+  const head = ['version', 'parent', 'rows', 'watermark', ...measured, 'gates', 'state'];
   out.print(`${folder}: model ${manifest.model.name} of ${manifest.set}, by ${manifest.file}`);
   const rows = manifest.snapshots.map((entry) => cells(entry, labels, manifest));
   out.print(textTable([head, ...rows]).join('\n'));
@@ -57,11 +57,15 @@ export async function rollBack(
     const { manifest } = await openModel(folder);
     const { snapshots } = manifest;
     const target = version(manifest, to);
-    if (target.gate.verdict === 'failed') {
+    if (target.gate.verdict !== 'passed') {
+      const how = target.gate.verdict === 'failed' ? 'failed' : 'has not passed';
       const why = target.gate.findings.join('; ');
-      throw new UsageError(`${target.file} failed its gates (${why}): roll back to another`);
+      throw new UsageError(`${target.file} ${how} its gates (${why}): roll back to another`);
     }
     const newest = snapshots.at(-1)!;
+    if (target === newest && target.file === manifest.published) {
+      throw new UsageError(`${target.file} is the newest, and published already`);
+    }
     const at = skip ? newest.at : target.at;
     const before = snapshots.slice(0, snapshots.indexOf(target));
     await writeManifest(folder, {

@@ -92,7 +92,7 @@ function renderDeep(counts: DeepCounts, { verdict, findings }: GateVerdict): str
   const rows = counts.tables.reduce((sum, table) => sum + table.rows, 0);
   const refused = counts.tables.reduce((sum, table) => sum + table.refused, 0);
   const lines = [
-    `${grouped(counts.steps)} steps, ${grouped(rows)} embedding rows, ${grouped(counts.publishes)} publishes; gates ${verdict}`,
+    `${grouped(counts.steps)} steps, ${grouped(rows)} embedding rows, ${grouped(counts.publishes)} publishes; gates: ${verdict}`,
     ...findings.map((finding) => `  ${finding}`),
   ];
   if (counts.badSteps > 0)

@@ -15,6 +15,7 @@ import {
   feature,
   label,
   lossWeights,
+  numbers,
   readBlocksOf,
   readExamplesOf,
   weights,
@@ -171,6 +172,7 @@ describe('millrace/examples', () => {
           expect(count.kind === 'f64' && count.data[row]).toBe(rows[at]!.features[0]);
           expect(weights(block)[row]).toBe(Math.fround(1 / rows[at]!.sampleRate));
         }
+        expect(numbers(block, 'count[5m]')).toBe((count as { data?: Float64Array }).data);
         expect(() => feature(block, 'clicks')).toThrow(/no feature clicks; it has count\[5m\]/);
         expect(() => label(block, 'sold')).toThrow(/no label sold; it has clicked, bought/);
       }

@@ -215,6 +215,22 @@ describe('CSV files', () => {
     expect(rows.some((row) => typeof row === 'string' && row.includes('not valid CSV'))).toBe(true);
     expect(rows.at(-1)).toEqual(['d', null, 3]);
   });
+
+  it('that end within a quoted cell are refused, and lose nothing in silence', async () => {
+    const { rows, fault } = await readAll(file('open.csv', 'id,ts\na,1\nb,"2\nc,3\n'), fields);
+    expect(rows).toEqual([['a', null, 1]]);
+    expect(fault?.message).toMatch(
+      /open\.csv: in the record that begins b,"2 a quote \("\) is opened and never closed/,
+    );
+  });
+
+  it('may end their lines in any way', async () => {
+    const { rows } = await readAll(file('ends.csv', 'id,ts\r\na,1\nb,2\r\n'), fields);
+    expect(rows).toEqual([
+      ['a', null, 1],
+      ['b', null, 2],
+    ]);
+  });
 });
 
 describe('Parquet files', () => {

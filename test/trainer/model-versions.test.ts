@@ -80,6 +80,22 @@ describe('the snapshots of a model', () => {
     expect(training.rows).toBe(target.rows);
   });
 
+  it('a snapshot that has not passed its gates is no way back', async () => {
+    const now = await manifest();
+    const [first, ...others] = now.snapshots;
+    const waits = { ...first!, gate: { verdict: 'waits', findings: ['too few rows yet'] } };
+    await writeFile(
+      at('ctr.deep', 'manifest.json'),
+      JSON.stringify({ ...now, snapshots: [waits, ...others] }),
+    );
+    const back = await cli('model', 'rollback', at('ctr.deep'), '--to', first!.file);
+    expect(back).toMatchObject({
+      code: 2,
+      out: expect.stringMatching(/has not passed its gates \(too few rows yet\)/),
+    });
+    await writeFile(at('ctr.deep', 'manifest.json'), JSON.stringify(now));
+  });
+
   it('what is not there is said', async () => {
     const missing = await cli('model', 'rollback', folder, '--to', 'rows-7.full');
     expect(missing).toMatchObject({
