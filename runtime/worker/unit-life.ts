@@ -102,7 +102,6 @@ export class UnitLife {
     const now = parts.cluster.now();
     this.#committedAt = now;
     this.#checkpointedAt = now;
-    parts.engine.skipBelow(this.#k);
   }
 
   /** Event time reached. */

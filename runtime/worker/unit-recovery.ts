@@ -136,6 +136,8 @@ async function recover(
   closing.push(async () => snapshots?.close());
   const store = snapshots === null ? state.store : snapshots.around(state.store);
   const engine = request.makeEngine(plan, slabs, copies, shard);
+  // Before the sources: their floors and their ends let go rows that the state may have already.
+  engine.skipBelow(checkpoint?.k ?? Number.NEGATIVE_INFINITY);
   const outputs = new UnitOutputs({
     ...{ plan, topics, unit, transactions, moved },
     partitions: await partitionsOf(cluster, [...topics.examples, topics.dead]),
