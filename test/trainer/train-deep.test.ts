@@ -98,7 +98,7 @@ describe('train with a model block', () => {
     expect(out).toMatch(/^The FTRL baseline on the same rows:$/m);
     expect(out).toMatch(/^clicked +ad_id +a\d+ +\d+ /m);
     expect(out).toMatch(/^clicked +label age +to 1m +8,\d+ /m);
-    expect(out).toMatch(/gates passed/);
+    expect(out).toMatch(/gates: passed/);
     const { manifest } = await newest('run');
     const last = manifest.snapshots.at(-1)!;
     expect(manifest.published).toBe(last.file);
