@@ -5,7 +5,7 @@ import type { Canary } from './simulator/simulated-cluster.ts';
 
 const SEEDS = 40;
 const UNITS_SEEDS = 10;
-const CANARY_SEEDS = 60;
+const CANARY_SEEDS = 150;
 const TEST_MS = 120_000;
 
 describe('workers on a simulated cluster', () => {
